@@ -5,7 +5,9 @@
  * while unread bytes remain and reading is not paused. Writing is by hand-over: net_send takes the
  * chunks of a `struct out`; they leave in order (memory by writev, file ranges by sendfile), and
  * each chunk is released when the kernel has taken it. The implementation flushes at the end of the
- * loop turn, so all answers of one turn leave in one system call.
+ * loop turn, so all answers of one turn leave in one system call. On the hot path the owner encodes
+ * straight into net_out and calls net_kick: that `out` is reset, not freed, when it has drained, so
+ * that a steady connection allocates nothing.
  *
  * Bounds: the owner bounds what it queues by looking at net_unsent. A listener refuses (accepts and
  * closes) the newest connection when descriptors run out; one descriptor is kept in reserve for it.
@@ -65,7 +67,8 @@ struct net_ops {
     uint16_t (*listener_port)(struct net_listener *);
     enum err (*connect)(struct net *, const char *host, uint16_t port, struct net_conn **out);
     enum err (*recv)(struct net_conn *, void *to, size_t len, size_t *got);
-    void (*send)(struct net_conn *, struct out *out);
+    struct out *(*out)(struct net_conn *);
+    void (*kick)(struct net_conn *);
     int64_t (*unsent)(struct net_conn *);
     void (*pause)(struct net_conn *, bool paused);
     void (*close)(struct net_conn *);
@@ -107,7 +110,20 @@ static inline enum err MUST_CHECK net_recv(struct net_conn *c, void *to, size_t 
 /* Takes over all chunks and blocks; `out` is empty afterwards. Before `connected` it queues. */
 static inline void net_send(struct net_conn *c, struct out *out)
 {
-    c->net->ops->send(c, out);
+    out_append(c->net->ops->out(c), out);
+    c->net->ops->kick(c);
+}
+
+/* The connection's outgoing queue. The caller may append to it, and must then net_kick. */
+static inline struct out *net_out(struct net_conn *c)
+{
+    return c->net->ops->out(c);
+}
+
+/* Send what net_out holds, at the end of this loop turn. */
+static inline void net_kick(struct net_conn *c)
+{
+    c->net->ops->kick(c);
 }
 
 /* Bytes handed over that the kernel has not taken. */
