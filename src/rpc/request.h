@@ -1,0 +1,66 @@
+/* One request on its way through a node: from its frame to its answer.
+ *
+ * Owned by rpc/. A handler gets it decoded and either answers before it returns or keeps the pointer
+ * (parks it) and answers later, from the loop; exactly one of request_reply, request_reply_nothing
+ * and request_close ends it, and the pointer is dead afterwards. Answers leave in the order in which
+ * their requests came, per connection, whatever the order of the calls; requests behind a parked one
+ * are handled meanwhile (performance.md 3.1).
+ *
+ * The frame, the decoded body and everything in the arena live until the answer is given. The frame
+ * is writable, so that a produced batch can be patched in place.
+ * Thread: the loop's. */
+#ifndef SAMSA_RPC_REQUEST_H
+#define SAMSA_RPC_REQUEST_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/out.h"
+#include "env/clock.h"
+#include "env/net.h"
+
+struct connection;
+struct rpc_buffer;
+
+struct request {
+    int16_t api_key;
+    int16_t api_version;
+    int32_t correlation_id;
+    struct str client_id;     /* may be null */
+    struct mono_time arrived; /* when its last byte was read */
+    /* The decoded request: the generated struct of api_key. NULL when the version is not supported,
+     * which reaches a handler for ApiVersions only (KIP-511). */
+    const void *body;
+    struct arena arena;
+    /* Called when the connection breaks while the request is parked: the handler must drop its
+     * pointer; the request ends without a call of its own. Set by who parks; NULL: never mind, the
+     * answer will be discarded. */
+    void (*abandoned)(struct request *);
+    void *context; /* the parking handler's */
+
+    /* -- rpc/'s own -- */
+    struct connection *connection; /* NULL for a request made inside this node, or when broken */
+    struct list_node node;         /* in the connection's queue, by arrival */
+    struct rpc_buffer *buffer;     /* holds the frame */
+    struct out reply;              /* filled when answered before its turn */
+    bool done;
+    void (*deliver)(struct request *, const void *response); /* inside this node: local answer */
+    struct list_node pool_node;
+};
+
+/* Answer. `response` is the generated struct of the API, encoded before the call returns; memory that
+ * it references as records is released through the chunk's release after sending. */
+void request_reply(struct request *rq, const void *response);
+
+/* The client expects no answer (Produce with acks=0). */
+void request_reply_nothing(struct request *rq);
+
+/* No answer is possible: close the connection (an unsupported version; acks=0 with an error). */
+void request_close(struct request *rq);
+
+/* The listener's name it came in on ("PLAINTEXT"); for advertised endpoints. Static for the node. */
+struct str request_listener(const struct request *rq);
+
+/* Peer's address in Kafka's form "/10.0.0.1", in the request's arena. */
+struct str request_client_host(struct request *rq);
+
+#endif

@@ -1,0 +1,54 @@
+/* A listener of a node: accepts connections, cuts the stream into frames, parses headers, hands
+ * requests to the dispatch table and sends the answers in order.
+ *
+ * Owns: its connections, their buffers, requests. Borrows: env, the dispatch table.
+ * Bounds (each with Kafka's key): frame size (socket.request.max.bytes), connections in all and per
+ * address (max.connections, max.connections.per.ip), idle time (connections.max.idle.ms), answered
+ * bytes a client does not read and requests not answered yet, per connection (reading pauses).
+ * Memory for a frame is taken as its bytes arrive, never on the word of its length.
+ * Thread: the loop's. */
+#ifndef SAMSA_RPC_SERVER_H
+#define SAMSA_RPC_SERVER_H
+
+#include "env/env.h"
+#include "rpc/dispatch.h"
+
+struct rpc_server;
+
+struct rpc_server_config {
+    const char *listener_name; /* borrowed for life */
+    const char *host;          /* NULL: every address */
+    uint16_t port;
+    int32_t backlog;                  /* socket.listen.backlog.size */
+    int32_t request_bytes_max;        /* socket.request.max.bytes */
+    int32_t connections_max;          /* max.connections */
+    int32_t connections_per_ip_max;   /* max.connections.per.ip */
+    int64_t connection_idle_ms_max;   /* connections.max.idle.ms; < 0: for ever */
+    int32_t requests_in_flight_max;   /* per connection; reading pauses at it */
+    int64_t unsent_bytes_max;         /* per connection; reading pauses at it */
+};
+
+/* Kafka's defaults for everything but name, host, port. */
+struct rpc_server_config rpc_server_defaults(void);
+
+/* Listens at once, but reads nothing until rpc_server_serve. Err: as net_listen. */
+enum err rpc_server_create(const struct env *env, const struct rpc_server_config *config,
+                           const struct dispatch *dispatch, struct rpc_server **out) MUST_CHECK;
+
+/* Begin to accept. */
+void rpc_server_serve(struct rpc_server *s);
+
+uint16_t rpc_server_port(const struct rpc_server *s);
+int32_t rpc_server_connections_count(const struct rpc_server *s);
+
+/* Closes the listener and every connection; parked requests are abandoned. */
+void rpc_server_destroy(struct rpc_server *s);
+
+/* A request made inside this node: `body` (generated struct, borrowed until `deliver` runs) goes to
+ * the handler of d's table as if it had come over the network. `deliver` runs once, before or after
+ * this returns, with the generated response, valid for the call only; NULL when refused. */
+void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api_key,
+                    int16_t api_version, const void *body, struct str client_id,
+                    void (*deliver)(struct request *rq, const void *response), void *context);
+
+#endif
