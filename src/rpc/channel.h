@@ -33,11 +33,7 @@ struct call {
     /* `response` is the generated struct when e is OK, NULL otherwise; valid during the call. */
     void (*done)(struct call *call, enum err e, const void *response);
     void *context; /* the caller's */
-    /* local channels */
-    struct task task;
-    struct arena arena;
-    void *response;
-    enum err result;
+    struct local_call *local; /* when made inside this node */
 };
 
 /* To a peer over the network. Connects lazily. */

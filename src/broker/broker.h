@@ -1,0 +1,67 @@
+/* The broker half of a node: what its request handlers may reach.
+ *
+ * Everything a handler needs hangs here; a handler is `void handle_NAME(struct request *, void *broker)`,
+ * one file per API in handlers/, and is listed in the table of broker/apis.c, which ApiVersions
+ * advertises. Handlers translate `enum err` into `enum kafka_error`; nothing below does.
+ *
+ * Owns: its parts, made by broker_create in this order and destroyed in reverse. Borrows: env, config.
+ * Thread: the loop's. */
+#ifndef SAMSA_BROKER_BROKER_H
+#define SAMSA_BROKER_BROKER_H
+
+#include "base/uuid.h"
+#include "env/env.h"
+#include "rpc/channel.h"
+#include "rpc/request.h"
+
+struct config;
+struct image;
+struct delta;
+struct replica_manager;
+struct group_coordinator;
+struct fetch_session_cache;
+struct producer_id_source;
+struct lifecycle;
+struct controller_channel;
+
+struct broker_endpoint {
+    struct str listener; /* "PLAINTEXT" */
+    struct str host;     /* advertised */
+    uint16_t port;
+    int16_t security_protocol;
+};
+
+struct broker {
+    struct env env;
+    const struct config *config;
+    int32_t node_id;
+    struct str rack; /* null when not set */
+    struct str cluster_id;
+    struct uuid incarnation_id; /* fresh per process */
+    int64_t epoch;              /* broker epoch; -1 before registration */
+    const struct broker_endpoint *endpoints;
+    int32_t endpoints_count;
+
+    const struct image *image; /* committed metadata as this broker has applied it */
+    struct replica_manager *replicas;
+    struct fetch_session_cache *fetch_sessions;
+    struct group_coordinator *groups;
+    struct producer_id_source *producer_ids;
+    struct lifecycle *lifecycle;
+    /* Requests to the active controller, wherever it is; retried by whoever calls. */
+    struct controller_channel *controller;
+};
+
+/* Send a request to the active controller. Like channel_call; ERR_CLOSED when no controller is known
+ * or the connection broke, ERR_TIMEOUT. NOT_CONTROLLER in the answer is the caller's to retry. */
+void broker_call_controller(struct broker *b, struct call *call, int16_t api_key, int16_t max_version,
+                            const void *request,
+                            void (*done)(struct call *, enum err, const void *));
+
+/* The endpoint of a registered broker for the listener a request came in on; NULL: it has none. The
+ * node's own view of the image. See KIP-951 and broker.md 2.3. */
+struct image_endpoint;
+const struct image_endpoint *broker_endpoint_of(const struct broker *b, int32_t node_id,
+                                                struct str listener);
+
+#endif

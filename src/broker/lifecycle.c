@@ -1,0 +1,317 @@
+#include "broker/lifecycle.h"
+
+#include "base/mem.h"
+#include "protocol/broker_heartbeat_request.h"
+#include "protocol/broker_heartbeat_response.h"
+#include "protocol/broker_registration_request.h"
+#include "protocol/broker_registration_response.h"
+#include "protocol/errors.h"
+
+enum {
+    /* While the controller waits for our metadata to catch up, or for leaderships to move. */
+    HASTY_HEARTBEAT_MS = 10,
+    SHUTDOWN_HEARTBEAT_MS = 50,
+    REGISTRATION_RETRY_MS_MIN = 20,
+    OFFLINE_DIRS_MAX = 64,
+    API_BROKER_REGISTRATION = 62,
+    API_BROKER_HEARTBEAT = 63,
+};
+
+struct lifecycle {
+    struct broker *broker;
+    struct lifecycle_config config;
+    struct lifecycle_events events;
+    void *owner;
+    enum lifecycle_state state;
+    bool ready;           /* logs are recovered: want to be unfenced */
+    bool registered_once; /* in this life */
+    bool want_now;        /* send again as soon as the call in flight ends */
+    struct timer timer;
+    struct timer deadline; /* of the first registration, then of the controlled shutdown */
+    struct call call;
+    bool in_flight;
+    int64_t retry_ms;
+    struct uuid offline_dirs[OFFLINE_DIRS_MAX];
+    int32_t offline_dirs_count;
+};
+
+static void lifecycle_act(struct lifecycle *l);
+
+static void lifecycle_move(struct lifecycle *l, enum lifecycle_state to)
+{
+    static const char *const names[] = {
+        [LIFECYCLE_NOT_RUNNING] = "NOT_RUNNING",
+        [LIFECYCLE_STARTING] = "STARTING",
+        [LIFECYCLE_RECOVERY] = "RECOVERY",
+        [LIFECYCLE_RUNNING] = "RUNNING",
+        [LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN] = "PENDING_CONTROLLED_SHUTDOWN",
+        [LIFECYCLE_SHUTTING_DOWN] = "SHUTTING_DOWN",
+    };
+    trace_info(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+               "[BrokerLifecycleManager id=%d] %sTransitioning from %s to %s.", l->broker->node_id,
+               to == LIFECYCLE_RUNNING ? "The broker has been unfenced. " : "", names[l->state],
+               names[to]);
+    l->state = to;
+}
+
+static void lifecycle_again_in(struct lifecycle *l, int64_t ms)
+{
+    timer_arm_in_ms(l->broker->env.clock, &l->timer, l->want_now ? 0 : ms);
+    l->want_now = false;
+}
+
+static void registration_done(struct call *call, enum err e, const void *response)
+{
+    struct lifecycle *l = CONTAINER_OF(call, struct lifecycle, call);
+    l->in_flight = false;
+    const struct broker_registration_response *r = response;
+    if (e || r->error_code) {
+        if (!e && r->error_code != KAFKA_NOT_CONTROLLER)
+            trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+                       "[BrokerLifecycleManager id=%d] Unable to register broker %d because the "
+                       "controller returned error %s",
+                       l->broker->node_id, l->broker->node_id, kafka_error_name(r->error_code));
+        l->retry_ms = l->retry_ms * 2 < l->config.heartbeat_interval_ms
+                          ? l->retry_ms * 2
+                          : l->config.heartbeat_interval_ms;
+        lifecycle_again_in(l, l->retry_ms);
+        return;
+    }
+    l->retry_ms = REGISTRATION_RETRY_MS_MIN;
+    l->broker->epoch = r->broker_epoch;
+    l->registered_once = true;
+    timer_cancel(l->broker->env.clock, &l->deadline);
+    trace_info(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+               "[BrokerLifecycleManager id=%d] Successfully registered broker %d with broker epoch "
+               "%lld",
+               l->broker->node_id, l->broker->node_id, (long long)l->broker->epoch);
+    lifecycle_again_in(l, 0);
+}
+
+static void lifecycle_register(struct lifecycle *l)
+{
+    static const struct {
+        const char *name;
+        int16_t min, max;
+    } features[] = {
+        {"kraft.version", 0, 1},
+        {"transaction.version", 0, 2},
+        {"group.version", 0, 1},
+        {"eligible.leader.replicas.version", 0, 1},
+        {"share.version", 0, 1},
+        {"streams.version", 0, 1},
+    };
+    enum { FEATURES = sizeof features / sizeof features[0] };
+    struct broker *b = l->broker;
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct broker_registration_request request;
+    broker_registration_request_init(&request);
+    request.broker_id = b->node_id;
+    request.cluster_id = b->cluster_id;
+    request.incarnation_id = b->incarnation_id;
+    request.rack = b->rack;
+    request.log_dirs = (struct uuid *)(uintptr_t)l->config.log_dirs;
+    request.log_dirs_count = l->config.log_dirs_count;
+    request.previous_broker_epoch = l->config.previous_broker_epoch;
+    request.listeners_count = b->endpoints_count;
+    request.listeners =
+        ARENA_ARRAY(&arena, struct broker_registration_request_listener, b->endpoints_count);
+    for (int32_t i = 0; i < b->endpoints_count; i++) {
+        broker_registration_request_listener_init(&request.listeners[i]);
+        request.listeners[i].name = b->endpoints[i].listener;
+        request.listeners[i].host = b->endpoints[i].host;
+        request.listeners[i].port = b->endpoints[i].port;
+        request.listeners[i].security_protocol = b->endpoints[i].security_protocol;
+    }
+    request.features_count = FEATURES + 1;
+    request.features = ARENA_ARRAY(&arena, struct broker_registration_request_feature, FEATURES + 1);
+    for (int32_t i = 0; i < FEATURES + 1; i++)
+        broker_registration_request_feature_init(&request.features[i]);
+    request.features[0].name = STR("metadata.version");
+    request.features[0].min_supported_version = l->config.metadata_version_min;
+    request.features[0].max_supported_version = l->config.metadata_version_max;
+    for (int32_t i = 0; i < FEATURES; i++) {
+        request.features[i + 1].name = str_of(features[i].name);
+        request.features[i + 1].min_supported_version = features[i].min;
+        request.features[i + 1].max_supported_version = features[i].max;
+    }
+    l->in_flight = true;
+    broker_call_controller(b, &l->call, API_BROKER_REGISTRATION, -1, &request, registration_done);
+    arena_free(&arena);
+}
+
+/* What an answered heartbeat means for our state. Returns ms until the next one. */
+static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat_response *r)
+{
+    l->offline_dirs_count = 0;
+    switch (l->state) {
+    case LIFECYCLE_STARTING:
+        if (!r->is_caught_up) return HASTY_HEARTBEAT_MS;
+        lifecycle_move(l, LIFECYCLE_RECOVERY);
+        l->events.caught_up(l->owner);
+        return l->ready ? 0 : l->config.heartbeat_interval_ms;
+    case LIFECYCLE_RECOVERY:
+        if (r->is_fenced) return l->ready ? HASTY_HEARTBEAT_MS : l->config.heartbeat_interval_ms;
+        lifecycle_move(l, LIFECYCLE_RUNNING);
+        l->events.running(l->owner);
+        return l->config.heartbeat_interval_ms;
+    case LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN:
+        if (!r->should_shut_down) return SHUTDOWN_HEARTBEAT_MS;
+        lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
+        timer_cancel(l->broker->env.clock, &l->deadline);
+        l->events.may_stop(l->owner);
+        return l->config.heartbeat_interval_ms;
+    case LIFECYCLE_NOT_RUNNING:
+    case LIFECYCLE_RUNNING:
+    case LIFECYCLE_SHUTTING_DOWN:
+        break;
+    }
+    return l->config.heartbeat_interval_ms;
+}
+
+static void heartbeat_done(struct call *call, enum err e, const void *response)
+{
+    struct lifecycle *l = CONTAINER_OF(call, struct lifecycle, call);
+    l->in_flight = false;
+    const struct broker_heartbeat_response *r = response;
+    if (l->state == LIFECYCLE_SHUTTING_DOWN) return;
+    if (e || r->error_code == KAFKA_NOT_CONTROLLER) {
+        lifecycle_again_in(l, REGISTRATION_RETRY_MS_MIN);
+        return;
+    }
+    if (r->error_code) {
+        trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+                   "[BrokerLifecycleManager id=%d] The controller answered a heartbeat with %s",
+                   l->broker->node_id, kafka_error_name(r->error_code));
+        if (r->error_code == KAFKA_STALE_BROKER_EPOCH) l->broker->epoch = -1;
+        lifecycle_again_in(l, r->error_code == KAFKA_STALE_BROKER_EPOCH
+                                  ? 0
+                                  : l->config.heartbeat_interval_ms);
+        return;
+    }
+    int64_t next_ms = lifecycle_obey(l, r);
+    if (l->state != LIFECYCLE_SHUTTING_DOWN) lifecycle_again_in(l, next_ms);
+}
+
+static void lifecycle_heartbeat(struct lifecycle *l)
+{
+    struct broker_heartbeat_request request;
+    broker_heartbeat_request_init(&request);
+    request.broker_id = l->broker->node_id;
+    request.broker_epoch = l->broker->epoch;
+    request.current_metadata_offset = l->events.metadata_offset(l->owner);
+    request.want_fence = !l->ready;
+    request.want_shut_down = l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN;
+    request.offline_log_dirs = l->offline_dirs;
+    request.offline_log_dirs_count = l->offline_dirs_count;
+    l->in_flight = true;
+    broker_call_controller(l->broker, &l->call, API_BROKER_HEARTBEAT, -1, &request, heartbeat_done);
+}
+
+static void lifecycle_act(struct lifecycle *l)
+{
+    if (l->state == LIFECYCLE_NOT_RUNNING || l->state == LIFECYCLE_SHUTTING_DOWN) return;
+    if (l->in_flight) {
+        l->want_now = true;
+        return;
+    }
+    timer_cancel(l->broker->env.clock, &l->timer);
+    if (l->broker->epoch < 0)
+        lifecycle_register(l);
+    else
+        lifecycle_heartbeat(l);
+}
+
+static void lifecycle_timer_fired(struct timer *t)
+{
+    lifecycle_act(CONTAINER_OF(t, struct lifecycle, timer));
+}
+
+static void lifecycle_deadline_passed(struct timer *t)
+{
+    struct lifecycle *l = CONTAINER_OF(t, struct lifecycle, deadline);
+    if (!l->registered_once) {
+        l->events.failed(l->owner, "no controller accepted this broker's registration within "
+                                   "initial.broker.registration.timeout.ms");
+    } else if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN) {
+        trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+                   "[BrokerLifecycleManager id=%d] The controlled shutdown was not granted in time; "
+                   "stopping without it",
+                   l->broker->node_id);
+        lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
+        l->events.may_stop(l->owner);
+    }
+}
+
+struct lifecycle *lifecycle_create(struct broker *broker, const struct lifecycle_config *config,
+                                   const struct lifecycle_events *events, void *owner)
+{
+    struct lifecycle *l = MEM_NEW(struct lifecycle);
+    l->broker = broker;
+    l->config = *config;
+    l->events = *events;
+    l->owner = owner;
+    l->retry_ms = REGISTRATION_RETRY_MS_MIN;
+    call_init(&l->call);
+    timer_init(&l->timer, lifecycle_timer_fired);
+    timer_init(&l->deadline, lifecycle_deadline_passed);
+    return l;
+}
+
+void lifecycle_start(struct lifecycle *l)
+{
+    PRE(l->state == LIFECYCLE_NOT_RUNNING);
+    lifecycle_move(l, LIFECYCLE_STARTING);
+    timer_arm_in_ms(l->broker->env.clock, &l->deadline, l->config.registration_timeout_ms);
+    lifecycle_act(l);
+}
+
+void lifecycle_ready(struct lifecycle *l)
+{
+    l->ready = true;
+    lifecycle_act(l);
+}
+
+void lifecycle_metadata_moved(struct lifecycle *l)
+{
+    bool awaited = l->state == LIFECYCLE_STARTING ||
+                   (l->state == LIFECYCLE_RECOVERY && l->ready) || l->broker->epoch < 0;
+    if (awaited) lifecycle_act(l);
+}
+
+void lifecycle_shutdown(struct lifecycle *l)
+{
+    struct clock *clock = l->broker->env.clock;
+    if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN || l->state == LIFECYCLE_SHUTTING_DOWN)
+        return;
+    if (l->state != LIFECYCLE_RUNNING) { /* nothing to hand over */
+        lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
+        timer_cancel(clock, &l->deadline);
+        l->events.may_stop(l->owner);
+        return;
+    }
+    lifecycle_move(l, LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN);
+    timer_arm_in_ms(clock, &l->deadline, l->config.controlled_shutdown_timeout_ms);
+    lifecycle_act(l);
+}
+
+void lifecycle_directory_failed(struct lifecycle *l, struct uuid directory)
+{
+    if (l->offline_dirs_count < OFFLINE_DIRS_MAX)
+        l->offline_dirs[l->offline_dirs_count++] = directory;
+    lifecycle_act(l);
+}
+
+enum lifecycle_state lifecycle_state(const struct lifecycle *l)
+{
+    return l->state;
+}
+
+void lifecycle_destroy(struct lifecycle *l)
+{
+    timer_cancel(l->broker->env.clock, &l->timer);
+    timer_cancel(l->broker->env.clock, &l->deadline);
+    channel_cancel(&l->call);
+    mem_free(l);
+}

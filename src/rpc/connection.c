@@ -1,0 +1,230 @@
+#include "rpc/connection.h"
+
+#include <stdio.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "protocol/cursor.h"
+#include "protocol/message.h"
+#include "protocol/request_header.h"
+
+enum {
+    FRAME_LENGTH_BYTES = 4,
+    READ_BYTES = 64 << 10,
+    /* A frame that claims more gets this much at first, then twice what has arrived. */
+    TRUSTED_BYTES = 1 << 20,
+};
+
+void connection_open(struct rpc_server *s, struct net_conn *net)
+{
+    struct connection *c = MEM_NEW(struct connection);
+    c->server = s;
+    c->net = net;
+    c->active = clock_mono(s->env.clock);
+    list_init(&c->node);
+    list_init(&c->queue);
+    net_peer(net, &c->peer);
+    net->owner = c;
+    net->events = &connection_events;
+    list_push_back(&s->connections, &c->node);
+    s->connections_count++;
+}
+
+static void release_address(struct rpc_server *s, const struct connection *c)
+{
+    struct str host = str_of(c->peer.host);
+    int32_t *count = map_get_str(s->per_ip, host);
+    if (count && --*count == 0) mem_free(map_remove_str(s->per_ip, host));
+}
+
+static void connection_free(struct connection *c)
+{
+    struct rpc_server *s = c->server;
+    LIST_EACH(&c->queue, node)
+    {
+        struct request *rq = CONTAINER_OF(node, struct request, node);
+        list_remove(&rq->node);
+        rq->connection = NULL;
+        if (rq->done)
+            request_recycle(s, rq);
+        else if (rq->abandoned) {
+            rq->abandoned(rq);
+            request_recycle(s, rq);
+        } /* else its handler will still answer, into the void */
+    }
+    net_close(c->net);
+    if (c->buffer) rpc_buffer_unref(c->buffer);
+    list_remove(&c->node);
+    s->connections_count--;
+    release_address(s, c);
+    mem_free(c);
+}
+
+void connection_close(struct connection *c, const char *why)
+{
+    if (!c->broken && why)
+        trace_info(c->server->env.trace, "kafka.network.Processor",
+                   "[SocketServer listener=%s] Closing connection from %s:%u: %s",
+                   c->server->config.listener_name, c->peer.host, c->peer.port, why);
+    c->broken = true;
+    if (c->busy == 0) connection_free(c);
+}
+
+static void connection_pause_or_resume(struct connection *c)
+{
+    const struct rpc_server_config *config = &c->server->config;
+    bool paused = c->queue_count >= config->requests_in_flight_max ||
+                  net_unsent(c->net) >= config->unsent_bytes_max;
+    if (paused == c->paused) return;
+    c->paused = paused;
+    net_pause(c->net, paused);
+}
+
+void connection_advance(struct connection *c)
+{
+    bool sent = false;
+    while (!list_empty(&c->queue)) {
+        struct request *rq = CONTAINER_OF(c->queue.next, struct request, node);
+        if (!rq->done) break;
+        list_remove(&rq->node);
+        c->queue_count--;
+        if (rq->reply.len > 0) out_append(net_out(c->net), &rq->reply);
+        request_recycle(c->server, rq);
+        sent = true;
+    }
+    if (sent) net_kick(c->net);
+    connection_pause_or_resume(c);
+}
+
+/* Make room to read more: keep the half frame, in a larger buffer if its length asks for one. */
+static void connection_make_room(struct connection *c)
+{
+    struct rpc_server *s = c->server;
+    size_t have = c->buffer ? c->end - c->start : 0;
+    size_t want = READ_BYTES;
+    if (have >= FRAME_LENGTH_BYTES) {
+        size_t frame = FRAME_LENGTH_BYTES + load_be32(c->buffer->data + c->start);
+        size_t trusted = have * 2 > TRUSTED_BYTES ? have * 2 : TRUSTED_BYTES;
+        if (frame > want) want = frame < trusted ? frame : trusted;
+    }
+    if (c->buffer && c->buffer->references == 1 && have == 0) c->start = c->end = 0;
+    if (c->buffer && c->buffer->capacity - c->start >= want && c->end < c->buffer->capacity) return;
+    struct rpc_buffer *larger = rpc_buffer_get(&s->buffers, want > have ? want : have + 1);
+    if (have) memcpy(larger->data, c->buffer->data + c->start, have);
+    if (c->buffer) rpc_buffer_unref(c->buffer);
+    c->buffer = larger;
+    c->start = 0;
+    c->end = have;
+}
+
+static bool request_parse_header(struct request *rq, struct bytes frame, struct bytes *body)
+{
+    if (frame.len < 4) return false;
+    rq->api_key = (int16_t)load_be16(frame.data);
+    rq->api_version = (int16_t)load_be16(frame.data + 2);
+    if (!message_request(rq->api_key)) return false;
+    struct request_header header;
+    struct cursor in = cursor_of_bytes(frame);
+    int16_t version = message_request_header_version(rq->api_key, rq->api_version);
+    if (request_header_decode(&header, version, &in, &rq->arena)) return false;
+    rq->correlation_id = header.correlation_id;
+    rq->client_id = header.client_id;
+    *body = bytes_of(in.p, cursor_left(&in));
+    return true;
+}
+
+static void connection_handle_frame(struct connection *c, struct bytes frame)
+{
+    struct rpc_server *s = c->server;
+    struct request *rq = request_take(s);
+    rq->connection = c;
+    rq->arrived = c->active;
+    rq->buffer = c->buffer;
+    rpc_buffer_ref(c->buffer);
+    list_push_back(&c->queue, &rq->node);
+    c->queue_count++;
+    struct bytes body;
+    const char *why = "its request header is malformed";
+    bool fine = request_parse_header(rq, frame, &body) &&
+                dispatch_request(s->dispatch, rq, body, &why);
+    if (!fine) {
+        trace_warn(s->env.trace, "kafka.network.Processor",
+                   "[SocketServer listener=%s] Refusing a request of API %d version %d from %s: %s",
+                   s->config.listener_name, rq->api_key, rq->api_version, c->peer.host, why);
+        rq->done = true;
+        connection_close(c, NULL);
+        return;
+    }
+    if (!c->broken) connection_advance(c);
+}
+
+/* Handle every whole frame in the buffer. False when the connection must end. */
+static bool connection_handle_frames(struct connection *c)
+{
+    while (!c->broken && c->end - c->start >= FRAME_LENGTH_BYTES) {
+        uint32_t length = load_be32(c->buffer->data + c->start);
+        if (length > (uint32_t)c->server->config.request_bytes_max) {
+            char why[128];
+            snprintf(why, sizeof why,
+                     "a frame of %u bytes is over socket.request.max.bytes (%d)", length,
+                     c->server->config.request_bytes_max);
+            connection_close(c, why);
+            return false;
+        }
+        if (c->end - c->start - FRAME_LENGTH_BYTES < length) break;
+        const uint8_t *frame = c->buffer->data + c->start + FRAME_LENGTH_BYTES;
+        c->start += FRAME_LENGTH_BYTES + length;
+        connection_handle_frame(c, bytes_of(frame, length));
+    }
+    return !c->broken;
+}
+
+static void connection_readable(struct net_conn *net)
+{
+    struct connection *c = net->owner;
+    struct rpc_server *s = c->server;
+    connection_make_room(c);
+    size_t got = 0;
+    enum err e = net_recv(net, c->buffer->data + c->end, c->buffer->capacity - c->end, &got);
+    if (e == ERR_AGAIN) return;
+    if (e) {
+        connection_close(c, NULL);
+        return;
+    }
+    c->end += got;
+    c->active = clock_mono(s->env.clock);
+    list_remove(&c->node);
+    list_push_back(&s->connections, &c->node);
+    c->busy++;
+    connection_handle_frames(c);
+    c->busy--;
+    if (c->broken) {
+        connection_free(c);
+        return;
+    }
+    if (c->start == c->end) { /* an idle connection holds no buffer */
+        rpc_buffer_unref(c->buffer);
+        c->buffer = NULL;
+        c->start = c->end = 0;
+    }
+    connection_advance(c);
+}
+
+static void connection_drained(struct net_conn *net)
+{
+    struct connection *c = net->owner;
+    c->active = clock_mono(c->server->env.clock);
+    connection_pause_or_resume(c);
+}
+
+static void connection_broken(struct net_conn *net, enum err e)
+{
+    (void)e;
+    connection_close(net->owner, NULL);
+}
+
+const struct net_events connection_events = {
+    .readable = connection_readable,
+    .drained = connection_drained,
+    .broken = connection_broken,
+};

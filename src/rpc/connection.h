@@ -1,0 +1,61 @@
+/* One accepted connection. Private to rpc/.
+ *
+ *   accepted ── readable ──> bytes in `buffer` ──> frames ──> requests in `queue`, by arrival
+ *                                                             │ answered, when first in the queue
+ *                                                             v
+ *                                                        net_out, in order
+ *
+ * Reading pauses while too many requests or unsent bytes are outstanding. Thread: the loop's. */
+#ifndef SAMSA_RPC_CONNECTION_H
+#define SAMSA_RPC_CONNECTION_H
+
+#include "rpc/buffer.h"
+#include "rpc/server.h"
+
+struct connection {
+    struct rpc_server *server;
+    struct net_conn *net;
+    struct list_node node;  /* server's connections, least recently active first */
+    struct list_node queue; /* requests not answered, by arrival */
+    int32_t queue_count;
+    struct rpc_buffer *buffer; /* NULL when nothing is half read */
+    size_t start, end;         /* unread bytes of the buffer */
+    struct mono_time active;
+    struct net_address peer;
+    bool paused;
+    bool broken; /* to be closed at the end of what is running now */
+    int32_t busy; /* frames being handled on the stack */
+};
+
+struct rpc_server {
+    struct env env;
+    struct rpc_server_config config;
+    const struct dispatch *dispatch;
+    struct net_listener *listener;
+    struct list_node connections;
+    int32_t connections_count;
+    struct map *per_ip; /* address -> boxed count */
+    struct rpc_buffer_pool buffers;
+    struct list_node requests_free;
+    int32_t requests_free_count;
+    struct timer idle_timer;
+    bool serving;
+};
+
+extern const struct net_events connection_events;
+
+void connection_open(struct rpc_server *s, struct net_conn *net);
+
+/* Ends it now, or once the frame being handled is done. Parked requests are abandoned. */
+void connection_close(struct connection *c, const char *why);
+
+/* Answers that are complete leave; reading resumes when it may. */
+void connection_advance(struct connection *c);
+
+struct request *request_take(struct rpc_server *s);
+void request_recycle(struct rpc_server *s, struct request *rq);
+
+/* Length, header and body of one answer. */
+void request_encode_reply(const struct request *rq, const void *response, struct out *out);
+
+#endif

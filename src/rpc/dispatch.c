@@ -1,0 +1,41 @@
+#include "rpc/dispatch.h"
+
+#include "protocol/cursor.h"
+#include "protocol/message.h"
+
+enum { API_VERSIONS_KEY = 18 };
+
+bool dispatch_request(const struct dispatch *d, struct request *rq, struct bytes body,
+                      const char **why)
+{
+    const struct api_handler *h =
+        rq->api_key >= 0 && rq->api_key < d->count ? &d->table[rq->api_key] : NULL;
+    if (!h || !h->handle) {
+        *why = "this listener does not serve the API";
+        return false;
+    }
+    if (rq->api_version < h->min || rq->api_version > h->max) {
+        if (rq->api_key != API_VERSIONS_KEY) {
+            *why = "the version is not supported";
+            return false;
+        }
+        rq->body = NULL; /* answered in version 0 with error 35 and our range (KIP-511) */
+        rq->api_version = 0;
+        h->handle(rq, d->context);
+        return true;
+    }
+    const struct message *m = message_request(rq->api_key);
+    void *decoded = arena_zalloc(&rq->arena, 1, m->struct_size);
+    struct cursor in = cursor_of_bytes(body);
+    if (m->decode(decoded, rq->api_version, &in, &rq->arena)) {
+        *why = "its body is malformed";
+        return false;
+    }
+    if (cursor_left(&in) != 0) {
+        *why = "bytes are left over behind its body";
+        return false;
+    }
+    rq->body = decoded;
+    h->handle(rq, d->context);
+    return true;
+}

@@ -1,0 +1,120 @@
+#include "base/mem.h"
+#include "protocol/message.h"
+#include "protocol/response_header.h"
+#include "rpc/connection.h"
+
+enum {
+    REQUESTS_FREE_MAX = 1024,
+    REQUEST_ARENA_BYTES = 2048,
+};
+
+struct request *request_take(struct rpc_server *s)
+{
+    struct request *rq;
+    if (list_empty(&s->requests_free)) {
+        rq = MEM_NEW(struct request);
+        list_init(&rq->node);
+        list_init(&rq->pool_node);
+        arena_init(&rq->arena, REQUEST_ARENA_BYTES);
+        out_init(&rq->reply);
+        return rq;
+    }
+    rq = CONTAINER_OF(s->requests_free.next, struct request, pool_node);
+    list_remove(&rq->pool_node);
+    s->requests_free_count--;
+    return rq;
+}
+
+static void request_free(struct request *rq)
+{
+    if (rq->buffer) rpc_buffer_unref(rq->buffer);
+    arena_free(&rq->arena);
+    out_free(&rq->reply);
+    mem_free(rq);
+}
+
+void request_recycle(struct rpc_server *s, struct request *rq)
+{
+    PRE(!list_linked(&rq->node));
+    if (!s || s->requests_free_count >= REQUESTS_FREE_MAX) {
+        request_free(rq);
+        return;
+    }
+    if (rq->buffer) rpc_buffer_unref(rq->buffer);
+    arena_reset(&rq->arena);
+    out_reset(&rq->reply);
+    struct arena arena = rq->arena;
+    struct out reply = rq->reply;
+    *rq = (struct request){.arena = arena, .reply = reply};
+    list_init(&rq->node);
+    list_init(&rq->pool_node);
+    list_push_front(&s->requests_free, &rq->pool_node);
+    s->requests_free_count++;
+}
+
+void request_encode_reply(const struct request *rq, const void *response, struct out *out)
+{
+    int64_t before = out->len;
+    uint8_t *length = out_reserve(out, 4);
+    struct response_header header = {.correlation_id = rq->correlation_id};
+    response_header_encode(&header, message_response_header_version(rq->api_key, rq->api_version),
+                           out);
+    message_response(rq->api_key)->encode(response, rq->api_version, out);
+    store_be32(length, (uint32_t)(out->len - before - 4));
+}
+
+/* The request is answered (or needs no answer); free it or let its connection do so in turn. */
+static void request_finish(struct request *rq)
+{
+    rq->done = true;
+    struct connection *c = rq->connection;
+    if (!c)
+        request_free(rq);
+    else if (c->busy == 0)
+        connection_advance(c);
+}
+
+void request_reply(struct request *rq, const void *response)
+{
+    PRE(!rq->done);
+    if (rq->deliver) {
+        rq->deliver(rq, response);
+    } else {
+        struct connection *c = rq->connection;
+        bool first = c && c->queue.next == &rq->node;
+        struct out *out = first ? net_out(c->net) : &rq->reply;
+        request_encode_reply(rq, response, out);
+        if (first) net_kick(c->net);
+    }
+    request_finish(rq);
+}
+
+void request_reply_nothing(struct request *rq)
+{
+    PRE(!rq->done);
+    if (rq->deliver) rq->deliver(rq, NULL);
+    request_finish(rq);
+}
+
+void request_close(struct request *rq)
+{
+    PRE(!rq->done);
+    struct connection *c = rq->connection;
+    if (rq->deliver) rq->deliver(rq, NULL);
+    rq->done = true;
+    if (c)
+        connection_close(c, "the request cannot be answered");
+    else
+        request_free(rq);
+}
+
+struct str request_listener(const struct request *rq)
+{
+    return rq->connection ? str_of(rq->connection->server->config.listener_name) : STR_NULL;
+}
+
+struct str request_client_host(struct request *rq)
+{
+    return rq->connection ? arena_printf(&rq->arena, "/%s", rq->connection->peer.host)
+                          : STR("/127.0.0.1");
+}
