@@ -337,6 +337,13 @@ struct channel *channel_create_local(const struct env *env, const struct dispatc
     return c;
 }
 
+struct channel *channel_create_nowhere(const struct env *env)
+{
+    struct channel *c = MEM_NEW(struct channel);
+    channel_init(c, env);
+    return c;
+}
+
 static void channel_free(struct channel *c)
 {
     arena_free(&c->arena);
@@ -416,6 +423,11 @@ static void call_timed_out(struct timer *t)
     channel_fail(call->channel, ERR_TIMEOUT);
 }
 
+static void call_refused(struct timer *t)
+{
+    call_finish(CONTAINER_OF(t, struct call, timer), ERR_CLOSED, NULL);
+}
+
 static void channel_send_waiting(struct channel *c)
 {
     while (!list_empty(&c->waiting_calls)) {
@@ -444,6 +456,12 @@ void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t
         channel_call_local(c, call, request);
         return;
     }
+    if (!c->host) {
+        timer_init(&call->timer, call_refused);
+        list_push_back(&c->sent_calls, &call->node);
+        timer_arm_in_ms(c->env.clock, &call->timer, 0);
+        return;
+    }
     call_encode(c, call, request);
     list_push_back(&c->waiting_calls, &call->node);
     timer_arm_in_ms(c->env.clock, &call->timer, c->request_timeout_ms);
@@ -459,9 +477,9 @@ void channel_cancel(struct call *call)
     if (!c) return;
     timer_cancel(c->env.clock, &call->timer);
     call->channel = NULL;
-    if (call->local) {
-        call->local->call = NULL;
-        call->local = NULL;
+    if (call->local) call->local->call = NULL;
+    call->local = NULL;
+    if (c->local || !c->host) {
         list_remove(&call->node);
         return;
     }

@@ -44,6 +44,9 @@ struct channel *channel_create(const struct env *env, const struct channel_confi
 struct channel *channel_create_local(const struct env *env, const struct dispatch *dispatch,
                                      const char *client_id);
 
+/* To nobody: every call ends with CLOSED, from the loop. For a peer that is not known yet. */
+struct channel *channel_create_nowhere(const struct env *env);
+
 /* Every call in flight ends with CLOSED before this returns. */
 void channel_destroy(struct channel *c);
 
