@@ -5,6 +5,7 @@
 #   M_LIBS     system libraries M_ALLOW    files that may call what env/banned.h forbids
 # Each becomes build/<mode>/lib<M>.a. A unit test test/unit/<M>/<noun>_test.c links that row only.
 
+MAKEFLAGS += --no-builtin-rules
 MODE ?= release
 BUILD := build/$(MODE)
 GEN := build/gen
@@ -56,15 +57,14 @@ $(foreach m,$(MODULES),$(eval $(call module_rules,$m)))
 ALLOWED := $(foreach m,$(MODULES),$(addprefix src/$(call dir_of,$m)/,$($m_ALLOW)))
 banned = $(if $(or $(filter $(ALLOWED),$1),$(filter src/env/os/%,$1)),,-include env/banned.h)
 
-$(BUILD)/src/%.o: src/%.c $(GENERATED_STAMP)
+$(BUILD)/src/%.o: src/%.c | $(GENERATED_STAMP)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC $<")
 	$(if $(V),,@)$(CC) $(CFLAGS) $(call banned,$<) -c $< -o $@
 
-$(BUILD)/gen/%.o: $(GEN)/%.c $(GENERATED_STAMP)
+$(BUILD)/gen/%.o: $(GEN)/%.c | $(GENERATED_STAMP)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -c $< -o $@
-$(GEN)/%.c: $(GENERATED_STAMP) ;
 
 # ---- the program: one binary, whose name or first argument says which tool it is
 samsa: $(BUILD)/samsa
