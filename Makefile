@@ -70,7 +70,11 @@ $(BUILD)/gen/%.o: $(GEN)/%.c | $(GENERATED_STAMP)
 samsa: $(BUILD)/samsa
 	@cp -f $(BUILD)/samsa samsa
 $(BUILD)/samsa: $(if $(filter cli,$(MODULES)),$(call row_archives,cli))
-	$(if $(filter cli,$(MODULES)),$(CC) $(CFLAGS) -o $@ -Wl,--whole-archive $(BUILD)/libcli.a -Wl,--no-whole-archive $^ $(LDFLAGS) $(call row_libs,cli),@mkdir -p $(@D); touch $@)
+ifneq ($(filter cli,$(MODULES)),)
+	$(CC) $(CFLAGS) -o $@ -Wl,--whole-archive $(BUILD)/libcli.a -Wl,--no-whole-archive $^ $(LDFLAGS) $(call row_libs,cli)
+else
+	@mkdir -p $(@D); touch $@
+endif
 
 # ---- unit tests
 UNIT_SOURCES := $(sort $(wildcard test/unit/*/*_test.c))
