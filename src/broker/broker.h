@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "env/env.h"
 #include "rpc/channel.h"
+#include "rpc/dispatch.h"
 #include "rpc/request.h"
 
 struct config;
@@ -42,6 +43,8 @@ struct broker {
     const struct broker_endpoint *endpoints;
     int32_t endpoints_count;
 
+    /* What the broker listener serves; ApiVersions advertises it. */
+    const struct dispatch *apis;
     const struct image *image; /* committed metadata as this broker has applied it */
     struct replica_manager *replicas;
     struct fetch_session_cache *fetch_sessions;

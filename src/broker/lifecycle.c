@@ -1,11 +1,10 @@
 #include "broker/lifecycle.h"
 
 #include "base/mem.h"
-#include "protocol/broker_heartbeat_request.h"
-#include "protocol/broker_heartbeat_response.h"
-#include "protocol/broker_registration_request.h"
-#include "protocol/broker_registration_response.h"
-#include "protocol/errors.h"
+#include "protocol/api.h"
+#include "protocol/broker_heartbeat.h"
+#include "protocol/broker_registration.h"
+#include "protocol/error.h"
 
 enum {
     /* While the controller waits for our metadata to catch up, or for leaderships to move. */
@@ -13,8 +12,6 @@ enum {
     SHUTDOWN_HEARTBEAT_MS = 50,
     REGISTRATION_RETRY_MS_MIN = 20,
     OFFLINE_DIRS_MAX = 64,
-    API_BROKER_REGISTRATION = 62,
-    API_BROKER_HEARTBEAT = 63,
 };
 
 struct lifecycle {

@@ -8,8 +8,7 @@
 #include "rpc/channel.h"
 
 #include "base/mem.h"
-#include "protocol/api_versions_request.h"
-#include "protocol/api_versions_response.h"
+#include "protocol/api_versions.h"
 #include "protocol/cursor.h"
 #include "protocol/message.h"
 #include "protocol/request_header.h"
@@ -111,7 +110,7 @@ static void call_encode(struct channel *c, struct call *call, const void *reques
 static int16_t channel_version(const struct channel *c, int16_t api_key, int16_t max_version)
 {
     const struct message *m = message_request(api_key);
-    int16_t high = m->max_version;
+    int16_t high = m->max_stable_version;
     if (max_version >= 0 && max_version < high) high = max_version;
     if (api_key >= DISPATCH_APIS_MAX || c->peer_max[api_key] < 0) return -1;
     if (c->peer_max[api_key] < high) high = c->peer_max[api_key];
@@ -448,8 +447,8 @@ void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t
     call->channel = c;
     call->api_key = api_key;
     call->done = done;
-    call->api_version = max_version >= 0 && max_version < m->max_version ? max_version
-                                                                         : m->max_version;
+    call->api_version = max_version >= 0 && max_version < m->max_stable_version ? max_version
+                                                                         : m->max_stable_version;
     timer_init(&call->timer, call_timed_out);
     out_init(&call->encoded);
     if (c->local) {

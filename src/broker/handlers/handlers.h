@@ -1,0 +1,35 @@
+/* Every request handler of the broker listener, one file each. `context` is the struct broker. */
+#ifndef SAMSA_BROKER_HANDLERS_HANDLERS_H
+#define SAMSA_BROKER_HANDLERS_HANDLERS_H
+
+#include "broker/broker.h"
+
+void handle_api_versions(struct request *rq, void *context);
+void handle_delete_groups(struct request *rq, void *context);
+void handle_delete_records(struct request *rq, void *context);
+void handle_describe_cluster(struct request *rq, void *context);
+void handle_describe_configs(struct request *rq, void *context);
+void handle_describe_groups(struct request *rq, void *context);
+void handle_describe_log_dirs(struct request *rq, void *context);
+void handle_describe_producers(struct request *rq, void *context);
+void handle_describe_topic_partitions(struct request *rq, void *context);
+void handle_fetch(struct request *rq, void *context);
+void handle_find_coordinator(struct request *rq, void *context);
+void handle_heartbeat(struct request *rq, void *context);
+void handle_init_producer_id(struct request *rq, void *context);
+void handle_join_group(struct request *rq, void *context);
+void handle_leave_group(struct request *rq, void *context);
+void handle_list_groups(struct request *rq, void *context);
+void handle_list_offsets(struct request *rq, void *context);
+void handle_metadata(struct request *rq, void *context);
+void handle_offset_commit(struct request *rq, void *context);
+void handle_offset_delete(struct request *rq, void *context);
+void handle_offset_fetch(struct request *rq, void *context);
+void handle_offset_for_leader_epoch(struct request *rq, void *context);
+void handle_produce(struct request *rq, void *context);
+void handle_sync_group(struct request *rq, void *context);
+
+/* Hands the request to the active controller and its answer back, at the same version. */
+void handle_forward(struct request *rq, void *context);
+
+#endif
