@@ -1,0 +1,3 @@
+config_SOURCES := keys.c properties.c
+config_DEPENDS := base
+config_LIBS := -lm
