@@ -8,9 +8,11 @@ import argparse
 import os
 import sys
 
-from schema_gen import emit_message, emit_tables
+from schema_gen import emit_message, emit_tables, emit_union
 from schema_gen.model import SchemaError
 from schema_gen.parse import parse_tree
+
+COORDINATORS = ("group", "share", "transaction")
 
 
 def outputs(schema):
@@ -31,7 +33,12 @@ def outputs(schema):
         "messages.c": emit_tables.message_table(messages),
         "error.h": emit_tables.error_header(errors),
         "error.c": emit_tables.error_source(errors),
+        "metadata_record.h": emit_union.metadata_header(messages),
+        "metadata_record.c": emit_union.metadata_source(messages),
     }
+    for area in COORDINATORS:
+        made[area + "_record.h"] = emit_union.coordinator_header(messages, area)
+        made[area + "_record.c"] = emit_union.coordinator_source(messages, area)
     for name, text in made.items():
         if name in files:
             raise SchemaError(name, "a schema file takes the name of a made file")

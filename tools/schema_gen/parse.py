@@ -331,7 +331,8 @@ def check_together(messages):
                                   (struct.c_name, names[struct.c_name]))
             names[struct.c_name] = struct.where
         if message.key is not None:
-            key = (message.area, message.kind, message.key)
+            area = None if message.kind in ("request", "response") else message.area
+            key = (area, message.kind, message.key)
             if key in keys:
                 raise SchemaError(message.where, "key %d is %s's" % (message.key, keys[key]))
             keys[key] = message.name
