@@ -15,3 +15,4 @@ $(GENERATED_STAMP): tools/generate.py $(wildcard tools/schema_gen/*.py) $(SCHEMA
 	@$(PYTHON) tools/generate.py --out $(GEN)/protocol --stamp $@
 # The empty recipe makes make look at their times again after the stamp.
 $(addprefix $(GEN)/,$(protocol_GENERATED) $(patsubst %.c,%.h,$(protocol_GENERATED))): $(GENERATED_STAMP) ;
+protocol_TEST_LIB := test/lib/random_message.c
