@@ -146,6 +146,46 @@ void out_append(struct out *to, struct out *from)
     out_init(from);
 }
 
+static bool block_holds(const struct out_block *b, const uint8_t *p)
+{
+    return (uintptr_t)p >= (uintptr_t)b->data && (uintptr_t)p < (uintptr_t)b->data + b->size;
+}
+
+/* Blocks and chunks have the same order, so the oldest block in use is that of the first chunk that
+ * lies in a block at all. */
+static void out_free_blocks_before(struct out *o)
+{
+    for (int32_t i = 0; i < o->chunks_count; i++) {
+        for (struct out_block *b = o->blocks; b; b = b->next) {
+            if (!o->chunks[i].data || !block_holds(b, o->chunks[i].data)) continue;
+            struct out_block *older = b->next;
+            b->next = NULL;
+            while (older) {
+                struct out_block *next = older->next;
+                mem_free(older);
+                older = next;
+            }
+            return;
+        }
+    }
+}
+
+void out_drop_front(struct out *o, int32_t count)
+{
+    PRE(count >= 0 && count <= o->chunks_count);
+    if (count == o->chunks_count) {
+        out_reset(o);
+        return;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        o->len -= o->chunks[i].len;
+        if (o->chunks[i].release) o->chunks[i].release(o->chunks[i].owner);
+    }
+    o->chunks_count -= count;
+    memmove(o->chunks, o->chunks + count, (size_t)o->chunks_count * sizeof *o->chunks);
+    out_free_blocks_before(o);
+}
+
 void out_flatten(const struct out *o, uint8_t *to)
 {
     for (int32_t i = 0; i < o->chunks_count; i++) {

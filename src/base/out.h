@@ -81,6 +81,10 @@ void out_file(struct out *o, struct disk_file *file, int64_t offset, int64_t len
 /* Move every chunk and block of `from` behind `to`; `from` is empty afterwards. */
 void out_append(struct out *to, struct out *from);
 
+/* Release and forget the first `count` chunks, with the blocks that only they used: for a sender
+ * whose queue never runs empty. */
+void out_drop_front(struct out *o, int32_t count);
+
 /* Copy everything into `to` (capacity >= o->len); file ranges are not allowed. */
 void out_flatten(const struct out *o, uint8_t *to);
 

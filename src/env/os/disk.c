@@ -1,0 +1,361 @@
+#include "env/os/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { IOV_AT_ONCE = 64 };
+
+static const struct disk_ops os_disk_ops;
+
+enum err os_disk_err(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return ERR_NOT_FOUND;
+    case EEXIST:
+    case ENOTEMPTY:
+        return ERR_EXISTS;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ERR_PERMISSION;
+    case EMFILE:
+    case ENFILE:
+        return ERR_NO_DESCRIPTORS;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ERR_NO_SPACE;
+    case ENAMETOOLONG:
+        return ERR_TOO_LARGE;
+    default:
+        return ERR_IO;
+    }
+}
+
+static enum err result(int failed)
+{
+    return failed ? os_disk_err(errno) : ERR_OK;
+}
+
+static struct os_disk *disk_of(struct disk_file *f)
+{
+    return CONTAINER_OF(f->disk, struct os_disk, disk);
+}
+
+enum err os_file_fd(struct disk_file *file, int *fd)
+{
+    PRE(file->disk->ops == &os_disk_ops);
+    *fd = ((struct os_file *)file)->fd;
+    return ERR_OK;
+}
+
+static struct os_file *file_new(struct os_disk *d, int fd)
+{
+    struct os_file *f = MEM_NEW(struct os_file);
+    f->file = (struct disk_file){.disk = &d->disk, .references = 1};
+    f->fd = fd;
+    list_init(&f->lock_node);
+    d->files_open++;
+    return f;
+}
+
+static enum err os_open(struct disk *disk, const char *path, unsigned flags, struct disk_file **out)
+{
+    int how = O_CLOEXEC | (flags & DISK_WRITE ? O_RDWR : O_RDONLY);
+    if (flags & DISK_CREATE) how |= O_CREAT;
+    if (flags & DISK_EXCLUSIVE) how |= O_EXCL;
+    if (flags & DISK_TRUNCATE) how |= O_TRUNC;
+    int fd = open(path, how, 0644);
+    if (fd < 0) return os_disk_err(errno);
+    *out = &file_new(CONTAINER_OF(disk, struct os_disk, disk), fd)->file;
+    return ERR_OK;
+}
+
+static void os_close(struct disk_file *file)
+{
+    struct os_file *f = (struct os_file *)file;
+    disk_of(file)->files_open--;
+    list_remove(&f->lock_node);
+    close(f->fd);
+    mem_free(f);
+}
+
+static enum err os_read(struct disk_file *file, int64_t offset, void *to, size_t len, size_t *got)
+{
+    int fd;
+    *got = 0;
+    enum err e = os_file_fd(file, &fd);
+    while (!e && *got < len) {
+        ssize_t n = pread(fd, (uint8_t *)to + *got, len - *got, offset + (int64_t)*got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return ERR_IO;
+        if (n == 0) break;
+        *got += (size_t)n;
+    }
+    return e;
+}
+
+/* Copies what is left of iov behind `done` bytes to `to`; returns the pieces copied. */
+static int iov_rest(const struct iovec *iov, int count, size_t done, struct iovec *to)
+{
+    int n = 0;
+    for (int i = 0; i < count && n < IOV_AT_ONCE; i++) {
+        if (done >= iov[i].iov_len) {
+            done -= iov[i].iov_len;
+            continue;
+        }
+        to[n++] = (struct iovec){.iov_base = (uint8_t *)iov[i].iov_base + done,
+                                 .iov_len = iov[i].iov_len - done};
+        done = 0;
+    }
+    return n;
+}
+
+static enum err os_write(struct disk_file *file, int64_t offset, const struct iovec *iov, int count)
+{
+    int fd;
+    enum err e = os_file_fd(file, &fd);
+    if (e) return e;
+    size_t done = 0;
+    struct iovec rest[IOV_AT_ONCE];
+    for (int n; (n = iov_rest(iov, count, done, rest)) > 0;) {
+        ssize_t wrote = pwritev(fd, rest, n, offset + (int64_t)done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return wrote < 0 ? os_disk_err(errno) : ERR_IO;
+        done += (size_t)wrote;
+    }
+    return ERR_OK;
+}
+
+static enum err os_truncate(struct disk_file *file, int64_t size)
+{
+    int fd;
+    enum err e = os_file_fd(file, &fd);
+    return e ? e : result(ftruncate(fd, size));
+}
+
+static enum err os_preallocate(struct disk_file *file, int64_t size)
+{
+    int fd;
+    enum err e = os_file_fd(file, &fd);
+    if (e || size <= 0) return e;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) == 0) return ERR_OK;
+    return errno == EOPNOTSUPP || errno == EINTR ? ERR_OK : os_disk_err(errno);
+}
+
+static enum err os_size(struct disk_file *file, int64_t *size)
+{
+    int fd;
+    struct stat st;
+    enum err e = os_file_fd(file, &fd);
+    if (e) return e;
+    if (fstat(fd, &st)) return os_disk_err(errno);
+    *size = st.st_size;
+    return ERR_OK;
+}
+
+static enum err os_sync_now(struct disk_file *file)
+{
+    int fd;
+    enum err e = os_file_fd(file, &fd);
+    return e ? e : result(fdatasync(fd));
+}
+
+static void os_sync_begin(struct disk_file *file, struct disk_sync *op)
+{
+    os_sync_start(&disk_of(file)->sync, op, ((struct os_file *)file)->fd);
+}
+
+static void os_sync_finish(struct os_sync_job *job)
+{
+    (void)job;
+}
+
+static enum err os_rename(struct disk *disk, const char *from, const char *to)
+{
+    (void)disk;
+    return result(rename(from, to));
+}
+
+static enum err os_unlink(struct disk *disk, const char *path)
+{
+    (void)disk;
+    return result(unlink(path));
+}
+
+static enum err os_mkdir(struct disk *disk, const char *path)
+{
+    (void)disk;
+    return result(mkdir(path, 0755));
+}
+
+static enum err os_rmdir(struct disk *disk, const char *path)
+{
+    (void)disk;
+    return result(rmdir(path));
+}
+
+static enum err os_sync_dir(struct disk *disk, const char *path)
+{
+    (void)disk;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return os_disk_err(errno);
+    enum err e = result(fsync(fd));
+    close(fd);
+    return e;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct disk_entry *)a)->name, ((const struct disk_entry *)b)->name);
+}
+
+static bool entry_is_dir(DIR *dir, const struct dirent *entry)
+{
+    if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK) return entry->d_type == DT_DIR;
+    struct stat st;
+    return fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum err os_list(struct disk *disk, const char *path, struct arena *arena,
+                        struct disk_entry **entries, int32_t *count)
+{
+    (void)disk;
+    *entries = NULL;
+    *count = 0;
+    DIR *dir = opendir(path);
+    if (!dir) return os_disk_err(errno);
+    struct disk_entry *all = NULL;
+    int32_t n = 0, capacity = 0;
+    const struct dirent *d;
+    while (errno = 0, (d = readdir(dir)) != NULL) {
+        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0) continue;
+        MEM_GROW(all, n, capacity);
+        all[n++] = (struct disk_entry){.name = arena_str(arena, str_of(d->d_name)).data,
+                                       .is_dir = entry_is_dir(dir, d)};
+    }
+    enum err e = errno ? os_disk_err(errno) : ERR_OK;
+    closedir(dir);
+    if (!e && n > 0) {
+        qsort(all, (size_t)n, sizeof *all, by_name);
+        *entries = ARENA_ARRAY(arena, struct disk_entry, n);
+        memcpy(*entries, all, (size_t)n * sizeof *all);
+        *count = n;
+    }
+    mem_free(all);
+    return e;
+}
+
+static enum err os_stat(struct disk *disk, const char *path, struct disk_stat *out)
+{
+    (void)disk;
+    struct stat st;
+    if (stat(path, &st)) return os_disk_err(errno);
+    *out = (struct disk_stat){
+        .size = st.st_size,
+        .modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000,
+        .is_dir = S_ISDIR(st.st_mode),
+    };
+    return ERR_OK;
+}
+
+static enum err os_set_modified(struct disk *disk, const char *path, int64_t ms)
+{
+    (void)disk;
+    struct timespec modified = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    if (modified.tv_nsec < 0) {
+        modified.tv_sec--;
+        modified.tv_nsec += 1000000000;
+    }
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, modified};
+    return result(utimensat(AT_FDCWD, path, times, 0));
+}
+
+/* Closing a second descriptor of a file we hold locked would drop the lock (POSIX), so look before
+ * opening. */
+static bool held_already(const struct os_disk *d, const struct stat *st)
+{
+    LIST_EACH(&d->locks, node)
+    {
+        const struct os_file *f = CONTAINER_OF(node, struct os_file, lock_node);
+        if (f->device == st->st_dev && f->inode == st->st_ino) return true;
+    }
+    return false;
+}
+
+static enum err os_lock(struct disk *disk, const char *path, struct disk_file **out)
+{
+    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
+    struct stat st;
+    if (stat(path, &st) == 0 && held_already(d, &st)) return ERR_LOCKED;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) return os_disk_err(errno);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &whole) || fstat(fd, &st)) {
+        enum err e = errno == EAGAIN || errno == EACCES ? ERR_LOCKED : os_disk_err(errno);
+        close(fd);
+        return e;
+    }
+    struct os_file *f = file_new(d, fd);
+    f->is_lock = true;
+    f->device = st.st_dev;
+    f->inode = st.st_ino;
+    list_push_back(&d->locks, &f->lock_node);
+    *out = &f->file;
+    return ERR_OK;
+}
+
+static enum err os_space(struct disk *disk, const char *path, struct disk_space *space)
+{
+    (void)disk;
+    struct statvfs st;
+    if (statvfs(path, &st)) return os_disk_err(errno);
+    *space = (struct disk_space){.total_bytes = (int64_t)(st.f_blocks * st.f_frsize),
+                                 .usable_bytes = (int64_t)(st.f_bavail * st.f_frsize)};
+    return ERR_OK;
+}
+
+static const struct disk_ops os_disk_ops = {
+    .open = os_open,
+    .close = os_close,
+    .read = os_read,
+    .write = os_write,
+    .truncate = os_truncate,
+    .preallocate = os_preallocate,
+    .size = os_size,
+    .sync = os_sync_now,
+    .sync_start = os_sync_begin,
+    .rename = os_rename,
+    .unlink = os_unlink,
+    .mkdir = os_mkdir,
+    .rmdir = os_rmdir,
+    .sync_dir = os_sync_dir,
+    .list = os_list,
+    .stat = os_stat,
+    .set_modified = os_set_modified,
+    .lock = os_lock,
+    .space = os_space,
+};
+
+enum err os_disk_init(struct os_disk *d, struct os_loop *loop)
+{
+    *d = (struct os_disk){.disk.ops = &os_disk_ops};
+    list_init(&d->locks);
+    return os_sync_init(&d->sync, loop, os_sync_finish);
+}
+
+void os_disk_free(struct os_disk *d)
+{
+    os_sync_free(&d->sync);
+}

@@ -1,0 +1,33 @@
+/* Real files. Private to this folder; net.c asks it for descriptors to send from. */
+#ifndef SAMSA_ENV_OS_DISK_H
+#define SAMSA_ENV_OS_DISK_H
+
+#include "env/disk.h"
+#include "env/os/sync.h"
+
+struct os_file {
+    struct disk_file file; /* first */
+    int fd;
+    bool is_lock;
+    struct list_node lock_node; /* in os_disk.locks when is_lock */
+    uint64_t device, inode;     /* when is_lock */
+};
+
+struct os_disk {
+    struct disk disk; /* first */
+    struct os_sync sync;
+    struct list_node locks;
+    int64_t files_open;
+};
+
+enum err os_disk_init(struct os_disk *d, struct os_loop *loop) MUST_CHECK;
+void os_disk_free(struct os_disk *d);
+
+/* What errno means to the callers of env/disk.h. */
+enum err os_disk_err(int error);
+
+/* The descriptor to send from, valid until the next call into the disk. The file must be one of
+ * ours. Err: NO_DESCRIPTORS, IO. */
+enum err os_file_fd(struct disk_file *file, int *fd) MUST_CHECK;
+
+#endif

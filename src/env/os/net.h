@@ -1,0 +1,22 @@
+/* TCP by epoll. Private to this folder. */
+#ifndef SAMSA_ENV_OS_NET_H
+#define SAMSA_ENV_OS_NET_H
+
+#include "env/net.h"
+#include "env/os/loop.h"
+
+struct os_net {
+    struct net net; /* first */
+    struct os_loop *loop;
+    struct list_node attention; /* connections to flush or to report about at the end of the turn */
+    int reserve_fd;             /* given up for a moment to refuse a connection */
+};
+
+enum err os_net_init(struct os_net *n, struct os_loop *loop) MUST_CHECK;
+
+/* Flush and report. The last but one step of a turn. */
+void os_net_flush(struct os_net *n);
+
+void os_net_free(struct os_net *n);
+
+#endif
