@@ -1,0 +1,286 @@
+/* What only a real machine has: processes, signals, descriptor limits, idle time. */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "env/os/os.h"
+
+struct fixture {
+    struct os_env os;
+    char dir[64];
+    struct net_conn *accepted[64];
+    int accepted_count;
+    int connected, refused, ended;
+    int signals[4];
+    int signals_count;
+};
+
+static struct fixture *fixture_new(void)
+{
+    struct fixture *f = MEM_NEW(struct fixture);
+    assert_ok(os_env_init(&f->os));
+    snprintf(f->dir, sizeof f->dir, "/tmp/samsa-os-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    return f;
+}
+
+static void fixture_free(struct fixture *f)
+{
+    assert_ok(disk_remove_tree(f->os.env.disk, f->dir));
+    os_env_free(&f->os);
+    mem_free(f);
+}
+
+static void path_in(struct fixture *f, const char *name, char *to, size_t size)
+{
+    snprintf(to, size, "%s/%s", f->dir, name);
+}
+
+#define UNTIL(f, condition)                                                             \
+    do {                                                                                \
+        for (int left_ = 5000; !(condition) && left_ > 0; left_--) os_env_turn(&(f)->os, 1); \
+        assert_true(condition);                                                         \
+    } while (0)
+
+TEST(lock_excludes_another_process)
+{
+    struct fixture *f = fixture_new();
+    char path[100];
+    path_in(f, ".lock", path, sizeof path);
+    struct disk_file *lock;
+    assert_ok(disk_lock(f->os.env.disk, path, &lock));
+    pid_t child = fork();
+    if (child == 0) {
+        struct os_env other;
+        struct disk_file *mine;
+        if (os_env_init(&other)) _exit(1);
+        _exit(disk_lock(other.env.disk, path, &mine) == ERR_LOCKED ? 42 : 2);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 42);
+    disk_file_unref(lock);
+    fixture_free(f);
+}
+
+static void signalled(void *owner, int signal)
+{
+    struct fixture *f = owner;
+    f->signals[f->signals_count++ % 4] = signal;
+    if (signal == SIGTERM) os_env_stop(&f->os);
+}
+
+TEST(signals_come_from_the_loop_and_sigterm_can_stop_it)
+{
+    struct fixture *f = fixture_new();
+    assert_ok(os_env_on_signal(&f->os, signalled, f));
+    kill(getpid(), SIGHUP);
+    assert_int_equal(f->signals_count, 0);
+    UNTIL(f, f->signals_count == 1);
+    kill(getpid(), SIGTERM);
+    os_env_run(&f->os);
+    assert_int_equal(f->signals_count, 2);
+    assert_int_equal(f->signals[0], SIGHUP);
+    assert_int_equal(f->signals[1], SIGTERM);
+    fixture_free(f);
+}
+
+static int64_t cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec +
+           u.ru_stime.tv_usec;
+}
+
+struct stopper {
+    struct timer timer;
+    struct fixture *f;
+};
+
+static void stopper_fired(struct timer *t)
+{
+    os_env_stop(&CONTAINER_OF(t, struct stopper, timer)->f->os);
+}
+
+TEST(idle_loop_sleeps)
+{
+    struct fixture *f = fixture_new();
+    struct net_listener *l;
+    assert_ok(net_listen(f->os.env.net, "", 0, 10, &l));
+    struct stopper s = {.f = f};
+    timer_init(&s.timer, stopper_fired);
+    timer_arm_in_ms(f->os.env.clock, &s.timer, 300);
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    int64_t cpu = cpu_us();
+    os_env_run(&f->os);
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(cpu_us() - cpu < 30000);
+    assert_true(after.ru_nvcsw - before.ru_nvcsw < 10); /* woken by the timer, not by polling */
+    net_listener_close(l);
+    fixture_free(f);
+}
+
+static void conn_connected(struct net_conn *c, enum err e)
+{
+    struct fixture *f = c->owner;
+    f->connected += e == ERR_OK;
+    f->refused += e != ERR_OK;
+}
+
+static void conn_readable(struct net_conn *c)
+{
+    uint8_t byte;
+    size_t got;
+    enum err e = net_recv(c, &byte, 1, &got);
+    (void)e;
+}
+
+static void conn_broken(struct net_conn *c, enum err e)
+{
+    (void)e;
+    ((struct fixture *)c->owner)->ended++;
+    c->owner = NULL;
+    net_close(c);
+}
+
+static const struct net_events conn_events = {
+    .connected = conn_connected, .readable = conn_readable, .broken = conn_broken};
+
+static void conn_accepted(struct net_listener *l, struct net_conn *c)
+{
+    struct fixture *f = l->owner;
+    c->owner = f;
+    c->events = &conn_events;
+    f->accepted[f->accepted_count++] = c;
+}
+
+/* Uses up every descriptor but `left`; returns how many were taken. */
+static int take_descriptors(int *fds, int max, int left)
+{
+    int n = 0;
+    while (n < max && (fds[n] = open("/dev/null", O_RDONLY)) >= 0) n++;
+    assert_true(n < max && n > left);
+    for (int i = 0; i < left; i++) close(fds[--n]);
+    return n;
+}
+
+TEST(without_descriptors_the_newest_connection_is_refused_at_once)
+{
+    struct rlimit before, low;
+    getrlimit(RLIMIT_NOFILE, &before);
+    struct fixture *f = fixture_new();
+    low = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    struct net_listener *l;
+    assert_ok(net_listen(f->os.env.net, "127.0.0.1", 0, 10, &l));
+    l->owner = f;
+    l->accepted = conn_accepted;
+    int fds[128];
+    int taken = take_descriptors(fds, 128, 3);
+    /* Both ends are in this process: two descriptors connect, the third leaves none to accept. */
+    struct net_conn *c[2];
+    for (int i = 0; i < 2; i++) {
+        assert_ok(net_connect(f->os.env.net, "127.0.0.1", net_listener_port(l), &c[i]));
+        c[i]->owner = f;
+        c[i]->events = &conn_events;
+        UNTIL(f, f->connected == i + 1);
+        for (int turn = 0; turn < 5; turn++) os_env_turn(&f->os, 1);
+    }
+    assert_int_equal(f->accepted_count, 1);
+    UNTIL(f, f->ended == 1);
+    assert_ptr_equal(c[0]->owner, f); /* the newest was refused, not the first */
+    for (int i = 0; i < taken; i++) close(fds[i]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    /* And with descriptors again, connections are taken again. */
+    assert_ok(net_connect(f->os.env.net, "127.0.0.1", net_listener_port(l), &c[1]));
+    c[1]->owner = f;
+    c[1]->events = &conn_events;
+    UNTIL(f, f->accepted_count == 2);
+    net_close(c[0]);
+    net_close(c[1]);
+    net_close(f->accepted[0]);
+    net_close(f->accepted[1]);
+    net_listener_close(l);
+    fixture_free(f);
+}
+
+TEST(trace_writes_kafkas_line)
+{
+    struct fixture *f = fixture_new();
+    char path[100], line[4096];
+    path_in(f, "server.log", path, sizeof path);
+    os_env_trace_stream(&f->os, -1);
+    assert_ok(os_env_trace_file(&f->os, path));
+    trace_debug(f->os.env.trace, "kafka.x", "hidden");
+    trace_info(f->os.env.trace, "kafka.server.BrokerServer", "[%s id=%d] started", "Broker", 1);
+    char longer[3000];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = 0;
+    trace_warn(f->os.env.trace, "long", "%s", longer);
+    assert_ok(os_env_trace_file(&f->os, NULL));
+    FILE *file = fopen(path, "r");
+    int y, mo, d, h, mi, s, ms, end = 0;
+    assert_non_null(fgets(line, sizeof line, file));
+    assert_int_equal(sscanf(line, "[%4d-%2d-%2d %2d:%2d:%2d,%3d] INFO [Broker id=1] started %n", &y,
+                            &mo, &d, &h, &mi, &s, &ms, &end),
+                     7);
+    assert_string_equal(line + end, "(kafka.server.BrokerServer)\n");
+    assert_int_equal(line[24], ']');
+    assert_non_null(fgets(line, sizeof line, file));
+    assert_non_null(strstr(line, longer));
+    assert_non_null(strstr(line, "xxx (long)\n"));
+    assert_null(fgets(line, sizeof line, file));
+    fclose(file);
+    fixture_free(f);
+}
+
+TEST(sync_in_progress_is_waited_for_when_the_env_goes)
+{
+    struct fixture *f = fixture_new();
+    char path[100];
+    path_in(f, "file", path, sizeof path);
+    struct disk_file *file;
+    assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &file));
+    assert_ok(disk_write_bytes(file, 0, "data", 4));
+    struct disk_sync op = {.file = NULL};
+    disk_sync_start(file, &op, NULL);
+    disk_file_unref(file);
+    fixture_free(f); /* leaks and races are the sanitizers' to find */
+}
+
+TEST(ipv6_loopback_connects)
+{
+    struct fixture *f = fixture_new();
+    struct net_listener *l;
+    assert_ok(net_listen(f->os.env.net, "", 0, 10, &l));
+    l->owner = f;
+    l->accepted = conn_accepted;
+    struct net_conn *c;
+    assert_ok(net_connect(f->os.env.net, "::1", net_listener_port(l), &c));
+    c->owner = f;
+    c->events = &conn_events;
+    UNTIL(f, f->refused || (f->accepted_count == 1 && f->connected == 1));
+    if (f->refused) { /* a machine without IPv6 */
+        net_close(c);
+        net_listener_close(l);
+        fixture_free(f);
+        return;
+    }
+    struct net_address peer;
+    net_peer(f->accepted[0], &peer);
+    assert_string_equal(peer.host, "::1");
+    net_close(c);
+    net_close(f->accepted[0]);
+    net_listener_close(l);
+    fixture_free(f);
+}
