@@ -1,0 +1,382 @@
+#include "test.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "env/os/os.h"
+#include "protocol/api.h"
+#include "protocol/api_versions.h"
+#include "protocol/list_groups.h"
+#include "rpc/channel.h"
+#include "rpc/server.h"
+
+/* A node whose ListGroups answers with the states it was asked for, late ones first. */
+struct fixture {
+    struct os_env os;
+    struct rpc_server *server;
+    struct channel *channel;
+    struct request *parked;
+    int abandoned;
+    int answers;
+    int errors;
+    char order[64];
+};
+
+static struct fixture *current; /* handlers of a table have no other way to a test */
+
+static void handle_versions(struct request *rq, void *context)
+{
+    (void)context;
+    struct api_versions_response r;
+    api_versions_response_init(&r);
+    r.error_code = rq->body ? 0 : 35;
+    r.api_keys_count = 2;
+    r.api_keys = api_versions_response_api_version_new(&rq->arena, 2);
+    r.api_keys[0] = (struct api_versions_response_api_version){API_API_VERSIONS, 0, 4};
+    r.api_keys[1] = (struct api_versions_response_api_version){API_LIST_GROUPS, 0, 4};
+    request_reply(rq, &r);
+}
+
+static void answer(struct request *rq)
+{
+    const struct list_groups_request *q = rq->body;
+    struct list_groups_response r;
+    list_groups_response_init(&r);
+    r.error_code = (int16_t)q->states_filter_count;
+    request_reply(rq, &r);
+}
+
+static void parked_abandoned(struct request *rq)
+{
+    (void)rq;
+    current->abandoned++;
+    current->parked = NULL;
+}
+
+/* The first request waits until a second has been answered; "drop" closes. */
+static void handle_list(struct request *rq, void *context)
+{
+    (void)context;
+    const struct list_groups_request *q = rq->body;
+    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "park")) {
+        current->parked = rq;
+        rq->abandoned = parked_abandoned;
+        return;
+    }
+    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "drop")) {
+        request_close(rq);
+        return;
+    }
+    answer(rq);
+    if (current->parked) {
+        struct request *first = current->parked;
+        current->parked = NULL;
+        answer(first);
+    }
+}
+
+static const struct api_handler table[API_COUNT] = {
+    [API_API_VERSIONS] = {.min = 0, .max = 4, .handle = handle_versions},
+    [API_LIST_GROUPS] = {.min = 0, .max = 4, .handle = handle_list},
+};
+static const struct dispatch dispatch = {.table = table, .count = API_COUNT};
+
+static struct fixture *fixture_make(struct rpc_server_config config)
+{
+    struct fixture *f = MEM_NEW(struct fixture);
+    current = f;
+    assert_ok(os_env_init(&f->os));
+    os_env_trace_stream(&f->os, -1);
+    config.listener_name = "TEST";
+    config.host = "127.0.0.1";
+    assert_ok(rpc_server_create(&f->os.env, &config, &dispatch, &f->server));
+    rpc_server_serve(f->server);
+    f->channel = channel_create(&f->os.env, &(struct channel_config){
+                                                .host = "127.0.0.1",
+                                                .port = rpc_server_port(f->server),
+                                                .client_id = "test",
+                                                .request_timeout_ms = 2000,
+                                                .backoff_ms = 1,
+                                            });
+    return f;
+}
+
+static void fixture_free(struct fixture *f)
+{
+    if (f->channel) channel_destroy(f->channel);
+    rpc_server_destroy(f->server);
+    os_env_free(&f->os);
+    mem_free(f);
+}
+
+static void answered(struct call *call, enum err e, const void *response)
+{
+    (void)call;
+    const struct list_groups_response *r = response;
+    current->answers++;
+    if (e)
+        current->errors++;
+    else
+        current->order[strlen(current->order)] = (char)('0' + r->error_code);
+}
+
+static void call_with(struct fixture *f, struct call *call, struct str *states, int32_t count)
+{
+    struct list_groups_request q;
+    list_groups_request_init(&q);
+    q.states_filter = states;
+    q.states_filter_count = count;
+    call_init(call);
+    channel_call(f->channel, call, API_LIST_GROUPS, -1, &q, answered);
+}
+
+static void run_until_answers(struct fixture *f, int answers)
+{
+    for (int turn = 0; f->answers < answers && turn < 3000; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(f->answers, answers);
+}
+
+TEST(answers_leave_in_the_order_of_their_requests)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call calls[2];
+    struct str park[1] = {STR("park")}, two[2] = {STR("a"), STR("b")};
+    call_with(f, &calls[0], park, 1);
+    call_with(f, &calls[1], two, 2);
+    run_until_answers(f, 2);
+    assert_string_equal(f->order, "12");
+    fixture_free(f);
+}
+
+TEST(a_closed_connection_ends_every_call_and_the_next_call_connects_anew)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call calls[2], again;
+    struct str park[1] = {STR("park")}, drop[1] = {STR("drop")};
+    call_with(f, &calls[0], park, 1);
+    call_with(f, &calls[1], drop, 1);
+    run_until_answers(f, 2);
+    assert_int_equal(f->errors, 2);
+    assert_int_equal(f->abandoned, 1);
+    call_with(f, &again, NULL, 0);
+    run_until_answers(f, 3);
+    assert_string_equal(f->order, "0");
+    fixture_free(f);
+}
+
+TEST(a_parked_request_is_abandoned_when_its_client_goes)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call call;
+    struct str park[1] = {STR("park")};
+    call_with(f, &call, park, 1);
+    for (int turn = 0; !f->parked && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    assert_non_null(f->parked);
+    channel_destroy(f->channel);
+    f->channel = NULL;
+    assert_int_equal(f->errors, 1);
+    for (int turn = 0; !f->abandoned && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(f->abandoned, 1);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+    fixture_free(f);
+}
+
+/* ---- raw bytes */
+
+struct raw {
+    struct net_conn *conn;
+    bool connected, ended;
+    uint8_t got[4096];
+    size_t got_len;
+};
+
+static void raw_connected(struct net_conn *c, enum err e)
+{
+    struct raw *r = c->owner;
+    r->connected = e == ERR_OK;
+}
+
+static void raw_readable(struct net_conn *c)
+{
+    struct raw *r = c->owner;
+    size_t got = 0;
+    enum err e = net_recv(c, r->got + r->got_len, sizeof r->got - r->got_len, &got);
+    if (e == ERR_AGAIN) return;
+    r->got_len += got;
+    if (!e) return;
+    r->ended = true;
+    net_close(c);
+    r->conn = NULL;
+}
+
+static void raw_broken(struct net_conn *c, enum err e)
+{
+    (void)e;
+    struct raw *r = c->owner;
+    r->ended = true;
+    net_close(c);
+    r->conn = NULL;
+}
+
+static const struct net_events raw_events = {
+    .connected = raw_connected, .readable = raw_readable, .broken = raw_broken};
+
+static void raw_send(struct fixture *f, struct raw *r, const void *data, size_t len)
+{
+    if (!r->conn) {
+        assert_ok(net_connect(f->os.env.net, "127.0.0.1", rpc_server_port(f->server), &r->conn));
+        r->conn->owner = r;
+        r->conn->events = &raw_events;
+    }
+    struct out o;
+    out_init(&o);
+    out_put(&o, data, len);
+    net_send(r->conn, &o);
+    out_free(&o);
+}
+
+static void raw_expect_end(struct fixture *f, const void *data, size_t len)
+{
+    struct raw r = {0};
+    raw_send(f, &r, data, len);
+    for (int turn = 0; !r.ended && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(r.ended);
+    assert_int_equal(r.got_len, 0);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+}
+
+TEST(hostile_frames_end_their_connection_only)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    raw_expect_end(f, "\x7f\xff\xff\xff", 4);                             /* 2 GiB */
+    raw_expect_end(f, "\xff\xff\xff\xff", 4);                             /* negative */
+    raw_expect_end(f, "\0\0\0\2\0\1", 6);                                 /* no header */
+    raw_expect_end(f, "\0\0\0\x0a\x7f\xff\0\0\0\0\0\1\0\0", 14);          /* unknown API */
+    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\x7f\0\0\0\1\xff\xff", 14);      /* version 127 */
+    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\0\0\0\0\1\x7f\xff", 14);        /* client id overruns */
+    raw_expect_end(f, "\0\0\0\x0b\0\x10\0\0\0\0\0\1\xff\xff!", 15);       /* left over */
+    struct call call;
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 1);
+    assert_int_equal(f->errors, 0);
+    fixture_free(f);
+}
+
+TEST(a_frame_at_the_bound_is_read_and_one_above_is_refused)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    config.request_bytes_max = 10;
+    struct fixture *f = fixture_make(config);
+    struct raw r = {0};
+    raw_send(f, &r, "\0\0\0\x0a\0\x10\0\0\0\0\0\1\xff\xff", 14);
+    for (int turn = 0; r.got_len < 14 && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(r.got_len, 14);
+    raw_send(f, &r, "\0\0\0\x0b", 4);
+    for (int turn = 0; !r.ended && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(r.ended);
+    fixture_free(f);
+}
+
+TEST(unsupported_api_versions_is_answered_in_version_0)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct raw r = {0};
+    raw_send(f, &r, "\0\0\0\x0b\0\x12\0\x63\0\0\0\7\xff\xff\0", 15);
+    for (int turn = 0; r.got_len < 10 && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(r.got_len >= 10);
+    assert_memory_equal(r.got + 4, "\0\0\0\7\0\x23", 6);
+    net_close(r.conn);
+    fixture_free(f);
+}
+
+TEST(a_request_arriving_byte_by_byte_is_understood)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct raw r = {0};
+    const char frame[] = "\0\0\0\x0a\0\x10\0\0\0\0\0\1\xff\xff";
+    for (size_t i = 0; i < sizeof frame - 1; i++) {
+        raw_send(f, &r, frame + i, 1);
+        os_env_turn(&f->os, 1);
+        os_env_turn(&f->os, 0);
+    }
+    for (int turn = 0; r.got_len < 14 && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(r.got_len, 14);
+    net_close(r.conn);
+    fixture_free(f);
+}
+
+TEST(connections_over_the_bound_are_refused_and_the_rest_go_on)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    config.connections_max = 1;
+    struct fixture *f = fixture_make(config);
+    struct call call;
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 1);
+    struct raw r = {0};
+    raw_send(f, &r, "", 0);
+    for (int turn = 0; !r.ended && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(r.ended);
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 2);
+    assert_int_equal(f->errors, 0);
+    fixture_free(f);
+}
+
+TEST(connections_per_address_are_bounded)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    config.connections_per_ip_max = 1;
+    struct fixture *f = fixture_make(config);
+    struct call call;
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 1);
+    struct raw r = {0};
+    raw_send(f, &r, "", 0);
+    for (int turn = 0; !r.ended && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(r.ended);
+    fixture_free(f);
+}
+
+static void local_answer(struct call *call, enum err e, const void *response)
+{
+    answered(call, e, response);
+}
+
+TEST(a_local_channel_answers_from_the_loop_and_can_be_cancelled)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct channel *local = channel_create_local(&f->os.env, &dispatch, "local");
+    struct call calls[2];
+    struct list_groups_request q;
+    list_groups_request_init(&q);
+    struct str three[3] = {STR("a"), STR("b"), STR("c")};
+    q.states_filter = three;
+    q.states_filter_count = 3;
+    call_init(&calls[0]);
+    call_init(&calls[1]);
+    channel_call(local, &calls[0], API_LIST_GROUPS, 4, &q, local_answer);
+    channel_call(local, &calls[1], API_LIST_GROUPS, 4, &q, local_answer);
+    assert_int_equal(f->answers, 0);
+    channel_cancel(&calls[1]);
+    run_until_answers(f, 1);
+    assert_string_equal(f->order, "3");
+    channel_destroy(local);
+    fixture_free(f);
+}
+
+TEST(a_channel_to_nowhere_says_closed)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct channel *nowhere = channel_create_nowhere(&f->os.env);
+    struct call call;
+    struct list_groups_request q;
+    list_groups_request_init(&q);
+    call_init(&call);
+    channel_call(nowhere, &call, API_LIST_GROUPS, -1, &q, answered);
+    assert_int_equal(f->answers, 0);
+    run_until_answers(f, 1);
+    assert_int_equal(f->errors, 1);
+    channel_destroy(nowhere);
+    fixture_free(f);
+}
