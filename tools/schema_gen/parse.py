@@ -7,7 +7,8 @@ from .model import (INT_RANGES, OPEN_END, PRIMITIVES, VARIABLE, Field, Message, 
                     Versions, intersect, nested_c_name, snake)
 
 KINDS = ("request", "response", "header", "data", "metadata", "coordinator-key", "coordinator-value")
-ENTITIES = ("transactionalId", "producerId", "groupId", "topicName", "brokerId")
+ENTITIES = {"transactionalId": "string", "producerId": "int64", "groupId": "string",
+            "topicName": "string", "brokerId": "int32"}
 LISTENERS = ("broker", "controller")
 INDENT = 4
 
@@ -264,6 +265,8 @@ def check(message, field, tags):
         if field.base == "records" or field.map_key:
             fail("cannot be tagged")
         tags[field.tag] = field.name
+    if field.entity and field.base != ENTITIES[field.entity]:
+        fail("a %s is a %s" % (field.entity, ENTITIES[field.entity]))
     if field.zero_copy and field.base != "bytes":
         fail("only bytes are zero-copy")
     if field.never_flexible and (field.base != "string" or field.array):
