@@ -124,7 +124,8 @@ struct config_described {
 void config_describe_broker(const struct config *c, bool this_broker, struct arena *arena,
                             struct config_described **out, int32_t *count);
 
-/* All synonyms of a broker key that are set, the one that holds first. */
+/* What stands behind a broker key: every layer that sets it or, below that, a key that means the same
+ * in another unit; the one that holds first. Empty when only such another key is set, as in Kafka. */
 void config_describe_synonyms(const struct config *c, const char *name, struct arena *arena,
                               struct config_synonym **out, int32_t *count);
 

@@ -36,11 +36,13 @@ struct quorum_voter {
     uint16_t port;
 };
 
+enum { SECURITY_MAP_MAX = 64 };
+
 struct security_map {
     struct {
         const char *name; /* in capitals */
         enum security_protocol protocol;
-    } items[64];
+    } items[SECURITY_MAP_MAX];
     int32_t count;
 };
 

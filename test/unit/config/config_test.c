@@ -1,0 +1,195 @@
+#include "test.h"
+
+#include "config/config.h"
+#include "config/topic.h"
+
+#define NEEDED                                                                       \
+    "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n"
+
+static struct config_error error;
+
+static struct config *read_config(const char *text)
+{
+    struct config *c = NULL;
+    enum err e = config_read("server.properties", str_of(text), NULL, 0, &c, &error);
+    if (e) fail_msg("%s", error.text);
+    return c;
+}
+
+static void refused(const char *text, const char *message)
+{
+    struct config *c = NULL;
+    assert_int_equal(config_read("s.properties", str_of(text), NULL, 0, &c, &error), ERR_INVALID);
+    assert_string_equal(error.text, message);
+}
+
+TEST(a_file_stands_over_the_defaults_and_overrides_over_the_file)
+{
+    struct config_pair over = {STR("num.partitions"), STR("7")};
+    struct config *c = NULL;
+    assert_ok(config_read("f", STR(NEEDED "num.partitions=3\nfetch.max.bytes=2000\n"), &over, 1, &c,
+                          &error));
+    assert_int_equal(config_int(c, CONFIG_NUM_PARTITIONS), 7);
+    assert_int_equal(config_int(c, CONFIG_FETCH_MAX_BYTES), 2000);
+    assert_int_equal(config_int(c, CONFIG_MESSAGE_MAX_BYTES), 1048588);
+    assert_true(config_is_set(c, CONFIG_FETCH_MAX_BYTES));
+    assert_false(config_is_set(c, CONFIG_MESSAGE_MAX_BYTES));
+    config_free(c);
+}
+
+TEST(errors_name_file_line_and_cause)
+{
+    refused(NEEDED "\nnum.partitions=many\n",
+            "s.properties:5: Invalid value many for configuration num.partitions: Not a number of "
+            "type INT");
+    refused("node.id=1\n", "s.properties: Missing required configuration "
+                           "\"controller.listener.names\" which has no default value.");
+    refused("a=\\uzzzz", "s.properties:1: Malformed \\uxxxx encoding.");
+}
+
+TEST(a_later_duplicate_hides_a_bad_earlier_value)
+{
+    struct config *c = read_config(NEEDED "num.partitions=x\nnum.partitions=2\n");
+    assert_int_equal(config_int(c, CONFIG_NUM_PARTITIONS), 2);
+    config_free(c);
+}
+
+TEST(unknown_keys_are_kept_and_noted_with_a_guess)
+{
+    struct config *c = read_config(NEEDED "num.partitoins=2\nrsm.config.x=1\n"
+                                          "listener.name.internal.ssl.key.password=secret\n");
+    assert_string_equal(config_extra(c, "num.partitoins"), "2");
+    assert_string_equal(config_extra(c, "rsm.config.x"), "1");
+    assert_int_equal(c->notes_count, 1);
+    assert_string_equal(c->notes[0].data, "server.properties:4: unknown configuration key "
+                                          "num.partitoins is ignored; did you mean "
+                                          "num.partitions?");
+    config_free(c);
+}
+
+TEST(keys_without_effect_are_named_once_unless_at_their_default)
+{
+    struct config *c = read_config(NEEDED "background.threads=10\nmetrics.num.samples=3\n"
+                                          "ssl.protocol=TLSv1.2\nauthorizer.class.name=A\n");
+    assert_int_equal(c->notes_count, 2);
+    assert_non_null(strstr(c->notes[0].data, "authorizer.class.name, ssl.protocol"));
+    assert_non_null(strstr(c->notes[1].data, ": metrics.num.samples"));
+    assert_null(strstr(c->notes[1].data, "background.threads"));
+    config_free(c);
+}
+
+TEST(the_former_name_of_the_node_id_still_counts)
+{
+    struct config *c = read_config("process.roles=broker\nbroker.id=4\n"
+                                   "controller.listener.names=C\n");
+    assert_int_equal(config_int(c, CONFIG_NODE_ID), 4);
+    config_free(c);
+}
+
+TEST(run_time_values_outrank_the_file_and_can_be_taken_back)
+{
+    struct config *c = read_config(NEEDED "log.retention.ms=100\n");
+    struct str name = STR("log.retention.ms");
+    assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, name, STR("200"), &error));
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 200);
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, name, STR("300"), &error));
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 300);
+    assert_int_equal(config_set(c, LAYER_DYNAMIC_BROKER, name, STR("x"), &error), ERR_INVALID);
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 300);
+
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct config_synonym *s;
+    int32_t count;
+    config_describe_synonyms(c, "log.retention.ms", &arena, &s, &count);
+    assert_int_equal(count, 4);
+    assert_int_equal(s[0].source, SOURCE_DYNAMIC_BROKER);
+    assert_string_equal(s[2].value.data, "100");
+    assert_string_equal(s[3].name, "log.retention.hours");
+    arena_free(&arena);
+
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, name, STR_NULL, &error));
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 200);
+    config_clear(c, LAYER_DYNAMIC_DEFAULT);
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 100);
+    config_free(c);
+}
+
+TEST(a_change_at_run_time_obeys_the_scope_of_the_key)
+{
+    struct config_pair p = {STR("num.partitions"), STR("2")};
+    assert_int_equal(config_validate_broker(&p, 1, true, &error), ERR_INVALID);
+    assert_string_equal(error.text, "Cannot update these configs dynamically: [num.partitions]");
+    p.name = STR("ssl.keystore.type");
+    assert_int_equal(config_validate_broker(&p, 1, false, &error), ERR_INVALID);
+    assert_ok(config_validate_broker(&p, 1, true, &error));
+    p.name = STR("log.retention.ms");
+    assert_ok(config_validate_broker(&p, 1, false, &error));
+    p.value = STR("x");
+    assert_int_equal(config_validate_broker(&p, 1, false, &error), ERR_INVALID);
+}
+
+TEST(secrets_and_unknown_keys_are_never_described)
+{
+    struct config *c = read_config(NEEDED "ssl.key.password=hunter2\nmy.own=hunter2\n");
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct config_described *d;
+    int32_t count, seen = 0;
+    config_describe_broker(c, true, &arena, &d, &count);
+    for (int32_t i = 0; i < count; i++) {
+        if (i) assert_true(strcmp(d[i - 1].name, d[i].name) < 0);
+        if (strcmp(d[i].name, "ssl.key.password") && strcmp(d[i].name, "my.own")) continue;
+        seen++;
+        assert_true(d[i].sensitive);
+        assert_true(str_is_null(d[i].value));
+        assert_int_equal(d[i].synonyms_count, 1);
+        assert_true(str_is_null(d[i].synonyms[0].value));
+    }
+    assert_int_equal(seen, 2);
+    assert_null(strstr(config_print(c, &arena).data, "hunter2"));
+    arena_free(&arena);
+    config_free(c);
+}
+
+TEST(a_topic_takes_broker_values_of_other_names_and_units)
+{
+    struct config *c = read_config(NEEDED "log.retention.minutes=2\nlog.roll.hours=3\n"
+                                          "log.cleanup.policy=compact,delete\n");
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct topic_config t;
+    topic_config_resolve(c, NULL, 0, &arena, &t);
+    assert_int_equal(t.retention_ms, 120000);
+    assert_int_equal(t.segment_ms, 3 * 3600 * 1000);
+    assert_int_equal(t.flush_ms, INT64_MAX);
+    assert_true(t.cleanup_compact && t.cleanup_delete);
+    struct config_pair own[] = {{STR("retention.ms"), STR("5")},
+                                {STR("cleanup.policy"), STR("")},
+                                {STR("segment.bytes"), STR("not from this release")}};
+    topic_config_resolve(c, own, 3, &arena, &t);
+    assert_int_equal(t.retention_ms, 5);
+    assert_false(t.cleanup_compact || t.cleanup_delete);
+    assert_int_equal(t.segment_bytes, 1 << 30);
+    arena_free(&arena);
+    config_free(c);
+}
+
+TEST(a_topic_change_is_checked_whole)
+{
+    struct config *c = config_new();
+    struct config_pair p[] = {{STR("min.compaction.lag.ms"), STR("10")},
+                              {STR("max.compaction.lag.ms"), STR("5")}};
+    assert_ok(config_validate_topic(c, p, 1, &error));
+    assert_int_equal(config_validate_topic(c, p, 2, &error), ERR_INVALID);
+    assert_string_equal(error.text, "conflict topic config setting min.compaction.lag.ms (10) > "
+                                    "max.compaction.lag.ms (5)");
+    p[0].name = STR("retention.hours");
+    assert_int_equal(config_validate_topic(c, p, 2, &error), ERR_INVALID);
+    assert_string_equal(error.text, "Unknown topic config name: retention.hours");
+    p[0] = (struct config_pair){STR("segment.bytes"), STR("1000")};
+    assert_int_equal(config_validate_topic(c, p, 1, &error), ERR_INVALID);
+    assert_string_equal(error.text, "Invalid value 1000 for configuration segment.bytes: Value must "
+                                    "be at least 1048576");
+    config_free(c);
+}
