@@ -1,0 +1,301 @@
+/* A load generator that costs next to nothing: prebuilt batches out, answers counted, bytes thrown away.
+ *
+ *     load produce PORT TOPIC --batch 65536 --total 2000000000 [--in-flight 5] [--acks 1] [--record 1024]
+ *     load fetch   PORT TOPIC --total 2000000000 [--max 1048576]
+ *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
+ *
+ * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never: the
+ * topic must exist and this broker must lead it. Prints one line: `KEY=VALUE …`. Not part of Samsa. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+
+enum { HEADER_BYTES = 61, REQUEST_ROOM = 512, IN_FLIGHT_MAX = 64 };
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static int dial(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (connect(fd, (struct sockaddr *)&at, sizeof at)) fail("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+static void send_all(int fd, const uint8_t *p, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) fail("write");
+        p += n;
+        len -= (size_t)n;
+    }
+}
+
+static void recv_all(int fd, uint8_t *p, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = read(fd, p, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            fprintf(stderr, "load: the broker closed the connection\n");
+            exit(1);
+        }
+        p += n;
+        len -= (size_t)n;
+    }
+}
+
+static uint8_t *put_varint(uint8_t *p, int64_t v)
+{
+    uint64_t z = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+    do {
+        *p++ = (uint8_t)((z & 0x7f) | (z > 0x7f ? 0x80 : 0));
+        z >>= 7;
+    } while (z);
+    return p;
+}
+
+/* A batch of about `bytes` bytes of records with `record` byte values. Returns its size. */
+static size_t build_batch(uint8_t *b, size_t bytes, size_t record, int64_t timestamp)
+{
+    memset(b, 0, HEADER_BYTES);
+    uint8_t *p = b + HEADER_BYTES;
+    int32_t count = 0;
+    while (count == 0 || (size_t)(p - b) + record + 20 <= bytes) {
+        uint8_t body[32], *q = body;
+        *q++ = 0;                /* attributes */
+        q = put_varint(q, 0);    /* timestamp delta */
+        q = put_varint(q, count);
+        q = put_varint(q, -1);   /* no key */
+        q = put_varint(q, (int64_t)record);
+        p = put_varint(p, (q - body) + (int64_t)record + 1);
+        memcpy(p, body, (size_t)(q - body));
+        p += q - body;
+        for (size_t i = 0; i < record; i++) *p++ = (uint8_t)('a' + (i * 7 + (size_t)count) % 26);
+        p = put_varint(p, 0);    /* no headers */
+        count++;
+    }
+    size_t len = (size_t)(p - b);
+    store_be32(b + 8, (uint32_t)(len - 12));
+    store_be32(b + 12, (uint32_t)-1);
+    b[16] = 2;
+    store_be32(b + 23, (uint32_t)(count - 1));
+    store_be64(b + 27, (uint64_t)timestamp);
+    store_be64(b + 35, (uint64_t)timestamp);
+    store_be64(b + 43, (uint64_t)-1);
+    store_be16(b + 51, (uint16_t)-1);
+    store_be32(b + 53, (uint32_t)-1);
+    store_be32(b + 57, (uint32_t)count);
+    store_be32(b + 17, crc32c(b + 21, len - 21));
+    return len;
+}
+
+/* Produce version 7 around the batch that starts at `frame` + REQUEST_ROOM. Returns the frame's start. */
+static uint8_t *build_produce(uint8_t *frame, const char *topic, int16_t acks, size_t batch_len,
+                              size_t *frame_len)
+{
+    uint8_t head[REQUEST_ROOM], *p = head + 4;
+    uint16_t topic_len = (uint16_t)strlen(topic);
+    store_be16(p, 0);
+    store_be16(p + 2, 7);
+    store_be32(p + 4, 1);
+    store_be16(p + 8, 4);
+    memcpy(p + 10, "load", 4);
+    p += 14;
+    store_be16(p, (uint16_t)-1);
+    store_be16(p + 2, (uint16_t)acks);
+    store_be32(p + 4, 30000);
+    store_be32(p + 8, 1);
+    store_be16(p + 12, topic_len);
+    memcpy(p + 14, topic, topic_len);
+    p += 14 + topic_len;
+    store_be32(p, 1);
+    store_be32(p + 4, 0);
+    store_be32(p + 8, (uint32_t)batch_len);
+    p += 12;
+    size_t head_len = (size_t)(p - head);
+    *frame_len = head_len + batch_len;
+    store_be32(head, (uint32_t)(*frame_len - 4));
+    return memcpy(frame + REQUEST_ROOM - head_len, head, head_len);
+}
+
+/* One produce answer; the error code stands behind topic and partition. */
+static void expect_produced(int fd, const char *topic)
+{
+    uint8_t answer[1024];
+    recv_all(fd, answer, 4);
+    uint32_t len = load_be32(answer);
+    if (len > sizeof answer) fail("answer");
+    recv_all(fd, answer, len);
+    int16_t error = (int16_t)load_be16(answer + 4 + 4 + 2 + strlen(topic) + 4 + 4);
+    if (error) {
+        fprintf(stderr, "load: produce error %d\n", error);
+        exit(1);
+    }
+}
+
+struct options {
+    size_t batch, record, max;
+    int64_t total, count;
+    int in_flight;
+    int16_t acks;
+};
+
+static void run_produce(uint16_t port, const char *topic, const struct options *o)
+{
+    uint8_t *frame = malloc(REQUEST_ROOM + o->batch + o->record + 1024);
+    size_t batch_len =
+        build_batch(frame + REQUEST_ROOM, o->batch, o->record, (int64_t)time(NULL) * 1000);
+    size_t frame_len;
+    uint8_t *start = build_produce(frame, topic, o->acks, batch_len, &frame_len);
+    int fd = dial(port);
+    int64_t batches = o->total / (int64_t)batch_len + 1, sent = 0, answered = 0, begin = now_ns();
+    while (answered < batches) {
+        while (sent < batches && sent - answered < o->in_flight) {
+            send_all(fd, start, frame_len);
+            sent++;
+        }
+        if (o->acks != 0) expect_produced(fd, topic);
+        answered++;
+    }
+    double seconds = (double)(now_ns() - begin) / 1e9;
+    double bytes = (double)batches * (double)batch_len;
+    printf("bytes=%.0f batches=%lld seconds=%.3f MB_per_s=%.1f\n", bytes, (long long)batches,
+           seconds, bytes / 1e6 / seconds);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void run_latency(uint16_t port, const char *topic, const struct options *o)
+{
+    uint8_t *frame = malloc(REQUEST_ROOM + o->record * 2 + 1024);
+    size_t batch_len = build_batch(frame + REQUEST_ROOM, 1, o->record, (int64_t)time(NULL) * 1000);
+    size_t frame_len;
+    uint8_t *start = build_produce(frame, topic, o->acks, batch_len, &frame_len);
+    int64_t *took = malloc((size_t)o->count * sizeof *took);
+    int fd = dial(port);
+    for (int64_t i = 0; i < o->count; i++) {
+        int64_t begin = now_ns();
+        send_all(fd, start, frame_len);
+        expect_produced(fd, topic);
+        took[i] = now_ns() - begin;
+    }
+    qsort(took, (size_t)o->count, sizeof *took, by_value);
+    printf("count=%lld p50_us=%.1f p99_us=%.1f p999_us=%.1f\n", (long long)o->count,
+           (double)took[o->count / 2] / 1e3, (double)took[o->count * 99 / 100] / 1e3,
+           (double)took[o->count * 999 / 1000] / 1e3);
+}
+
+static void run_fetch(uint16_t port, const char *topic, const struct options *o)
+{
+    int fd = dial(port);
+    int64_t offset = 0, bytes = 0, requests = 0, begin = now_ns();
+    uint16_t topic_len = (uint16_t)strlen(topic);
+    uint8_t *answer = malloc(o->max * 2 + (16 << 20));
+    while (bytes < o->total) {
+        uint8_t q[REQUEST_ROOM], *p = q + 4;
+        store_be16(p, 1);
+        store_be16(p + 2, 4);
+        store_be32(p + 4, 1);
+        store_be16(p + 8, 4);
+        memcpy(p + 10, "load", 4);
+        p += 14;
+        store_be32(p, (uint32_t)-1);
+        store_be32(p + 4, 500);
+        store_be32(p + 8, 1);
+        store_be32(p + 12, (uint32_t)o->max);
+        p[16] = 0;
+        store_be32(p + 17, 1);
+        store_be16(p + 21, topic_len);
+        memcpy(p + 23, topic, topic_len);
+        p += 23 + topic_len;
+        store_be32(p, 1);
+        store_be32(p + 4, 0);
+        store_be64(p + 8, (uint64_t)offset);
+        store_be32(p + 16, (uint32_t)o->max);
+        p += 20;
+        store_be32(q, (uint32_t)(p - q - 4));
+        send_all(fd, q, (size_t)(p - q));
+        recv_all(fd, answer, 4);
+        uint32_t len = load_be32(answer);
+        recv_all(fd, answer, len);
+        requests++;
+        /* correlation, throttle, topics, name, partitions, index */
+        const uint8_t *r = answer + 4 + 4 + 4 + 2 + topic_len + 4 + 4;
+        int16_t error = (int16_t)load_be16(r);
+        r += 2 + 8 + 8;
+        int32_t aborted = (int32_t)load_be32(r);
+        r += 4 + (aborted > 0 ? aborted * 16 : 0);
+        int32_t records = (int32_t)load_be32(r);
+        r += 4;
+        if (error) {
+            fprintf(stderr, "load: fetch error %d at offset %lld\n", error, (long long)offset);
+            exit(1);
+        }
+        const uint8_t *end = r + records;
+        if (records <= 0) offset = 0; /* around again */
+        while (end - r >= HEADER_BYTES && 12 + (int64_t)load_be32(r + 8) <= end - r) {
+            offset = (int64_t)load_be64(r) + load_be32(r + 23) + 1;
+            r += 12 + load_be32(r + 8);
+        }
+        bytes += records > 0 ? records : 0;
+    }
+    double seconds = (double)(now_ns() - begin) / 1e9;
+    printf("bytes=%lld requests=%lld seconds=%.3f MB_per_s=%.1f\n", (long long)bytes,
+           (long long)requests, seconds, (double)bytes / 1e6 / seconds);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.batch = 65536, .record = 1024, .max = 1 << 20, .total = 1000000000,
+                        .count = 10000, .in_flight = 5, .acks = 1};
+    if (argc < 4) {
+        fprintf(stderr, "usage: load produce|fetch|latency PORT TOPIC [--batch N] [--total N] …\n");
+        return 2;
+    }
+    for (int i = 4; i + 1 < argc; i += 2) {
+        int64_t v = atoll(argv[i + 1]);
+        if (!strcmp(argv[i], "--batch")) o.batch = (size_t)v;
+        else if (!strcmp(argv[i], "--record")) o.record = (size_t)v;
+        else if (!strcmp(argv[i], "--max")) o.max = (size_t)v;
+        else if (!strcmp(argv[i], "--total")) o.total = v;
+        else if (!strcmp(argv[i], "--count")) o.count = v;
+        else if (!strcmp(argv[i], "--in-flight")) o.in_flight = (int)v;
+        else if (!strcmp(argv[i], "--acks")) o.acks = (int16_t)v;
+        else { fprintf(stderr, "load: unknown option %s\n", argv[i]); return 2; }
+    }
+    uint16_t port = (uint16_t)atoi(argv[2]);
+    if (!strcmp(argv[1], "produce")) run_produce(port, argv[3], &o);
+    else if (!strcmp(argv[1], "fetch")) run_fetch(port, argv[3], &o);
+    else run_latency(port, argv[3], &o);
+    return 0;
+}
