@@ -4,7 +4,7 @@ SAMPLES := $(BUILD)/test/interop/schemas/samples
 SAMPLE_ROUNDS ?= 3
 $(SAMPLES): test/interop/schemas/samples.c test/lib/random_message.c $(call row_archives,protocol)
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -Itest/lib -o $@ $^ $(LDFLAGS) $(call row_libs,protocol)
+	@$(CC) $(CFLAGS) -Itest/lib -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(call row_libs,protocol)
 
 schemas:
 	@$(PYTHON) test/interop/schemas/compare.py "$$(test/interop/schemas/jars)"

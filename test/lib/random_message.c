@@ -159,8 +159,8 @@ static bool same_struct(const void *a, const void *b, const struct message_struc
         int32_t x_count, y_count;
         memcpy(&x_count, x + sizeof x, sizeof x_count);
         memcpy(&y_count, y + sizeof y, sizeof y_count);
-        memcpy(&x, x, sizeof x);
-        memcpy(&y, y, sizeof y);
+        memcpy(&x, x, sizeof(char *));
+        memcpy(&y, y, sizeof(char *));
         if (x_count != y_count)
             return false;
         for (int32_t k = 0; k < x_count; k++)
