@@ -1,0 +1,2 @@
+group_SOURCES := settings.c
+group_DEPENDS := rsm metadata config

@@ -1,0 +1,2 @@
+rsm_SOURCES := shard.c
+rsm_DEPENDS := env protocol log
