@@ -253,8 +253,8 @@ def check(message, field, tags):
     if field.tag is not None:
         if field.tagged is None or field.tagged_declared.last != OPEN_END:
             fail("tagged versions are open-ended and within the field's")
-        if field.tagged.last != field.versions.last:
-            fail("a tagged field stays tagged to its last version")
+        if field.declared and field.declared.last != OPEN_END:
+            fail("a tagged field never goes away")
         if message.flexible is None or field.tagged.first < message.flexible.first:
             fail("tagged before the message is flexible")
         if field.tag in tags:
