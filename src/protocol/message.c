@@ -269,10 +269,19 @@ static void dump_base64(struct out *o, struct bytes b)
     out_u8(o, '"');
 }
 
-static void dump_struct(struct out *o, const void *m, const struct message_struct *s, int16_t version);
+struct dump {
+    struct out *o;
+    int16_t version;
+    bool (*value)(const struct message_field *f, const void *at, struct out *o); /* or NULL */
+};
 
-static void dump_value(struct out *o, const void *at, const struct message_field *f, int16_t version)
+static void dump_struct(const struct dump *d, const void *m, const struct message_struct *s);
+
+static void dump_value(const struct dump *d, const void *at, const struct message_field *f)
 {
+    struct out *o = d->o;
+    if (d->value && f->type != MESSAGE_STRUCT && d->value(f, at, o))
+        return;
     switch (f->type) {
     case MESSAGE_BOOL:
         dump_z(o, *(const bool *)at ? "true" : "false");
@@ -301,7 +310,7 @@ static void dump_value(struct out *o, const void *at, const struct message_field
         if (f->by_pointer && !f->array)
             at = field_pointer(at);
         if (at)
-            dump_struct(o, at, f->element, version);
+            dump_struct(d, at, f->element);
         else
             dump_z(o, "null");
         break;
@@ -310,8 +319,10 @@ static void dump_value(struct out *o, const void *at, const struct message_field
     }
 }
 
-static void dump_struct(struct out *o, const void *m, const struct message_struct *s, int16_t version)
+static void dump_struct(const struct dump *d, const void *m, const struct message_struct *s)
 {
+    struct out *o = d->o;
+    int16_t version = d->version;
     const char *separator = "";
     out_u8(o, '{');
     for (int32_t i = 0; i < s->fields_count; i++) {
@@ -325,7 +336,7 @@ static void dump_struct(struct out *o, const void *m, const struct message_struc
         dump_z(o, f->name);
         dump_z(o, "\":");
         if (!f->array) {
-            dump_value(o, at, f, version);
+            dump_value(d, at, f);
             continue;
         }
         int32_t count = field_count(at);
@@ -338,7 +349,7 @@ static void dump_struct(struct out *o, const void *m, const struct message_struc
         for (int32_t k = 0; k < count; k++) {
             if (k > 0)
                 out_u8(o, ',');
-            dump_value(o, items + (size_t)k * value_size(f), f, version);
+            dump_value(d, items + (size_t)k * value_size(f), f);
         }
         out_u8(o, ']');
     }
@@ -347,5 +358,12 @@ static void dump_struct(struct out *o, const void *m, const struct message_struc
 
 void message_dump(const struct message *type, const void *m, int16_t version, struct out *o)
 {
-    dump_struct(o, m, type->root, version);
+    message_dump_with(type, m, version, o, NULL);
+}
+
+void message_dump_with(const struct message *type, const void *m, int16_t version, struct out *o,
+                       bool (*value)(const struct message_field *f, const void *at, struct out *o))
+{
+    struct dump d = {.o = o, .version = version, .value = value};
+    dump_struct(&d, m, type->root);
 }

@@ -90,4 +90,9 @@ enum err message_validate(const struct message *type, const void *m, int16_t ver
  * "" for records, tagged fields left out at their default. */
 void message_dump(const struct message *type, const void *m, int16_t version, struct out *o);
 
+/* The same, but `value` is asked first for every value that is not an array or struct: when it answers
+ * true, it has printed it. */
+void message_dump_with(const struct message *type, const void *m, int16_t version, struct out *o,
+                       bool (*value)(const struct message_field *f, const void *at, struct out *o));
+
 #endif

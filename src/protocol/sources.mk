@@ -1,4 +1,4 @@
-protocol_SOURCES := batch.c batch_records.c compress.c cursor.c message.c put.c
+protocol_SOURCES := batch.c batch_records.c compress.c cursor.c group_dump.c message.c put.c
 protocol_DEPENDS := base
 protocol_LIBS := -lz -lsnappy -llz4 -lzstd
 

@@ -185,6 +185,8 @@ def coordinator_source(messages, area):
     values = by_id(messages, area, "coordinator-value")
     return (COORDINATOR_SOURCE
             .replace("@TABLES@", lookup("keys", keys) + lookup("values", values))
+            .replace("@DUMP@", "group_value_dump" if area == "group" else "message_dump")
+            .replace("@MORE@", '#include "protocol/group_dump.h"\n' if area == "group" else "")
             .replace("@A@", area.upper()).replace("@a@", area))
 
 
@@ -248,7 +250,7 @@ COORDINATOR_SOURCE = """/* Made by tools/generate.py: the records of the @a@ coo
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "protocol/put.h"
+@MORE@#include "protocol/put.h"
 
 @TABLES@const struct message *@a@_record_key_message(int16_t type)
 {
@@ -355,7 +357,7 @@ void @a@_record_value_dump(const struct @a@_record_value *v, struct out *o)
     char head[48];
     int len = snprintf(head, sizeof head, "{\\"version\\":\\"%d\\",\\"data\\":", v->version);
     out_put(o, head, (size_t)len);
-    message_dump(@a@_record_value_message(v->type), &v->u, v->version, o);
+    @DUMP@(@a@_record_value_message(v->type), &v->u, v->version, o);
     out_u8(o, '}');
 }
 """

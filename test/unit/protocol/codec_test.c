@@ -394,3 +394,27 @@ TEST(records_are_handed_on_as_chunks)
     assert_memory_equal(r->data, "abcde", 5);
     end(&f);
 }
+
+TEST(the_members_of_a_consumer_group_dump_with_their_subscription)
+{
+    struct fixture f;
+    begin(&f);
+    struct group_record_value v;
+    group_record_value_init(&v, GROUP_RECORD_GROUP_METADATA, 3);
+    struct group_metadata_value *g = &v.u.group_metadata;
+    g->protocol_type = STR("consumer");
+    g->protocol = g->leader = STR_NULL;
+    g->members = group_metadata_value_member_metadata_new(&f.arena, 1);
+    g->members_count = 1;
+    g->members[0].member_id = STR("m");
+    g->members[0].subscription = bytes_of("\0\0\0\0\0\1\0\1t\xff\xff\xff\xff", 13);
+    g->members[0].assignment = bytes_of("?", 1);
+    group_record_value_dump(&v, &f.out);
+    assert_bytes(written(&f),
+                 "{\"version\":\"3\",\"data\":{\"protocolType\":\"consumer\",\"generation\":0,"
+                 "\"protocol\":null,\"leader\":null,\"currentStateTimestamp\":-1,\"members\":[{"
+                 "\"memberId\":\"m\",\"groupInstanceId\":null,\"clientId\":\"\",\"clientHost\":\"\","
+                 "\"rebalanceTimeout\":-1,\"sessionTimeout\":0,\"subscription\":{\"topics\":[\"t\"],"
+                 "\"userData\":null},\"assignment\":\"Pw==\"}]}}");
+    end(&f);
+}
