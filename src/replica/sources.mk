@@ -1,2 +1,2 @@
-replica_SOURCES := fetch_session.c partition.c purgatory.c
+replica_SOURCES := fetch_session.c partition.c purgatory.c replica.c replica_manager.c
 replica_DEPENDS := log metadata rpc config protocol

@@ -1,0 +1,51 @@
+/* The replica manager from inside: what replica.c and replica_manager.c share. Private to replica/.
+ */
+#ifndef SAMSA_REPLICA_MANAGER_H
+#define SAMSA_REPLICA_MANAGER_H
+
+#include "replica/replica_manager.h"
+
+struct replica_manager {
+    struct env env;
+    struct replica_manager_config config;
+    struct replica_events events;
+    void *owner;
+    struct log_dir **dirs;
+    int32_t dirs_count;
+    struct map topics_by_id;   /* of replica_topic; also the order of iteration */
+    struct map topics_by_name; /* the newest topic of a name */
+    int32_t replicas_count;
+    struct partition_world world;
+    struct list_node moved;      /* replicas whose waiters are to be told this turn */
+    struct list_node replicated; /* leaders with followers */
+    struct list_node proposing;  /* with a proposal to be sent */
+    struct task tell_task;
+    struct task proposals_task;
+    struct timer lag_timer;
+};
+
+/* The world as of this loop turn, for one partition event. */
+static inline const struct partition_world *manager_world(struct replica_manager *m)
+{
+    m->world.now = clock_mono(m->env.clock);
+    return &m->world;
+}
+
+/* Do what a partition event asked for; waiters are told later in this turn. */
+void replica_effects(struct replica *r, unsigned effects);
+
+/* The log start may have risen by retention, behind our back. */
+void replica_sync_log_start(struct replica *r);
+
+/* Tell those who wait for `r` what has gathered. */
+void replica_tell(struct replica *r);
+
+struct replica *replica_new(struct replica_manager *m, struct replica_topic *t, int32_t partition);
+
+/* Waiters are failed with `error`, watches told that it is gone; then it is freed. */
+void replica_free(struct replica *r, enum kafka_error error);
+
+/* Give it a log: offsets and watermark come from there. */
+void replica_open(struct replica *r, struct log *log);
+
+#endif

@@ -1,0 +1,502 @@
+#include "replica/manager.h"
+
+#include "base/mem.h"
+
+#define COMPONENT "ReplicaManager"
+
+static void tell(struct task *task);
+static void proposals_ready(struct task *task);
+static void lag_tick(struct timer *timer);
+
+struct replica_manager *replica_manager_create(const struct env *env,
+                                               const struct replica_manager_config *config,
+                                               struct log_dir *const *dirs, int32_t dirs_count,
+                                               const struct replica_events *events, void *owner)
+{
+    PRE(events->standing && events->topic_config);
+    struct replica_manager *m = MEM_NEW(struct replica_manager);
+    m->env = *env;
+    m->config = *config;
+    m->events = *events;
+    m->owner = owner;
+    m->dirs = mem_dup(dirs, sizeof *dirs * (size_t)dirs_count);
+    m->dirs_count = dirs_count;
+    m->world = (struct partition_world){.node_id = config->node_id,
+                                        .broker_epoch = -1,
+                                        .lag_ms_max = config->lag_ms_max,
+                                        .standing = events->standing,
+                                        .context = owner};
+    map_init(&m->topics_by_id);
+    map_init(&m->topics_by_name);
+    list_init(&m->moved);
+    list_init(&m->replicated);
+    list_init(&m->proposing);
+    task_init(&m->tell_task, tell);
+    task_init(&m->proposals_task, proposals_ready);
+    timer_init(&m->lag_timer, lag_tick);
+    return m;
+}
+
+enum err replica_manager_load(struct replica_manager *m)
+{
+    int32_t online = 0;
+    for (int32_t i = 0; i < m->dirs_count; i++) {
+        enum err e = log_dir_load(m->dirs[i]);
+        if (e == ERR_INVALID) return e;
+        if (e)
+            trace_error(m->env.trace, COMPONENT, "%s: not loaded: %s", log_dir_path(m->dirs[i]),
+                        err_text(e));
+        online += !log_dir_is_offline(m->dirs[i]);
+    }
+    return online > 0 || m->dirs_count == 0 ? ERR_OK : ERR_OFFLINE;
+}
+
+void replica_manager_set_broker_epoch(struct replica_manager *m, int64_t broker_epoch)
+{
+    m->world.broker_epoch = broker_epoch;
+}
+
+/* ---- telling ---- */
+
+static void tell(struct task *task)
+{
+    struct replica_manager *m = CONTAINER_OF(task, struct replica_manager, tell_task);
+    /* What they do moves replicas again; that is told in a task of its own. */
+    struct list_node now;
+    list_init(&now);
+    while (!list_empty(&m->moved)) {
+        struct list_node *n = m->moved.next;
+        list_remove(n);
+        list_push_back(&now, n);
+    }
+    while (!list_empty(&now)) {
+        struct replica *r = CONTAINER_OF(now.next, struct replica, moved);
+        list_remove(&r->moved);
+        replica_tell(r);
+    }
+}
+
+static void proposals_ready(struct task *task)
+{
+    struct replica_manager *m = CONTAINER_OF(task, struct replica_manager, proposals_task);
+    if (m->events.proposals && !list_empty(&m->proposing)) m->events.proposals(m->owner);
+}
+
+static void lag_tick(struct timer *timer)
+{
+    struct replica_manager *m = CONTAINER_OF(timer, struct replica_manager, lag_timer);
+    LIST_EACH(&m->replicated, node)
+    {
+        struct replica *r = CONTAINER_OF(node, struct replica, replicated);
+        replica_effects(r, partition_tick(&r->core, manager_world(m)));
+    }
+    if (!list_empty(&m->replicated))
+        timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
+}
+
+/* ---- topics ---- */
+
+struct replica_topic *replica_manager_topic(struct replica_manager *m, struct uuid topic_id)
+{
+    return map_get(&m->topics_by_id, &topic_id, sizeof topic_id);
+}
+
+struct replica_topic *replica_manager_topic_by_name(struct replica_manager *m, struct str topic)
+{
+    return topic.len > 0 ? map_get_str(&m->topics_by_name, topic) : NULL;
+}
+
+struct replica *replica_manager_find(struct replica_manager *m, struct uuid topic_id,
+                                     int32_t partition)
+{
+    struct replica_topic *t = replica_manager_topic(m, topic_id);
+    return t ? replica_topic_partition(t, partition) : NULL;
+}
+
+struct replica *replica_manager_find_by_name(struct replica_manager *m, struct str topic,
+                                             int32_t partition)
+{
+    struct replica_topic *t = replica_manager_topic_by_name(m, topic);
+    return t ? replica_topic_partition(t, partition) : NULL;
+}
+
+static enum compression compression_of(const char *type)
+{
+    enum compression c = COMPRESSION_NONE;
+    if (compression_parse(str_of(type), &c)) return COMPRESSION_NONE; /* "uncompressed" */
+    return c;
+}
+
+static int32_t level_of(const struct topic_config *t, enum compression c)
+{
+    switch (c) {
+    case COMPRESSION_GZIP:
+        return t->compression_gzip_level;
+    case COMPRESSION_LZ4:
+        return t->compression_lz4_level;
+    case COMPRESSION_ZSTD:
+        return t->compression_zstd_level;
+    default:
+        return COMPRESSION_LEVEL_DEFAULT;
+    }
+}
+
+static struct log_config *log_config_from(const struct topic_config *t)
+{
+    struct log_config *c = log_config_new();
+    c->segment_bytes = t->segment_bytes;
+    c->segment_ms = t->segment_ms;
+    c->segment_jitter_ms = t->segment_jitter_ms;
+    c->segment_index_bytes = t->segment_index_bytes;
+    c->index_interval_bytes = t->index_interval_bytes;
+    c->preallocate = t->preallocate;
+    c->flush_messages = t->flush_messages;
+    c->flush_ms = t->flush_ms;
+    c->cleanup_delete = t->cleanup_delete;
+    c->cleanup_compact = t->cleanup_compact;
+    c->retention_bytes = t->retention_bytes;
+    c->retention_ms = t->retention_ms;
+    c->file_delete_delay_ms = t->file_delete_delay_ms;
+    c->max_message_bytes = t->message_bytes_max;
+    c->compression_producer = str_equal_z(STR("producer"), t->compression_type);
+    c->compression =
+        c->compression_producer ? COMPRESSION_NONE : compression_of(t->compression_type);
+    c->compression_level = level_of(t, c->compression);
+    c->log_append_time = t->timestamp_type == TOPIC_LOG_APPEND_TIME;
+    c->timestamp_before_ms_max = t->timestamp_before_ms_max;
+    c->timestamp_after_ms_max = t->timestamp_after_ms_max;
+    return c;
+}
+
+static void topic_configure(struct replica_manager *m, struct replica_topic *t)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct topic_config config = {0};
+    m->events.topic_config(m->owner, t->name, &arena, &config);
+    if (t->config) log_config_unref(t->config);
+    t->config = log_config_from(&config);
+    t->isr_min = config.in_sync_replicas_min;
+    arena_free(&arena);
+}
+
+static struct replica_topic *topic_new(struct replica_manager *m, struct uuid id, struct str name)
+{
+    struct replica_topic *t = MEM_NEW(struct replica_topic);
+    t->id = id;
+    t->name = (struct str){str_dup_z(name), name.len};
+    topic_configure(m, t);
+    map_put(&m->topics_by_id, &id, sizeof id, t);
+    map_put_str(&m->topics_by_name, name, t);
+    return t;
+}
+
+static void topic_free(struct replica_manager *m, struct replica_topic *t)
+{
+    map_remove(&m->topics_by_id, &t->id, sizeof t->id);
+    /* A topic created anew under the same name has taken the name over. */
+    if (map_get_str(&m->topics_by_name, t->name) == t) map_remove_str(&m->topics_by_name, t->name);
+    log_config_unref(t->config);
+    mem_free(t->partitions);
+    mem_free((void *)(uintptr_t)t->name.data);
+    mem_free(t);
+}
+
+void replica_manager_topic_config_changed(struct replica_manager *m, struct str topic)
+{
+    for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
+        struct replica_topic *t = m->topics_by_id.entries[i].value;
+        if (!str_is_null(topic) && !str_equal(topic, t->name)) continue;
+        topic_configure(m, t);
+        for (int32_t p = 0; p < t->partitions_capacity; p++) {
+            struct replica *r = t->partitions[p];
+            if (!r) continue;
+            if (r->log) log_set_config(r->log, t->config);
+            replica_effects(r, partition_set_isr_min(&r->core, manager_world(m), t->isr_min));
+        }
+    }
+}
+
+/* ---- logs ---- */
+
+static struct log *find_log(struct replica_manager *m, struct str topic, int32_t partition)
+{
+    for (int32_t i = 0; i < m->dirs_count; i++) {
+        if (log_dir_is_offline(m->dirs[i])) continue;
+        struct log *log = log_dir_get(m->dirs[i], topic, partition);
+        if (log) return log;
+    }
+    return NULL;
+}
+
+/* Where a new log goes: where metadata says, else the directory with the fewest. NULL when it may
+ * lie in a directory that is offline: an empty twin must not appear beside it. */
+static struct log_dir *choose_dir(struct replica_manager *m, struct uuid wanted)
+{
+    struct log_dir *best = NULL;
+    bool any_offline = false;
+    for (int32_t i = 0; i < m->dirs_count; i++) {
+        struct log_dir *d = m->dirs[i];
+        if (log_dir_is_offline(d)) {
+            any_offline = true;
+            continue;
+        }
+        if (uuid_equal(log_dir_id(d), wanted)) return d;
+        if (!best || log_dir_logs_count(d) < log_dir_logs_count(best)) best = d;
+    }
+    return any_offline && !uuid_equal(wanted, DIRECTORY_UNASSIGNED) ? NULL : best;
+}
+
+static struct log *open_log(struct replica_manager *m, struct replica_topic *t,
+                            const struct partition_target *target)
+{
+    struct log *log = find_log(m, t->name, target->partition);
+    if (log && uuid_is_zero(log_topic_id(log)) && log_set_topic_id(log, t->id)) return NULL;
+    if (log && !uuid_equal(log_topic_id(log), t->id)) {
+        /* An earlier topic of this name (S12): it is not ours to read, nor to destroy. */
+        trace_warn(m->env.trace, COMPONENT, "%.*s-%d belongs to another topic id, put aside",
+                   STR_ARG(t->name), target->partition);
+        if (log_dir_stray_log(log_directory(log), log)) return NULL;
+        log = NULL;
+    }
+    if (log) {
+        log_set_config(log, t->config);
+        return log;
+    }
+    struct log_dir *dir = choose_dir(m, target->directory);
+    if (!dir) return NULL;
+    enum err e = log_dir_create_log(dir, t->name, target->partition, t->id, t->config, &log);
+    if (!e) return log;
+    trace_error(m->env.trace, COMPONENT, "%.*s-%d not created in %s: %s", STR_ARG(t->name),
+                target->partition, log_dir_path(dir), err_text(e));
+    return NULL;
+}
+
+/* ---- targets ---- */
+
+/* Metadata gives the name to another topic: the one that had it was deleted (S12). */
+static void remove_namesake(struct replica_manager *m, struct str name)
+{
+    struct replica_topic *t = replica_manager_topic_by_name(m, name);
+    if (!t) return;
+    struct uuid id = t->id;
+    int32_t capacity = t->partitions_capacity;
+    for (int32_t p = 0; p < capacity; p++) replica_manager_remove(m, id, p);
+}
+
+static struct replica *host(struct replica_manager *m, const struct partition_target *target)
+{
+    struct replica_topic *t = replica_manager_topic(m, target->topic_id);
+    if (!t) {
+        remove_namesake(m, target->topic);
+        t = topic_new(m, target->topic_id, target->topic);
+    }
+    struct replica *r = replica_topic_partition(t, target->partition);
+    if (r) return r;
+    int32_t capacity = t->partitions_capacity;
+    while (target->partition >= capacity) capacity = capacity ? capacity * 2 : 1;
+    if (capacity != t->partitions_capacity) {
+        t->partitions = mem_realloc(t->partitions, (size_t)capacity * sizeof *t->partitions);
+        memset(t->partitions + t->partitions_capacity, 0,
+               (size_t)(capacity - t->partitions_capacity) * sizeof *t->partitions);
+        t->partitions_capacity = capacity;
+    }
+    r = replica_new(m, t, target->partition);
+    t->partitions[target->partition] = r;
+    t->hosted_count++;
+    struct log *log = open_log(m, t, target);
+    if (log) {
+        replica_open(r, log);
+        r->directory = log_dir_id(log_directory(log));
+        if (!uuid_equal(r->directory, target->directory) && m->events.placed)
+            m->events.placed(m->owner, r);
+    } else {
+        r->directory = target->directory;
+        replica_effects(r, partition_failed(&r->core));
+    }
+    return r;
+}
+
+static void apply_one(struct replica_manager *m, const struct partition_target *target)
+{
+    struct replica *r = host(m, target);
+    replica_sync_log_start(r);
+    unsigned effects = partition_apply(&r->core, manager_world(m), target);
+    bool leads_others = r->core.role == PARTITION_LEADER && r->core.followers_count > 0;
+    if (leads_others != list_linked(&r->replicated)) {
+        if (leads_others)
+            list_push_back(&m->replicated, &r->replicated);
+        else
+            list_remove(&r->replicated);
+    }
+    if (leads_others && !timer_armed(&m->lag_timer))
+        timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
+    if (r->core.isr_state == ISR_COMMITTED) list_remove(&r->proposing);
+    /* PARTITION_FOLLOW: the fetchers of followers attach here. */
+    replica_effects(r, effects);
+}
+
+void replica_manager_apply(struct replica_manager *m, const struct partition_target *targets,
+                           int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) apply_one(m, &targets[i]);
+}
+
+void replica_manager_remove(struct replica_manager *m, struct uuid topic_id, int32_t partition)
+{
+    struct replica_topic *t = replica_manager_topic(m, topic_id);
+    struct replica *r = t ? replica_topic_partition(t, partition) : NULL;
+    if (!r) return;
+    if (m->events.removed) m->events.removed(m->owner, r);
+    struct log *log = r->log;
+    t->partitions[partition] = NULL;
+    replica_free(r, KAFKA_NOT_LEADER_OR_FOLLOWER);
+    if (log) {
+        enum err e = log_dir_delete_log(log_directory(log), log);
+        if (e)
+            trace_error(m->env.trace, COMPONENT, "%.*s-%d not deleted: %s", STR_ARG(t->name),
+                        partition, err_text(e));
+    }
+    if (--t->hosted_count == 0) topic_free(m, t);
+}
+
+void replica_manager_put_strays_aside(struct replica_manager *m)
+{
+    for (int32_t d = 0; d < m->dirs_count; d++) {
+        struct log_dir *dir = m->dirs[d];
+        /* From the end: putting one aside changes the order of those behind it only. */
+        for (int32_t i = log_dir_logs_count(dir); i-- > 0 && !log_dir_is_offline(dir);) {
+            struct log *log = log_dir_log_at(dir, i);
+            struct replica *r = replica_manager_find_by_name(m, log_topic(log), log_partition(log));
+            if (r && r->log == log) continue;
+            trace_warn(m->env.trace, COMPONENT,
+                       "%.*s-%d in %s is not assigned to this broker, "
+                       "put aside as stray",
+                       STR_ARG(log_topic(log)), log_partition(log), log_dir_path(dir));
+            enum err e = log_dir_stray_log(dir, log);
+            if (e) trace_error(m->env.trace, COMPONENT, "not put aside: %s", err_text(e));
+        }
+    }
+}
+
+void replica_manager_standing_changed(struct replica_manager *m)
+{
+    LIST_EACH(&m->replicated, node)
+    {
+        struct replica *r = CONTAINER_OF(node, struct replica, replicated);
+        replica_effects(r, partition_standing_changed(&r->core, manager_world(m)) |
+                               PARTITION_LOW_WATERMARK_MOVED);
+    }
+}
+
+void replica_manager_directory_failed(struct replica_manager *m, struct log_dir *dir)
+{
+    struct uuid id = log_dir_id(dir);
+    int32_t lost = 0, left = 0;
+    for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
+        struct replica_topic *t = m->topics_by_id.entries[i].value;
+        for (int32_t p = 0; p < t->partitions_capacity; p++) {
+            struct replica *r = t->partitions[p];
+            if (!r || !r->log || log_directory(r->log) != dir) continue;
+            r->log = NULL;
+            list_remove(&r->replicated);
+            list_remove(&r->proposing);
+            replica_effects(r, partition_failed(&r->core));
+            lost++;
+        }
+    }
+    for (int32_t i = 0; i < m->dirs_count; i++) left += !log_dir_is_offline(m->dirs[i]);
+    trace_error(m->env.trace, COMPONENT,
+                "%s is offline: %d partitions are lost to this broker, "
+                "%d directories are left",
+                log_dir_path(dir), lost, left);
+    if (m->events.directory_failed) m->events.directory_failed(m->owner, id, left);
+}
+
+/* ---- AlterPartition ---- */
+
+bool replica_manager_next_proposal(struct replica_manager *m, struct arena *arena,
+                                   struct replica_proposal *out)
+{
+    while (!list_empty(&m->proposing)) {
+        struct replica *r = CONTAINER_OF(m->proposing.next, struct replica, proposing);
+        list_remove(&r->proposing);
+        if (r->core.role != PARTITION_LEADER || r->core.isr_state == ISR_COMMITTED) continue;
+        *out = (struct replica_proposal){
+            .replica = r,
+            .topic_id = r->topic->id,
+            .partition = r->partition,
+            .leader_epoch = r->core.leader_epoch,
+            .partition_epoch = r->core.partition_epoch,
+            .members = ARENA_ARRAY(arena, struct isr_member, r->core.followers_count + 1)};
+        out->members_count = partition_proposal(&r->core, manager_world(m), out->members);
+        return true;
+    }
+    return false;
+}
+
+void replica_manager_proposal_taken(struct replica_manager *m, struct uuid topic_id,
+                                    int32_t partition, const struct partition_committed *c)
+{
+    struct replica *r = replica_manager_find(m, topic_id, partition);
+    if (r) replica_effects(r, partition_proposal_taken(&r->core, manager_world(m), c));
+}
+
+void replica_manager_proposal_refused(struct replica_manager *m, struct uuid topic_id,
+                                      int32_t partition, int32_t sent_partition_epoch,
+                                      enum kafka_error error)
+{
+    struct replica *r = replica_manager_find(m, topic_id, partition);
+    if (r)
+        replica_effects(
+            r, partition_proposal_refused(&r->core, manager_world(m), sent_partition_epoch, error));
+}
+
+/* ---- questions, the end ---- */
+
+int32_t replica_manager_replicas_count(const struct replica_manager *m)
+{
+    return m->replicas_count;
+}
+
+int32_t replica_manager_dirs_count(const struct replica_manager *m)
+{
+    return m->dirs_count;
+}
+
+struct log_dir *replica_manager_dir(const struct replica_manager *m, int32_t index)
+{
+    return m->dirs[index];
+}
+
+void replica_manager_stop(struct replica_manager *m, enum kafka_error error)
+{
+    for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
+        struct replica_topic *t = m->topics_by_id.entries[i].value;
+        for (int32_t p = 0; p < t->partitions_capacity; p++) {
+            struct replica *r = t->partitions[p];
+            if (!r) continue;
+            purgatory_fail(&r->purgatory.high_waits, error);
+            purgatory_fail(&r->purgatory.low_waits, error);
+            struct replica_movement again = {.look_again = true};
+            purgatory_moved(&r->purgatory, &again);
+        }
+    }
+}
+
+void replica_manager_destroy(struct replica_manager *m)
+{
+    timer_cancel(m->env.clock, &m->lag_timer);
+    while (m->topics_by_id.count > 0) {
+        struct replica_topic *t = m->topics_by_id.entries[m->topics_by_id.count - 1].value;
+        for (int32_t p = 0; p < t->partitions_capacity; p++)
+            if (t->partitions[p]) replica_free(t->partitions[p], KAFKA_NOT_LEADER_OR_FOLLOWER);
+        topic_free(m, t);
+    }
+    task_cancel(&m->tell_task);
+    task_cancel(&m->proposals_task);
+    map_free(&m->topics_by_id);
+    map_free(&m->topics_by_name);
+    mem_free(m->dirs);
+    mem_free(m);
+}
