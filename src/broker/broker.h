@@ -21,6 +21,7 @@ struct delta;
 struct replica_manager;
 struct group_coordinator;
 struct fetch_session_cache;
+struct auto_topics;
 struct producer_id_source;
 struct lifecycle;
 struct controller_channel;
@@ -45,10 +46,12 @@ struct broker {
 
     /* What the broker listener serves; ApiVersions advertises it. */
     const struct dispatch *apis;
+    int16_t kraft_version; /* of the quorum, which no metadata record tells */
     const struct image *image; /* committed metadata as this broker has applied it */
     struct replica_manager *replicas;
     struct fetch_session_cache *fetch_sessions;
     struct group_coordinator *groups;
+    struct auto_topics *auto_topics;
     struct producer_id_source *producer_ids;
     struct lifecycle *lifecycle;
     /* Requests to the active controller, wherever it is; retried by whoever calls. */

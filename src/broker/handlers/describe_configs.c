@@ -1,0 +1,165 @@
+/* DescribeConfigs, versions 1 to 4: topics, brokers and groups, with where each value comes from.
+ *
+ * A broker resource is answered by that broker alone, for the static values are in its file. */
+#include "protocol/describe_configs.h"
+
+#include <stdlib.h>
+
+#include "broker/handlers/handlers.h"
+#include "broker/metadata_view.h"
+#include "config/config.h"
+#include "config/topic.h"
+#include "protocol/error.h"
+
+static bool is_wanted(const struct describe_configs_request_describe_configs_resource *asked,
+                      const char *name)
+{
+    if (asked->configuration_keys_count <= 0) return true;
+    for (int32_t i = 0; i < asked->configuration_keys_count; i++)
+        if (str_equal_z(asked->configuration_keys[i], name)) return true;
+    return false;
+}
+
+static void add_synonyms(struct request *rq, const struct config_described *from,
+                         struct describe_configs_response_describe_configs_resource_result *to)
+{
+    to->synonyms_count = from->synonyms_count;
+    to->synonyms =
+        describe_configs_response_describe_configs_synonym_new(&rq->arena, from->synonyms_count);
+    for (int32_t i = 0; i < from->synonyms_count; i++) {
+        to->synonyms[i].name = str_of(from->synonyms[i].name);
+        to->synonyms[i].value = from->synonyms[i].value;
+        to->synonyms[i].source = (int8_t)from->synonyms[i].source;
+    }
+}
+
+static void add_configs(struct request *rq,
+                        const struct describe_configs_request_describe_configs_resource *asked,
+                        const struct config_described *described, int32_t count,
+                        struct describe_configs_response_describe_configs_result *result)
+{
+    const struct describe_configs_request *q = rq->body;
+    result->configs =
+        describe_configs_response_describe_configs_resource_result_new(&rq->arena, count);
+    result->configs_count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (!is_wanted(asked, described[i].name)) continue;
+        struct describe_configs_response_describe_configs_resource_result *c =
+            &result->configs[result->configs_count++];
+        c->name = str_of(described[i].name);
+        c->value = described[i].value;
+        c->read_only = described[i].read_only;
+        c->config_source = (int8_t)described[i].source;
+        c->is_sensitive = described[i].sensitive;
+        c->config_type = described[i].type;
+        if (q->include_documentation) c->documentation = str_of(described[i].documentation);
+        if (q->include_synonyms) add_synonyms(rq, &described[i], c);
+    }
+}
+
+static void fail(struct describe_configs_response_describe_configs_result *result, int16_t error,
+                 struct str message)
+{
+    result->error_code = error;
+    result->error_message = message;
+    result->configs_count = 0;
+}
+
+/* What is set for a resource in the image; none is an empty list. */
+static const struct config_pair *pairs_of(const struct broker *b, enum resource_type type,
+                                          struct str name, int32_t *count)
+{
+    const struct image_config *c = image_config(b->image, type, name);
+    *count = c ? c->pairs_count : 0;
+    return c ? c->pairs : NULL;
+}
+
+static void describe_topic(struct broker *b, struct request *rq,
+                           const struct describe_configs_request_describe_configs_resource *asked,
+                           struct describe_configs_response_describe_configs_result *result)
+{
+    const char *fault = view_topic_name_fault(asked->resource_name);
+    if (fault) {
+        fail(result, KAFKA_INVALID_TOPIC_EXCEPTION,
+             arena_printf(&rq->arena, "Topic name is invalid: %s", fault));
+        return;
+    }
+    if (!image_topic_by_name(b->image, asked->resource_name)) {
+        fail(result, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, STR_NULL);
+        return;
+    }
+    int32_t pairs_count, count;
+    const struct config_pair *pairs =
+        pairs_of(b, RESOURCE_TOPIC, asked->resource_name, &pairs_count);
+    struct config_described *described;
+    config_describe_topic(b->config, pairs, pairs_count, &rq->arena, &described, &count);
+    add_configs(rq, asked, described, count, result);
+}
+
+static void describe_group(struct broker *b, struct request *rq,
+                           const struct describe_configs_request_describe_configs_resource *asked,
+                           struct describe_configs_response_describe_configs_result *result)
+{
+    if (asked->resource_name.len == 0) {
+        fail(result, KAFKA_INVALID_REQUEST, STR("Group name must not be empty"));
+        return;
+    }
+    int32_t pairs_count, count;
+    const struct config_pair *pairs =
+        pairs_of(b, RESOURCE_GROUP, asked->resource_name, &pairs_count);
+    struct config_described *described;
+    config_describe_group(b->config, pairs, pairs_count, &rq->arena, &described, &count);
+    add_configs(rq, asked, described, count, result);
+}
+
+static void describe_broker(struct broker *b, struct request *rq,
+                            const struct describe_configs_request_describe_configs_resource *asked,
+                            struct describe_configs_response_describe_configs_result *result)
+{
+    bool this_broker = asked->resource_name.len > 0;
+    if (this_broker) {
+        struct str own = arena_printf(&rq->arena, "%d", b->node_id);
+        if (!str_equal(asked->resource_name, own)) {
+            const char *name = arena_str(&rq->arena, asked->resource_name).data;
+            char *end;
+            (void)strtol(name, &end, 10);
+            fail(result, KAFKA_INVALID_REQUEST,
+                 *end ? arena_printf(&rq->arena,
+                                     "Node id must be an integer, but it is: %s", name)
+                      : arena_printf(&rq->arena,
+                                     "Unexpected broker id, expected %d or empty string, but "
+                                     "received %s",
+                                     b->node_id, name));
+            return;
+        }
+    }
+    struct config_described *described;
+    int32_t count;
+    config_describe_broker(b->config, this_broker, &rq->arena, &described, &count);
+    add_configs(rq, asked, described, count, result);
+}
+
+void handle_describe_configs(struct request *rq, void *context)
+{
+    struct broker *b = context;
+    const struct describe_configs_request *q = rq->body;
+    struct describe_configs_response r;
+    describe_configs_response_init(&r);
+    r.results = describe_configs_response_describe_configs_result_new(&rq->arena, q->resources_count);
+    r.results_count = q->resources_count;
+    for (int32_t i = 0; i < q->resources_count; i++) {
+        const struct describe_configs_request_describe_configs_resource *asked = &q->resources[i];
+        struct describe_configs_response_describe_configs_result *result = &r.results[i];
+        result->resource_type = asked->resource_type;
+        result->resource_name = asked->resource_name;
+        switch (asked->resource_type) {
+        case RESOURCE_TOPIC: describe_topic(b, rq, asked, result); break;
+        case RESOURCE_BROKER: describe_broker(b, rq, asked, result); break;
+        case RESOURCE_GROUP: describe_group(b, rq, asked, result); break;
+        default:
+            fail(result, KAFKA_INVALID_REQUEST,
+                 arena_printf(&rq->arena, "Unsupported resource type: %d", asked->resource_type));
+        }
+    }
+    request_reply(rq, &r);
+}

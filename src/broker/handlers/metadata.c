@@ -1,0 +1,130 @@
+/* Metadata, versions 0 to 13: brokers, topics, who leads what.
+ *
+ * Null topics mean all (in version 0 an empty list does). A topic that does not exist is created when
+ * both the client and auto.create.topics.enable allow it; the answer still says
+ * UNKNOWN_TOPIC_OR_PARTITION, and clients ask again. */
+#include "protocol/metadata.h"
+
+#include "broker/auto_topics.h"
+#include "broker/handlers/handlers.h"
+#include "broker/metadata_view.h"
+#include "config/config.h"
+#include "protocol/error.h"
+
+enum { VERSION_NULL_NAMES = 12, VERSION_LISTENER_ERRORS = 6, VERSION_ALL_IS_NULL = 1 };
+
+static void describe_partitions(const struct broker *b, struct request *rq,
+                                const struct image_topic *topic, struct metadata_response_topic *out)
+{
+    out->partitions = metadata_response_partition_new(&rq->arena, topic->partitions_count);
+    out->partitions_count = 0;
+    for (int32_t id = 0; id < topic->partitions_size; id++) {
+        const struct image_partition *p = image_topic_partition(topic, id);
+        if (!p) continue;
+        struct view_partition v =
+            view_partition(b, p, request_listener(rq),
+                           rq->api_version >= VERSION_LISTENER_ERRORS, &rq->arena);
+        out->partitions[out->partitions_count++] = (struct metadata_response_partition){
+            .error_code = v.error_code,
+            .partition_index = id,
+            .leader_id = v.leader_id,
+            .leader_epoch = v.leader_epoch,
+            .replica_nodes = v.replicas,
+            .replica_nodes_count = v.replicas_count,
+            .isr_nodes = v.isr,
+            .isr_nodes_count = v.isr_count,
+            .offline_replicas = v.offline,
+            .offline_replicas_count = v.offline_count,
+        };
+    }
+}
+
+static void describe_topic(const struct broker *b, struct request *rq,
+                           const struct image_topic *topic, struct metadata_response_topic *out)
+{
+    const struct metadata_request *q = rq->body;
+    out->name = topic->name;
+    out->topic_id = topic->id;
+    out->is_internal = view_topic_is_internal(topic->name);
+    if (q->include_topic_authorized_operations)
+        out->topic_authorized_operations = OPERATIONS_ON_TOPIC;
+    describe_partitions(b, rq, topic, out);
+}
+
+static void describe_missing(struct broker *b, struct request *rq,
+                             const struct metadata_request_topic *asked,
+                             struct metadata_response_topic *out)
+{
+    const struct metadata_request *q = rq->body;
+    if (str_is_null(asked->name)) {
+        out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+        out->topic_id = asked->topic_id;
+        out->name = rq->api_version >= VERSION_NULL_NAMES ? STR_NULL : STR("");
+        return;
+    }
+    out->name = asked->name;
+    out->is_internal = view_topic_is_internal(asked->name);
+    if (view_topic_name_fault(asked->name)) {
+        out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
+        return;
+    }
+    out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (q->allow_auto_topic_creation && config_bool(b->config, CONFIG_AUTO_CREATE_TOPICS_ENABLE))
+        auto_topics_want(b->auto_topics, asked->name);
+}
+
+static void describe_asked(struct broker *b, struct request *rq, struct metadata_response *r)
+{
+    const struct metadata_request *q = rq->body;
+    r->topics = metadata_response_topic_new(&rq->arena, q->topics_count);
+    r->topics_count = q->topics_count;
+    for (int32_t i = 0; i < q->topics_count; i++) {
+        const struct metadata_request_topic *asked = &q->topics[i];
+        const struct image_topic *topic = str_is_null(asked->name)
+                                              ? image_topic_by_id(b->image, asked->topic_id)
+                                              : image_topic_by_name(b->image, asked->name);
+        if (topic)
+            describe_topic(b, rq, topic, &r->topics[i]);
+        else
+            describe_missing(b, rq, asked, &r->topics[i]);
+    }
+}
+
+static void describe_all(const struct broker *b, struct request *rq, struct metadata_response *r)
+{
+    int32_t count;
+    const struct image_topic **topics = image_topics_sorted(b->image, &rq->arena, &count);
+    r->topics = metadata_response_topic_new(&rq->arena, count);
+    r->topics_count = count;
+    for (int32_t i = 0; i < count; i++) describe_topic(b, rq, topics[i], &r->topics[i]);
+}
+
+void handle_metadata(struct request *rq, void *context)
+{
+    struct broker *b = context;
+    const struct metadata_request *q = rq->body;
+    struct metadata_response r;
+    metadata_response_init(&r);
+    int32_t count;
+    const struct image_broker **brokers =
+        view_brokers(b, request_listener(rq), &rq->arena, &count);
+    r.brokers = metadata_response_broker_new(&rq->arena, count);
+    r.brokers_count = count;
+    for (int32_t i = 0; i < count; i++) {
+        const struct image_endpoint *e = view_endpoint(b, brokers[i]->id, request_listener(rq));
+        r.brokers[i].node_id = brokers[i]->id;
+        r.brokers[i].host = e->host;
+        r.brokers[i].port = e->port;
+        r.brokers[i].rack = brokers[i]->rack;
+    }
+    r.cluster_id = b->cluster_id;
+    r.controller_id = view_controller(b, request_listener(rq), &rq->arena);
+    if (q->include_cluster_authorized_operations)
+        r.cluster_authorized_operations = OPERATIONS_ON_CLUSTER;
+    bool all = rq->api_version < VERSION_ALL_IS_NULL ? q->topics_count <= 0 : q->topics_count < 0;
+    if (all)
+        describe_all(b, rq, &r);
+    else
+        describe_asked(b, rq, &r);
+    request_reply(rq, &r);
+}

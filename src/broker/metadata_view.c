@@ -1,0 +1,104 @@
+#include "broker/metadata_view.h"
+
+#include "protocol/error.h"
+
+enum { TOPIC_NAME_LEN_MAX = 249 };
+
+const struct image_endpoint *view_endpoint(const struct broker *b, int32_t node_id,
+                                           struct str listener)
+{
+    const struct image_broker *broker = image_broker(b->image, node_id);
+    if (!broker) return NULL;
+    if (str_is_null(listener)) return broker->endpoints_count ? &broker->endpoints[0] : NULL;
+    return image_broker_endpoint(broker, listener);
+}
+
+const struct image_endpoint *broker_endpoint_of(const struct broker *b, int32_t node_id,
+                                                struct str listener)
+{
+    return view_endpoint(b, node_id, listener);
+}
+
+const struct image_broker **view_brokers(const struct broker *b, struct str listener,
+                                         struct arena *arena, int32_t *count)
+{
+    const struct image *image = b->image;
+    const struct image_broker **found =
+        ARENA_ARRAY(arena, const struct image_broker *, image->brokers_count);
+    *count = 0;
+    for (int32_t i = 0; i < image->brokers_count; i++)
+        if (!image->brokers[i]->fenced && view_endpoint(b, image->brokers[i]->id, listener))
+            found[(*count)++] = image->brokers[i];
+    return found;
+}
+
+int32_t view_controller(const struct broker *b, struct str listener, struct arena *arena)
+{
+    int32_t count;
+    const struct image_broker **brokers = view_brokers(b, listener, arena, &count);
+    return count == 0 ? -1 : brokers[rng_below(b->env.rng, (uint64_t)count)]->id;
+}
+
+/* A replica that clients cannot reach: its broker is not there for them, or its directory is lost. */
+static bool replica_is_offline(const struct broker *b, const struct image_partition *p, int32_t i,
+                               struct str listener)
+{
+    int32_t id = partition_replicas(p)[i];
+    const struct image_broker *broker = image_broker(b->image, id);
+    return !broker || broker->fenced || !view_endpoint(b, id, listener) ||
+           !image_directory_is_online(b->image, id, partition_directory(b->image, p, i));
+}
+
+static int32_t *copy_ids(struct arena *arena, const int32_t *ids, int32_t count)
+{
+    int32_t *copy = ARENA_ARRAY(arena, int32_t, count);
+    if (count) memcpy(copy, ids, (size_t)count * sizeof *copy);
+    return copy;
+}
+
+struct view_partition view_partition(const struct broker *b, const struct image_partition *p,
+                                     struct str listener, bool listener_errors,
+                                     struct arena *arena)
+{
+    struct view_partition v = {
+        .leader_id = p->leader,
+        .leader_epoch = p->leader_epoch,
+        .replicas = copy_ids(arena, partition_replicas(p), p->replicas_count),
+        .replicas_count = p->replicas_count,
+        .isr = copy_ids(arena, partition_isr(p), p->isr_count),
+        .isr_count = p->isr_count,
+        .offline = ARENA_ARRAY(arena, int32_t, p->replicas_count),
+    };
+    for (int32_t i = 0; i < p->replicas_count; i++)
+        if (replica_is_offline(b, p, i, listener))
+            v.offline[v.offline_count++] = partition_replicas(p)[i];
+    const struct image_broker *leader = image_broker(b->image, p->leader);
+    if (!leader || leader->fenced) {
+        v.error_code = KAFKA_LEADER_NOT_AVAILABLE;
+        v.leader_id = LEADER_NONE;
+    } else if (!view_endpoint(b, p->leader, listener)) {
+        v.error_code = listener_errors ? KAFKA_LISTENER_NOT_FOUND : KAFKA_LEADER_NOT_AVAILABLE;
+        v.leader_id = LEADER_NONE;
+    }
+    return v;
+}
+
+bool view_topic_is_internal(struct str name)
+{
+    return str_equal_z(name, "__consumer_offsets") || str_equal_z(name, "__transaction_state") ||
+           str_equal_z(name, "__share_group_state");
+}
+
+const char *view_topic_name_fault(struct str name)
+{
+    if (name.len <= 0) return "the empty string is not allowed";
+    if (name.len > TOPIC_NAME_LEN_MAX) return "it is longer than 249 characters";
+    if (str_equal_z(name, ".") || str_equal_z(name, "..")) return "'.' and '..' are not allowed";
+    for (int32_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '.' || c == '_' || c == '-';
+        if (!fine) return "it contains a character other than ASCII alphanumerics, '.', '_' and '-'";
+    }
+    return NULL;
+}
