@@ -124,13 +124,23 @@ int32_t cursor_count(struct cursor *c, bool flexible, bool nullable, size_t elem
     return (int32_t)count;
 }
 
+void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t size)
+{
+    if (count <= 0 || !cursor_ok(c))
+        return NULL;
+    if ((size_t)count > c->memory_left / size) {
+        cursor_fail(c, ERR_TOO_LARGE);
+        return NULL;
+    }
+    c->memory_left -= (size_t)count * size;
+    return arena_alloc(arena, (size_t)count * size);
+}
+
 #define CURSOR_ARRAY(name, type)                                                       \
     type *cursor_##name##_array(struct cursor *c, struct arena *arena, int32_t count)  \
     {                                                                                  \
-        if (count <= 0)                                                                \
-            return NULL;                                                               \
-        type *items = arena_alloc(arena, (size_t)count * sizeof *items);               \
-        for (int32_t i = 0; i < count; i++)                                            \
+        type *items = cursor_alloc(c, arena, count, sizeof *items);                    \
+        for (int32_t i = 0; items && i < count; i++)                                   \
             items[i] = cursor_##name(c);                                               \
         return items;                                                                  \
     }
@@ -143,20 +153,16 @@ CURSOR_ARRAY(uuid, struct uuid)
 
 struct str *cursor_str_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible)
 {
-    if (count <= 0)
-        return NULL;
-    struct str *items = arena_alloc(arena, (size_t)count * sizeof *items);
-    for (int32_t i = 0; i < count; i++)
+    struct str *items = cursor_alloc(c, arena, count, sizeof *items);
+    for (int32_t i = 0; items && i < count; i++)
         items[i] = cursor_str(c, flexible, false);
     return items;
 }
 
 struct bytes *cursor_bytes_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible)
 {
-    if (count <= 0)
-        return NULL;
-    struct bytes *items = arena_alloc(arena, (size_t)count * sizeof *items);
-    for (int32_t i = 0; i < count; i++)
+    struct bytes *items = cursor_alloc(c, arena, count, sizeof *items);
+    for (int32_t i = 0; items && i < count; i++)
         items[i] = cursor_bytes(c, flexible, false);
     return items;
 }
@@ -169,12 +175,13 @@ struct cursor cursor_tag(struct cursor *c, int64_t *tag)
         cursor_fail(c, ERR_INVALID);
     const uint8_t *p = cursor_take(c, size);
     *tag = found;
-    return (struct cursor){p, p ? p + size : p, c->err};
+    return (struct cursor){p, p ? p + size : p, c->memory_left, c->err};
 }
 
 void cursor_tag_end(struct cursor *c, const struct cursor *field)
 {
     enum err err = cursor_finish(field);
+    c->memory_left = field->memory_left;
     if (err)
         cursor_fail(c, err);
 }

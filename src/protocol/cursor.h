@@ -3,7 +3,8 @@
  * A cursor moves from `p` to `end`. The first failure sticks: it is kept in `err`, the rest of the
  * input is dropped, and every later read gives zero, null or an empty array. So decoders are straight
  * lines that look at `err` once, at the end; loops stop by cursor_ok. Nothing read is trusted: lengths
- * are compared with what is left before memory is taken.
+ * are compared with what is left before memory is taken, and the memory one input may take in the arena is
+ * bounded (TOO_LARGE): an array of empty strings takes a byte each on the wire, and sixteen in memory.
  *
  * Borrows: the input; strings and bytes that are read point into it. */
 #ifndef SAMSA_PROTOCOL_CURSOR_H
@@ -17,13 +18,17 @@
 
 struct cursor {
     const uint8_t *p, *end;
+    size_t memory_left; /* that arrays may still take */
     enum err err;
 };
+
+/* What an input of `len` bytes may take decoded, unless memory_left is set to something else. */
+#define CURSOR_MEMORY_MAX(len) ((16u << 20) + 4 * (len))
 
 static inline struct cursor cursor_of(const void *data, size_t len)
 {
     const uint8_t *p = data;
-    return (struct cursor){p, p ? p + len : p, ERR_OK};
+    return (struct cursor){p, p ? p + len : p, CURSOR_MEMORY_MAX(len), ERR_OK};
 }
 
 static inline struct cursor cursor_of_bytes(struct bytes b)
@@ -117,6 +122,10 @@ struct records cursor_records(struct cursor *c, bool flexible, bool nullable);
 /* The length of an array whose elements take at least `element_min` bytes each: it is compared with
  * what is left. -1 is null; 0 after a failure. */
 int32_t cursor_count(struct cursor *c, bool flexible, bool nullable, size_t element_min);
+
+/* Room in the arena for `count` elements of `size` bytes; NULL for none and after a failure, so a loop that
+ * fills it asks cursor_ok. Err: TOO_LARGE. */
+void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t size);
 
 /* Elements of an array whose count was read by cursor_count; NULL when there are none. Memory: arena. */
 int8_t *cursor_i8_array(struct cursor *c, struct arena *arena, int32_t count);

@@ -251,9 +251,8 @@ class StructCode:
             code.add("%s_count = cursor_count(%s, %s, %s, %d);" %
                      (name, cursor, flexible, nullable, item_min(self.message, field, versions)))
             if field.is_struct:
-                with code.block("%s_count > 0" % name):
-                    code.add("%s = arena_alloc(arena, (size_t)%s_count * sizeof *%s);" %
-                             (name, name, name))
+                code.add("%s = cursor_alloc(%s, arena, %s_count, sizeof *%s);" %
+                         (name, cursor, name, name))
                 code.open("for (int32_t i = 0; i < %s_count && cursor_ok(%s); i++)" % (name, cursor))
                 code.add("decode_%s(&%s[i], version, %s, arena);" %
                          (field.struct.c_name, name, cursor))
@@ -268,8 +267,10 @@ class StructCode:
                 present = "!(%s) || %s" % (nullable, present) if nullable != "false" else None
             code.add("%s = NULL;" % name)
             with code.block(present):
-                code.add("%s = arena_alloc(arena, sizeof *%s);" % (name, name))
-                code.add("decode_%s(%s, version, %s, arena);" % (field.struct.c_name, name, cursor))
+                code.add("%s = cursor_alloc(%s, arena, 1, sizeof *%s);" % (name, cursor, name))
+                with code.block(name):
+                    code.add("decode_%s(%s, version, %s, arena);" %
+                             (field.struct.c_name, name, cursor))
         elif field.is_struct:
             code.add("decode_%s(&%s, version, %s, arena);" % (field.struct.c_name, name, cursor))
         elif field.base in VARIABLE:

@@ -418,3 +418,19 @@ TEST(the_members_of_a_consumer_group_dump_with_their_subscription)
                  "\"userData\":null},\"assignment\":\"Pw==\"}]}}");
     end(&f);
 }
+
+TEST(an_input_takes_no_more_memory_than_it_may)
+{
+    struct fixture f;
+    begin(&f);
+    struct metadata_request m;
+    /* version 1: three topics named "", two bytes each on the wire */
+    struct cursor c = cursor_of("\0\0\0\3\0\0\0\0\0\0", 10);
+    c.memory_left = 3 * sizeof(struct metadata_request_topic) - 1;
+    assert_int_equal(metadata_request_decode(&m, 1, &c, &f.arena), ERR_TOO_LARGE);
+    c = cursor_of("\0\0\0\3\0\0\0\0\0\0", 10);
+    c.memory_left = 3 * sizeof(struct metadata_request_topic);
+    assert_ok(metadata_request_decode(&m, 1, &c, &f.arena));
+    assert_int_equal(c.memory_left, 0);
+    end(&f);
+}
