@@ -5,12 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
-
-enum {
-    EVENTS_MAX = 256,
-    TASK_ROUNDS_MAX = 16, /* then io gets its turn, however many tasks post tasks */
-};
+enum { EVENTS_MAX = 256 };
 
 static struct os_loop *of(struct clock *c)
 {
@@ -40,98 +35,22 @@ static struct wall_time loop_wall(struct clock *c)
     return of(c)->wall;
 }
 
-/* ---- timers: a binary heap by (due, sequence); each timer knows its index */
-
-static bool before(const struct timer *a, const struct timer *b)
-{
-    if (a->due.ns != b->due.ns) return a->due.ns < b->due.ns;
-    return a->sequence < b->sequence;
-}
-
-static void place(struct os_loop *l, int32_t at, struct timer *t)
-{
-    l->heap[at] = t;
-    t->heap_index = at;
-}
-
-static void sift_up(struct os_loop *l, int32_t at, struct timer *t)
-{
-    while (at > 0) {
-        int32_t parent = (at - 1) / 2;
-        if (!before(t, l->heap[parent])) break;
-        place(l, at, l->heap[parent]);
-        at = parent;
-    }
-    place(l, at, t);
-}
-
-static void sift_down(struct os_loop *l, int32_t at, struct timer *t)
-{
-    for (;;) {
-        int32_t child = at * 2 + 1;
-        if (child >= l->timers_count) break;
-        if (child + 1 < l->timers_count && before(l->heap[child + 1], l->heap[child])) child++;
-        if (!before(l->heap[child], t)) break;
-        place(l, at, l->heap[child]);
-        at = child;
-    }
-    place(l, at, t);
-}
-
 static void loop_timer_cancel(struct clock *c, struct timer *t)
 {
-    struct os_loop *l = of(c);
-    int32_t at = t->heap_index;
-    INVARIANT(at >= 0 && at < l->timers_count && l->heap[at] == t);
-    t->heap_index = -1;
-    struct timer *last = l->heap[--l->timers_count];
-    if (last == t) return;
-    if (at > 0 && before(last, l->heap[(at - 1) / 2])) sift_up(l, at, last);
-    else sift_down(l, at, last);
+    timer_heap_remove(&of(c)->timers, t);
 }
 
 static void loop_timer_arm(struct clock *c, struct timer *t, struct mono_time due)
 {
     struct os_loop *l = of(c);
-    if (timer_armed(t)) loop_timer_cancel(c, t);
+    if (timer_armed(t)) timer_heap_remove(&l->timers, t);
     /* One that is always armed for the past must not starve those due since. */
-    t->due.ns = due.ns < l->mono.ns ? l->mono.ns : due.ns;
-    t->sequence = ++l->sequence;
-    MEM_GROW(l->heap, l->timers_count, l->timers_capacity);
-    sift_up(l, l->timers_count++, t);
+    timer_heap_insert(&l->timers, t, due.ns < l->mono.ns ? l->mono : due);
 }
-
-static void fire_timers(struct os_loop *l)
-{
-    uint64_t armed_before = l->sequence; /* those armed by callbacks wait for the next turn */
-    while (l->timers_count > 0) {
-        struct timer *t = l->heap[0];
-        if (t->due.ns > l->mono.ns || t->sequence > armed_before) break;
-        loop_timer_cancel(&l->clock, t);
-        t->fired(t);
-    }
-}
-
-/* ---- tasks */
 
 static void loop_task_post(struct clock *c, struct task *t)
 {
     list_push_back(&of(c)->tasks, &t->node);
-}
-
-static void run_tasks(struct os_loop *l)
-{
-    for (int round = 0; round < TASK_ROUNDS_MAX && !list_empty(&l->tasks); round++) {
-        struct list_node end; /* those posted from here on belong to the next round */
-        list_init(&end);
-        list_push_back(&l->tasks, &end);
-        while (l->tasks.next != &end) {
-            struct task *t = CONTAINER_OF(l->tasks.next, struct task, node);
-            list_remove(&t->node);
-            t->run(t);
-        }
-        list_remove(&end);
-    }
 }
 
 static const struct clock_ops loop_clock_ops = {
@@ -157,7 +76,7 @@ void os_loop_free(struct os_loop *l)
 {
     os_loop_reap(l);
     if (l->epoll_fd >= 0) close(l->epoll_fd);
-    mem_free(l->heap);
+    timer_heap_free(&l->timers);
 }
 
 enum err os_loop_add(struct os_loop *l, struct os_source *s, uint32_t epoll_events)
@@ -198,8 +117,9 @@ static int wait_ms(const struct os_loop *l, int64_t wait_ms_max)
 {
     if (l->busy || l->stopping || !list_empty(&l->tasks)) return 0;
     int64_t wait = wait_ms_max < 0 ? -1 : wait_ms_max;
-    if (l->timers_count > 0) {
-        int64_t left_ns = l->heap[0]->due.ns - read_ns(CLOCK_MONOTONIC);
+    const struct timer *first = timer_heap_first(&l->timers);
+    if (first) {
+        int64_t left_ns = first->due.ns - read_ns(CLOCK_MONOTONIC);
         int64_t left = left_ns <= 0 ? 0 : (left_ns - 1) / NS_PER_MS + 1;
         if (wait < 0 || left < wait) wait = left;
     }
@@ -213,10 +133,10 @@ void os_loop_turn(struct os_loop *l, int64_t wait_ms_max)
     INVARIANT(n >= 0 || errno == EINTR);
     l->busy = false;
     read_clocks(l);
-    fire_timers(l);
+    timer_heap_fire(&l->timers, l->mono, &l->never);
     for (int i = 0; i < n; i++) {
         struct os_source *s = events[i].data.ptr;
         if (!s->retired) s->ready(s, events[i].events);
     }
-    run_tasks(l);
+    tasks_run(&l->tasks, &l->never);
 }

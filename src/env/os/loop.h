@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "env/clock.h"
+#include "env/schedule.h"
 
 /* Something with a descriptor. Embedded; memory is given back only through os_loop_retire, because
  * an event for it may already be in the batch that is being dispatched. */
@@ -21,12 +21,11 @@ struct os_loop {
     struct clock clock; /* first */
     int epoll_fd;
     bool stopping;
+    bool never; /* false: what interrupts a batch of timers or tasks here */
     bool busy; /* something is left to do: the next wait does not block */
     struct mono_time mono;
     struct wall_time wall;
-    struct timer **heap;
-    int32_t timers_count, timers_capacity;
-    uint64_t sequence;
+    struct timer_heap timers;
     struct list_node tasks;
     struct os_source *retired;
 };
