@@ -13,6 +13,7 @@ struct world {
 };
 
 struct world *world_os(void);
+struct world *world_sim(void);
 
 static inline const char *world_path(struct world *w, struct arena *a, const char *name)
 {
@@ -33,6 +34,12 @@ static inline const char *world_path(struct world *w, struct arena *a, const cha
     TEST(name##_os)                             \
     {                                           \
         struct world *w = world_os();           \
+        name##_on(w);                           \
+        w->close(w);                            \
+    }                                           \
+    TEST(name##_sim)                            \
+    {                                           \
+        struct world *w = world_sim();          \
         name##_on(w);                           \
         w->close(w);                            \
     }                                           \

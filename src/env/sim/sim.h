@@ -1,0 +1,157 @@
+/* A simulated world: many nodes in one process, under virtual time, from one seed.
+ *
+ * One queue, ordered by (virtual time, sequence), is the only concurrency. Each event belongs to a
+ * node or to the world; an event of a node is one turn of that node's loop: callbacks, then posted
+ * tasks, then output. Nothing takes virtual time but waiting. The same seed and the same calls give
+ * the same events, which sim_hash proves.
+ *
+ * A *node* is a machine: a name (which is its host name), a disk, clocks. A *process* is what runs
+ * on it between sim_node_start and sim_node_crash or sim_node_power_loss, and has its own `struct
+ * env`. When a process ends its env goes dead: its timers are disarmed, its syncs are forgotten,
+ * every call into it fails or does nothing. So the caller then frees the dead process's objects with
+ * their ordinary functions, closing files and connections, and nothing of that reaches the disk or
+ * the network.
+ *
+ * Owns everything; the caller frees its own objects before sim_free. Thread: one. */
+#ifndef SAMSA_ENV_SIM_SIM_H
+#define SAMSA_ENV_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "env/env.h"
+
+enum { SIM_NODES_MAX = 64, SIM_NAME_MAX = 48 };
+
+struct sim;
+struct sim_node;
+
+struct sim *sim_new(uint64_t seed);
+void sim_free(struct sim *s);
+
+/* A generator for the test itself, from the same seed. */
+struct prng sim_fork(const struct sim *s, const char *name);
+
+/* ---- running */
+
+/* Milliseconds of virtual time since sim_new. */
+int64_t sim_now_ms(const struct sim *s);
+
+/* One event. False when nothing is left to happen. */
+bool sim_step(struct sim *s);
+
+/* Every event up to and including that time. */
+void sim_run_until_ms(struct sim *s, int64_t ms);
+void sim_run_ms(struct sim *s, int64_t ms);
+
+/* Until done(owner), looked at after every event; false when it is not so after ms_max more. */
+bool sim_run_until(struct sim *s, bool (*done)(void *owner), void *owner, int64_t ms_max);
+
+/* Looked at after every event: for invariants over all nodes. NULL ends it. */
+void sim_watch(struct sim *s, void (*check)(void *owner), void *owner);
+
+/* Call run(owner) at a virtual time, outside every node: for schedules of faults. */
+void sim_at_ms(struct sim *s, int64_t ms, void (*run)(void *owner), void *owner);
+
+/* Of every event, disk operation and trace line so far. */
+uint64_t sim_hash(const struct sim *s);
+int64_t sim_events(const struct sim *s);
+
+/* The last lines of all nodes to standard error; every line as it comes. */
+void sim_trace_dump(const struct sim *s);
+void sim_trace_echo(struct sim *s, bool on);
+
+/* ---- nodes */
+
+/* Made at first use, with an empty disk. */
+struct sim_node *sim_node(struct sim *s, const char *name);
+
+/* The env of the node's process, started when none runs: sim_node and sim_node_start in one. */
+struct env *sim_node_env(struct sim *s, const char *name);
+
+/* A process on the node's disk, with power on. Not while one runs. */
+struct env *sim_node_start(struct sim_node *n);
+bool sim_node_running(const struct sim_node *n);
+
+/* The process is killed: written bytes survive, its connections end as the kernel ends them. */
+void sim_node_crash(struct sim_node *n);
+
+enum sim_loss {
+    SIM_LOSS_RANDOM, /* of what was not synced a random part survives, sectors may be torn */
+    SIM_LOSS_ALL,    /* everything that was not synced is gone */
+};
+
+/* The machine stops, until sim_node_start: what was not synced is lost, peers hear nothing. */
+void sim_node_power_loss(struct sim_node *n, enum sim_loss loss);
+
+/* Its code stands still (SIGSTOP), its clocks do not. */
+void sim_node_pause(struct sim_node *n, bool paused);
+
+/* Both clocks run faster by parts per million (negative: slower). */
+void sim_node_clock_drift(struct sim_node *n, int64_t ppm);
+/* The wall clock jumps; it stands still. */
+void sim_node_wall_step(struct sim_node *n, int64_t ms);
+void sim_node_wall_freeze(struct sim_node *n, bool frozen);
+
+/* Files and connections the process has open: what is not zero after its objects are freed leaked. */
+int64_t sim_node_handles(const struct sim_node *n);
+
+/* ---- disks */
+
+enum sim_disk_op {
+    SIM_OPEN = 1,
+    SIM_READ = 2,      /* sendfile too */
+    SIM_WRITE = 4,     /* truncate and preallocate too */
+    SIM_SYNC = 8,
+    SIM_NAME = 16,     /* rename, unlink, mkdir, rmdir, set_modified, lock */
+    SIM_SYNC_DIR = 32,
+    SIM_LOOK = 64,     /* stat, list, size, space */
+    SIM_ANY = 127,
+};
+
+/* The n-th operation of those kinds from now on (1 is the next) fails with e; for ever: so do all
+ * that follow it. A failed write leaves a random part of its bytes behind. A failed sync drops the
+ * pages it should have written: a later sync does not bring them back. n 0 ends all faults. */
+void sim_disk_fail(struct sim_node *n, unsigned ops, int64_t nth, enum err e, bool for_ever);
+
+/* Faults that have been hit since sim_new; operations counted so far. */
+int64_t sim_disk_failed(const struct sim_node *n);
+int64_t sim_disk_ops(const struct sim_node *n);
+
+/* Bytes the files of the disk may have in all; NO_SPACE beyond. -1: no limit. */
+void sim_disk_budget(struct sim_node *n, int64_t bytes);
+int64_t sim_disk_used(const struct sim_node *n);
+
+/* Rot: flips bits of one byte on the medium and in the cache. Err: NOT_FOUND, OUT_OF_RANGE. */
+enum err sim_disk_flip(struct sim_node *n, const char *path, int64_t offset, uint8_t bits);
+
+/* How long an asynchronous sync takes: uniform in this range. Default 100 to 2,000. */
+void sim_disk_sync_delay(struct sim_node *n, int64_t us_min, int64_t us_max);
+
+/* The device says yes and writes nothing until power loss. Off by default. */
+void sim_disk_sync_lies(struct sim_node *n, bool lies);
+
+/* ---- the network: names are host names; "localhost", "127.0.0.1" and "::1" are the node itself */
+
+/* One direction's delay. Default 50 to 500; inside one node 5 to 20. */
+void sim_net_delay(struct sim_node *from, struct sim_node *to, int64_t us_min, int64_t us_max);
+
+/* One direction loses everything. Connections survive and catch up when it is healed, as TCP's do;
+ * attempts to connect time out. */
+void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut);
+
+/* Both directions between the node and every other node that exists now. */
+void sim_net_isolate(struct sim_node *n, bool cut);
+
+/* Every connection between the two is reset, with what is on its way lost. */
+void sim_net_reset(struct sim_node *a, struct sim_node *b);
+
+struct sim_net_faults {
+    int64_t read_max;          /* one recv gives 1 to this many bytes; 0: no limit */
+    int64_t write_max;         /* one packet carries 1 to this many bytes; 0: no limit */
+    int64_t reset_per_million; /* packets that reset their connection instead */
+};
+void sim_net_faults(struct sim *s, struct sim_net_faults faults);
+
+#endif
