@@ -22,6 +22,8 @@ struct replica_manager;
 struct group_coordinator;
 struct fetch_session_cache;
 struct auto_topics;
+struct log_dir;
+struct metadata_publisher;
 struct producer_id_source;
 struct lifecycle;
 struct controller_channel;
@@ -56,7 +58,49 @@ struct broker {
     struct lifecycle *lifecycle;
     /* Requests to the active controller, wherever it is; retried by whoever calls. */
     struct controller_channel *controller;
+    struct broker_parts *parts; /* broker.c's own */
 };
+
+/* ---- lifecycle of the whole; called by server/ */
+
+struct broker_options {
+    struct config *config; /* changed by dynamic configuration; borrowed */
+    int32_t node_id;
+    const char *rack;       /* NULL: none; borrowed, as all below */
+    const char *cluster_id;
+    const struct broker_endpoint *endpoints;
+    int32_t endpoints_count;
+    struct log_dir *const *log_dirs; /* open, not loaded */
+    int32_t log_dirs_count;
+    const struct dispatch *local_controller; /* NULL: this node is no controller */
+    void *owner;
+    /* Unfenced for the first time: let clients in. */
+    void (*running)(void *owner);
+    /* Controlled shutdown is over: stop. */
+    void (*may_stop)(void *owner);
+    /* The node cannot go on, and why, in one line. */
+    void (*fatal)(void *owner, const char *why);
+};
+
+struct broker *broker_create(const struct env *env, const struct broker_options *options);
+
+/* Register with the controller; `running` follows. */
+void broker_start(struct broker *b);
+
+/* The quorum's leader, as known; -1: none. For a leader in this node the address is ignored. */
+void broker_set_controller(struct broker *b, int32_t leader_id, const char *host, uint16_t port);
+
+/* Committed metadata goes here. */
+struct metadata_publisher *broker_metadata(struct broker *b);
+
+/* Hand leaderships over, then `may_stop`. */
+void broker_shutdown(struct broker *b);
+
+/* To be called by the `offline` callback of a log directory. */
+void broker_directory_failed(struct broker *b, struct log_dir *dir);
+
+/* Parked requests are failed; log directories stay with their owner. */
+void broker_destroy(struct broker *b);
 
 /* Send a request to the active controller. Like channel_call; ERR_CLOSED when no controller is known
  * or the connection broke, ERR_TIMEOUT. NOT_CONTROLLER in the answer is the caller's to retry. */

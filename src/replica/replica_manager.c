@@ -454,6 +454,20 @@ void replica_manager_proposal_refused(struct replica_manager *m, struct uuid top
 
 /* ---- questions, the end ---- */
 
+struct replica_place *replica_manager_hosted(struct replica_manager *m, struct arena *arena,
+                                             int32_t *count)
+{
+    struct replica_place *places = ARENA_ARRAY(arena, struct replica_place, m->replicas_count);
+    *count = 0;
+    for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
+        const struct replica_topic *t = m->topics_by_id.entries[i].value;
+        for (int32_t p = 0; p < t->partitions_capacity; p++)
+            if (t->partitions[p]) places[(*count)++] = (struct replica_place){t->id, p};
+    }
+    POST(*count <= m->replicas_count);
+    return places;
+}
+
 int32_t replica_manager_replicas_count(const struct replica_manager *m)
 {
     return m->replicas_count;

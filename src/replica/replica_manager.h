@@ -117,6 +117,14 @@ static inline struct replica *replica_topic_partition(const struct replica_topic
     return partition >= 0 && partition < t->partitions_capacity ? t->partitions[partition] : NULL;
 }
 
+/* Every partition this node hosts by metadata, in the arena. */
+struct replica_place {
+    struct uuid topic_id;
+    int32_t partition;
+};
+struct replica_place *replica_manager_hosted(struct replica_manager *m, struct arena *arena,
+                                             int32_t *count);
+
 int32_t replica_manager_replicas_count(const struct replica_manager *m);
 int32_t replica_manager_dirs_count(const struct replica_manager *m);
 struct log_dir *replica_manager_dir(const struct replica_manager *m, int32_t index);

@@ -1,0 +1,284 @@
+#include "broker/broker.h"
+
+#include <stdio.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "broker/apis.h"
+#include "broker/auto_topics.h"
+#include "broker/controller_channel.h"
+#include "broker/coordinator_log.h"
+#include "broker/lifecycle.h"
+#include "broker/metadata_publisher.h"
+#include "broker/producer_ids.h"
+#include "config/config.h"
+#include "config/topic.h"
+#include "group/coordinator.h"
+#include "log/log_dir.h"
+#include "metadata/feature.h"
+#include "replica/fetch_session.h"
+#include "replica/replica_manager.h"
+
+enum {
+    CONTROLLER_REQUEST_TIMEOUT_MS = 60000,
+    CONTROLLED_SHUTDOWN_MS_MAX = 5 * 60 * 1000,
+};
+
+struct broker_parts {
+    struct broker_options options;
+    struct dispatch apis;
+    struct config *config;
+    struct metadata_publisher *metadata;
+    struct uuid *directories;
+    struct map coordinator_logs; /* partition of __consumer_offsets -> struct coordinator_log */
+};
+
+/* ---- what the replica manager asks and tells */
+
+static struct broker_standing broker_standing_of(void *owner, int32_t broker_id)
+{
+    const struct broker *b = owner;
+    const struct image_broker *broker = image_broker(b->image, broker_id);
+    if (!broker) return (struct broker_standing){0};
+    return (struct broker_standing){.registered = true,
+                                    .fenced = broker->fenced,
+                                    .shutting_down = broker->in_controlled_shutdown,
+                                    .epoch = broker->epoch};
+}
+
+static void topic_config_of(void *owner, struct str topic, struct arena *arena,
+                            struct topic_config *out)
+{
+    const struct broker *b = owner;
+    const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
+    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena, out);
+}
+
+static bool is_offsets_topic(const struct replica *r)
+{
+    return str_equal_z(r->topic->name, "__consumer_offsets");
+}
+
+static void coordinator_log_moved(struct coordinator_log *l)
+{
+    struct broker *b = l->owner;
+    group_coordinator_high_watermark_moved(b->groups, l->replica->partition);
+}
+
+static void coordinator_resign(struct broker *b, int32_t partition)
+{
+    struct coordinator_log *l =
+        map_remove_u64(&b->parts->coordinator_logs, (uint64_t)partition);
+    if (!l) return;
+    group_coordinator_resigned(b->groups, partition);
+    coordinator_log_close(l);
+    mem_free(l);
+}
+
+static void leadership_moved(void *owner, struct replica *r)
+{
+    struct broker *b = owner;
+    if (!is_offsets_topic(r)) return;
+    coordinator_resign(b, r->partition);
+    if (r->core.role != PARTITION_LEADER) return;
+    struct coordinator_log *l = MEM_NEW(struct coordinator_log);
+    coordinator_log_init(l, r, coordinator_log_moved, b);
+    map_put_u64(&b->parts->coordinator_logs, (uint64_t)r->partition, l);
+    group_coordinator_elected(b->groups, r->partition, r->core.leader_epoch, &l->log);
+}
+
+static void replica_removed(void *owner, struct replica *r)
+{
+    if (is_offsets_topic(r)) coordinator_resign(owner, r->partition);
+}
+
+static void directory_failed(void *owner, struct uuid directory, int32_t left)
+{
+    struct broker *b = owner;
+    if (left == 0) {
+        b->parts->options.fatal(b->parts->options.owner,
+                                "Shutdown broker because all log dirs have failed");
+        return;
+    }
+    lifecycle_directory_failed(b->lifecycle, directory);
+}
+
+static const struct replica_events replica_events = {
+    .standing = broker_standing_of,
+    .topic_config = topic_config_of,
+    .leadership_moved = leadership_moved,
+    .removed = replica_removed,
+    .directory_failed = directory_failed,
+};
+
+/* ---- what the lifecycle asks and tells */
+
+static void caught_up(void *owner)
+{
+    struct broker *b = owner;
+    replica_manager_set_broker_epoch(b->replicas, b->epoch);
+    if (replica_manager_load(b->replicas)) {
+        b->parts->options.fatal(b->parts->options.owner,
+                                "a log directory holds what cannot be loaded; see above");
+        return;
+    }
+    metadata_publisher_go_live(b->parts->metadata);
+    lifecycle_ready(b->lifecycle);
+}
+
+static void running(void *owner)
+{
+    struct broker *b = owner;
+    b->parts->options.running(b->parts->options.owner);
+}
+
+static void may_stop(void *owner)
+{
+    struct broker *b = owner;
+    b->parts->options.may_stop(b->parts->options.owner);
+}
+
+static void failed(void *owner, const char *why)
+{
+    struct broker *b = owner;
+    b->parts->options.fatal(b->parts->options.owner, why);
+}
+
+static int64_t metadata_offset(void *owner)
+{
+    struct broker *b = owner;
+    return metadata_publisher_offset(b->parts->metadata);
+}
+
+static const struct lifecycle_events lifecycle_events = {
+    .caught_up = caught_up,
+    .running = running,
+    .may_stop = may_stop,
+    .failed = failed,
+    .metadata_offset = metadata_offset,
+};
+
+/* ---- making and unmaking */
+
+/* The epoch that every directory's clean-shutdown marker carries; -1 when they do not agree. */
+static int64_t previous_epoch(const struct broker_options *o)
+{
+    int64_t epoch = -1;
+    for (int32_t i = 0; i < o->log_dirs_count; i++) {
+        int64_t e = log_dir_clean_broker_epoch(o->log_dirs[i]);
+        if (!log_dir_was_clean(o->log_dirs[i]) || (i > 0 && e != epoch)) return -1;
+        epoch = e;
+    }
+    return epoch;
+}
+
+static struct lifecycle *make_lifecycle(struct broker *b, const struct broker_options *o)
+{
+    struct broker_parts *parts = b->parts;
+    parts->directories = mem_zalloc((size_t)o->log_dirs_count, sizeof(struct uuid));
+    for (int32_t i = 0; i < o->log_dirs_count; i++)
+        parts->directories[i] = log_dir_id(o->log_dirs[i]);
+    struct lifecycle_config config = {
+        .heartbeat_interval_ms = config_int(o->config, CONFIG_BROKER_HEARTBEAT_INTERVAL_MS),
+        .registration_timeout_ms =
+            config_int(o->config, CONFIG_INITIAL_BROKER_REGISTRATION_TIMEOUT_MS),
+        .controlled_shutdown_timeout_ms = CONTROLLED_SHUTDOWN_MS_MAX,
+        .previous_broker_epoch = previous_epoch(o),
+        .log_dirs = parts->directories,
+        .log_dirs_count = o->log_dirs_count,
+        .metadata_version_min = METADATA_VERSION_MIN,
+        .metadata_version_max = METADATA_VERSION_MAX,
+    };
+    return lifecycle_create(b, &config, &lifecycle_events, b);
+}
+
+struct broker *broker_create(const struct env *env, const struct broker_options *o)
+{
+    struct broker *b = MEM_NEW(struct broker);
+    b->env = *env;
+    b->config = o->config;
+    b->node_id = o->node_id;
+    b->rack = str_of(o->rack);
+    b->cluster_id = str_of(o->cluster_id);
+    b->incarnation_id = rng_uuid(env->rng);
+    b->epoch = -1;
+    b->endpoints = o->endpoints;
+    b->endpoints_count = o->endpoints_count;
+    b->parts = MEM_NEW(struct broker_parts);
+    b->parts->options = *o;
+    b->parts->config = o->config;
+    b->parts->apis = broker_apis(b);
+    b->apis = &b->parts->apis;
+    map_init(&b->parts->coordinator_logs);
+
+    b->controller = controller_channel_create(env, o->local_controller, o->node_id,
+                                              CONTROLLER_REQUEST_TIMEOUT_MS);
+    b->parts->metadata = metadata_publisher_create(b, o->config);
+    struct group_settings groups = group_settings_of(o->config);
+    b->groups = group_coordinator_create(&b->env, &groups);
+    struct replica_manager_config replicas = {
+        .node_id = o->node_id,
+        .lag_ms_max = config_long(o->config, CONFIG_REPLICA_LAG_TIME_MAX_MS),
+    };
+    b->replicas = replica_manager_create(&b->env, &replicas, o->log_dirs, o->log_dirs_count,
+                                         &replica_events, b);
+    b->fetch_sessions = fetch_session_cache_create(
+        &b->env, config_int(o->config, CONFIG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS));
+    b->auto_topics = auto_topics_create(b);
+    b->producer_ids = producer_id_source_create(b);
+    b->lifecycle = make_lifecycle(b, o);
+    return b;
+}
+
+void broker_start(struct broker *b)
+{
+    lifecycle_start(b->lifecycle);
+}
+
+void broker_set_controller(struct broker *b, int32_t leader_id, const char *host, uint16_t port)
+{
+    controller_channel_set_leader(b->controller, leader_id, host, port);
+}
+
+struct metadata_publisher *broker_metadata(struct broker *b)
+{
+    return b->parts->metadata;
+}
+
+void broker_call_controller(struct broker *b, struct call *call, int16_t api_key,
+                            int16_t max_version, const void *request,
+                            void (*done)(struct call *, enum err, const void *))
+{
+    controller_channel_call(b->controller, call, api_key, max_version, request, done);
+}
+
+void broker_shutdown(struct broker *b)
+{
+    lifecycle_shutdown(b->lifecycle);
+}
+
+void broker_directory_failed(struct broker *b, struct log_dir *dir)
+{
+    replica_manager_directory_failed(b->replicas, dir);
+}
+
+void broker_destroy(struct broker *b)
+{
+    replica_manager_stop(b->replicas, KAFKA_NOT_LEADER_OR_FOLLOWER);
+    lifecycle_destroy(b->lifecycle);
+    producer_id_source_destroy(b->producer_ids);
+    auto_topics_destroy(b->auto_topics);
+    while (b->parts->coordinator_logs.count > 0) {
+        struct coordinator_log *l = b->parts->coordinator_logs.entries[0].value;
+        coordinator_resign(b, l->replica->partition);
+    }
+    map_free(&b->parts->coordinator_logs);
+    group_coordinator_destroy(b->groups);
+    fetch_session_cache_destroy(b->fetch_sessions);
+    replica_manager_destroy(b->replicas);
+    metadata_publisher_destroy(b->parts->metadata);
+    controller_channel_destroy(b->controller);
+    mem_free(b->parts->directories);
+    mem_free(b->parts);
+    mem_free(b);
+}

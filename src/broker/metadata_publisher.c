@@ -1,0 +1,233 @@
+#include "broker/metadata_publisher.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "broker/lifecycle.h"
+#include "config/config.h"
+#include "group/coordinator.h"
+#include "replica/replica_manager.h"
+
+struct metadata_publisher {
+    struct broker *broker;
+    struct config *config;
+    struct loader loader;
+    struct delta delta;
+    bool live;
+};
+
+struct metadata_publisher *metadata_publisher_create(struct broker *b, struct config *config)
+{
+    struct metadata_publisher *p = MEM_NEW(struct metadata_publisher);
+    p->broker = b;
+    p->config = config;
+    loader_init(&p->loader);
+    delta_init(&p->delta);
+    b->image = p->loader.image;
+    return p;
+}
+
+void metadata_publisher_destroy(struct metadata_publisher *p)
+{
+    p->broker->image = NULL;
+    delta_free(&p->delta);
+    loader_free(&p->loader);
+    mem_free(p);
+}
+
+const struct image *metadata_publisher_image(const struct metadata_publisher *p)
+{
+    return p->loader.image;
+}
+
+int64_t metadata_publisher_offset(const struct metadata_publisher *p)
+{
+    return p->loader.image->end_offset - 1;
+}
+
+enum err metadata_publisher_record(struct metadata_publisher *p, int64_t offset, int32_t epoch,
+                                   struct bytes frame)
+{
+    return loader_apply(&p->loader, offset, epoch, frame, &p->delta);
+}
+
+void metadata_publisher_skip(struct metadata_publisher *p, int64_t offset, int32_t epoch)
+{
+    loader_skip(&p->loader, offset, epoch);
+}
+
+void metadata_publisher_load_begin(struct metadata_publisher *p)
+{
+    loader_load_begin(&p->loader);
+}
+
+enum err metadata_publisher_load(struct metadata_publisher *p, int64_t end_offset,
+                                 struct bytes frame)
+{
+    return loader_load(&p->loader, end_offset, frame);
+}
+
+void metadata_publisher_load_done(struct metadata_publisher *p, int64_t end_offset, int32_t epoch)
+{
+    loader_load_done(&p->loader, end_offset, epoch, &p->delta);
+    p->broker->image = p->loader.image;
+}
+
+/* ---- topics and partitions */
+
+static void apply_partition(struct metadata_publisher *p, const struct image_topic *topic,
+                            int32_t id, const struct image_partition *partition)
+{
+    struct broker *b = p->broker;
+    struct partition_target target = {
+        .topic_id = topic->id,
+        .topic = topic->name,
+        .partition = id,
+        .leader = partition->leader,
+        .leader_epoch = partition->leader_epoch,
+        .partition_epoch = partition->partition_epoch,
+        .replicas = partition_replicas(partition),
+        .replicas_count = partition->replicas_count,
+        .isr = partition_isr(partition),
+        .isr_count = partition->isr_count,
+        .adding = partition_adding(partition),
+        .adding_count = partition->adding_count,
+        .recovering = partition->leader_recovery_state == LEADER_RECOVERING,
+        .directory = partition_directory_of(p->loader.image, partition, b->node_id),
+    };
+    replica_manager_apply(b->replicas, &target, 1);
+}
+
+static void tell_offsets_topic(struct metadata_publisher *p, const struct image_topic *topic)
+{
+    if (str_equal_z(topic->name, "__consumer_offsets"))
+        group_coordinator_set_partitions(p->broker->groups, topic->partitions_count);
+}
+
+static void apply_topic(struct metadata_publisher *p, const struct delta_topic *changed)
+{
+    struct broker *b = p->broker;
+    const struct image_topic *topic =
+        changed->deleted ? NULL : image_topic_by_id(p->loader.image, changed->id);
+    for (int32_t i = 0; i < changed->partitions_count; i++) {
+        int32_t id = changed->partitions[i];
+        const struct image_partition *partition = topic ? image_topic_partition(topic, id) : NULL;
+        if (partition && partition_has_replica(partition, b->node_id))
+            apply_partition(p, topic, id, partition);
+        else
+            replica_manager_remove(b->replicas, changed->id, id);
+    }
+    if (topic) {
+        tell_offsets_topic(p, topic);
+    } else {
+        struct group_deleted_topic gone = {.name = changed->name, .id = changed->id};
+        group_coordinator_topics_deleted(b->groups, &gone, 1);
+    }
+}
+
+/* Deleted topics first: a new one of the same name must find its directory free. */
+static void apply_topics(struct metadata_publisher *p)
+{
+    for (int32_t i = 0; i < p->delta.topics_count; i++)
+        if (p->delta.topics[i]->deleted) apply_topic(p, p->delta.topics[i]);
+    for (int32_t i = 0; i < p->delta.topics_count; i++)
+        if (!p->delta.topics[i]->deleted) apply_topic(p, p->delta.topics[i]);
+}
+
+static void apply_every_topic(struct metadata_publisher *p)
+{
+    const struct image *image = p->loader.image;
+    const struct image_places *mine = image_places_of(image, p->broker->node_id);
+    for (uint32_t i = 0; mine && i < mine->count; i++) {
+        const struct image_topic *topic;
+        const struct image_partition *partition = image_place(image, mine->items[i], &topic);
+        apply_partition(p, topic, mine->items[i].partition, partition);
+    }
+    const struct image_topic *offsets = image_topic_by_name(image, STR("__consumer_offsets"));
+    if (offsets) tell_offsets_topic(p, offsets);
+}
+
+/* ---- configurations */
+
+static void apply_broker_config(struct metadata_publisher *p, enum config_layer layer,
+                                struct str resource)
+{
+    const struct image_config *set = image_config(p->loader.image, RESOURCE_BROKER, resource);
+    config_clear(p->config, layer);
+    for (int32_t i = 0; set && i < set->pairs_count; i++) {
+        struct config_error error;
+        if (config_set(p->config, layer, set->pairs[i].name, set->pairs[i].value, &error))
+            trace_warn(p->broker->env.trace, "kafka.server.DynamicBrokerConfig",
+                       "Ignoring a configuration set at run time: %s", error.text);
+    }
+    replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
+}
+
+static void apply_configs(struct metadata_publisher *p)
+{
+    char own[16];
+    snprintf(own, sizeof own, "%d", p->broker->node_id);
+    for (int32_t i = 0; i < p->delta.configs_count; i++) {
+        const struct delta_config *c = &p->delta.configs[i];
+        if (c->type == RESOURCE_TOPIC)
+            replica_manager_topic_config_changed(p->broker->replicas, c->name);
+        else if (c->type == RESOURCE_BROKER && c->name.len == 0)
+            apply_broker_config(p, LAYER_DYNAMIC_DEFAULT, c->name);
+        else if (c->type == RESOURCE_BROKER && str_equal_z(c->name, own))
+            apply_broker_config(p, LAYER_DYNAMIC_BROKER, c->name);
+    }
+}
+
+static void apply_every_config(struct metadata_publisher *p)
+{
+    char own[16];
+    snprintf(own, sizeof own, "%d", p->broker->node_id);
+    apply_broker_config(p, LAYER_DYNAMIC_DEFAULT, STR(""));
+    apply_broker_config(p, LAYER_DYNAMIC_BROKER, str_of(own));
+}
+
+/* Topics that this node hosts and that a loaded snapshot no longer knows. */
+static void remove_vanished(struct metadata_publisher *p)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    int32_t count;
+    struct replica_place *hosted = replica_manager_hosted(p->broker->replicas, &arena, &count);
+    for (int32_t i = 0; i < count; i++) {
+        const struct image_topic *topic = image_topic_by_id(p->loader.image, hosted[i].topic_id);
+        const struct image_partition *partition =
+            topic ? image_topic_partition(topic, hosted[i].partition) : NULL;
+        if (!partition || !partition_has_replica(partition, p->broker->node_id))
+            replica_manager_remove(p->broker->replicas, hosted[i].topic_id, hosted[i].partition);
+    }
+    arena_free(&arena);
+}
+
+void metadata_publisher_flush(struct metadata_publisher *p)
+{
+    if (p->live && !delta_is_empty(&p->delta)) {
+        if (p->delta.everything) {
+            remove_vanished(p);
+            apply_every_config(p);
+            apply_every_topic(p);
+            replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
+            replica_manager_standing_changed(p->broker->replicas);
+        } else {
+            apply_topics(p);
+            apply_configs(p);
+            if (p->delta.brokers_count > 0) replica_manager_standing_changed(p->broker->replicas);
+        }
+    }
+    if (p->live || p->delta.everything) delta_reset(&p->delta);
+    lifecycle_metadata_moved(p->broker->lifecycle);
+}
+
+void metadata_publisher_go_live(struct metadata_publisher *p)
+{
+    PRE(!p->live);
+    p->live = true;
+    delta_reset(&p->delta);
+    apply_every_config(p);
+    apply_every_topic(p);
+    replica_manager_put_strays_aside(p->broker->replicas);
+}
