@@ -68,7 +68,6 @@ struct image_broker {
     int32_t cordoned_count;
     bool fenced, in_controlled_shutdown, is_migrating_zk_broker;
     struct arena texts; /* the image's own */
-    struct image_place *places; /* the image's own: index of partitions by broker */
 };
 
 struct image_controller {
@@ -147,6 +146,7 @@ struct image {
     uint32_t *free_slots;
     uint32_t free_slots_count, free_slots_capacity;
     struct map topics_by_name, topics_by_id;
+    struct map topics_by_metric_name; /* dots as underscores -> one of them */
 
     struct map configs; /* type byte and name -> struct image_config */
     struct image_feature *features; /* by name, metadata.version left out */
@@ -204,6 +204,10 @@ static inline const struct image_partition *image_topic_partition(const struct i
     if (id < 0 || id >= topic->partitions_size || !topic->partitions[id].words) return NULL;
     return &topic->partitions[id];
 }
+
+/* A topic whose name differs from this one at most in . and _, which Kafka forbids because metrics
+ * take one for the other; NULL: none. */
+const struct image_topic *image_topic_colliding(const struct image *image, struct str name);
 
 /* Every topic: start with *at = 0, until NULL. */
 const struct image_topic *image_topic_next(const struct image *image, uint32_t *at);

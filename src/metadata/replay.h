@@ -13,7 +13,7 @@
  * covers). `delta` may be NULL. Copies all it keeps. Begin-, End- and AbortTransaction are not for an
  * image (struct loader handles them) and refused; NoOp and ZkMigrationState change nothing.
  * Does not touch image->epoch.
- * Err: EXISTS (a topic name or partition twice), NOT_FOUND (unknown topic, partition or broker), FENCED
+ * Err: EXISTS (a topic name or an ACL twice), NOT_FOUND (unknown topic, partition or broker), FENCED
  * (another broker epoch), INVALID (anything else malformed), UNSUPPORTED (a feature level beyond this
  * release, or an unknown record). */
 enum err image_replay(struct image *image, int64_t offset, const struct metadata_record *record,
