@@ -1,10 +1,12 @@
 /* Record batches, magic 2 (KIP-98): what producers send, the log stores and fetches return.
  *
- *   0 baseOffset i64      12 partitionLeaderEpoch i32   21 attributes i16        43 producerId i64
- *   8 batchLength i32     16 magic i8                   23 lastOffsetDelta i32   51 producerEpoch
- * i16 (bytes behind it)   17 crc u32 (CRC-32C of        27 baseTimestamp i64     53 baseSequence
- * i32 bytes 21 to the end)       35 maxTimestamp i64      57 recordCount i32 61 records, the only
- * part that is compressed
+ *    0 baseOffset i64                    27 baseTimestamp i64
+ *    8 batchLength i32 (bytes behind it)  35 maxTimestamp i64
+ *   12 partitionLeaderEpoch i32           43 producerId i64
+ *   16 magic i8                           51 producerEpoch i16
+ *   17 crc u32 (CRC-32C of 21 to the end) 53 baseSequence i32
+ *   21 attributes i16                     57 recordCount i32
+ *   23 lastOffsetDelta i32                61 records, the only part that is compressed
  *
  * Bytes 0 to 16 are outside the checksum: offset and epoch are patched in place by a leader.
  * Nothing here is trusted: lengths are checked against what is there before anything is read.

@@ -4,15 +4,13 @@ enum { STRING_BYTES_MAX = 32767 };
 
 void cursor_fail(struct cursor *c, enum err err)
 {
-    if (c->err == ERR_OK)
-        c->err = err;
+    if (c->err == ERR_OK) c->err = err;
     c->p = c->end;
 }
 
 enum err cursor_finish(const struct cursor *c)
 {
-    if (c->err != ERR_OK)
-        return c->err;
+    if (c->err != ERR_OK) return c->err;
     return c->p == c->end ? ERR_OK : ERR_INVALID;
 }
 
@@ -28,8 +26,7 @@ struct uuid cursor_uuid(struct cursor *c)
 {
     struct uuid u = UUID_ZERO;
     const uint8_t *p = cursor_take(c, sizeof u.bytes);
-    if (p)
-        memcpy(u.bytes, p, sizeof u.bytes);
+    if (p) memcpy(u.bytes, p, sizeof u.bytes);
     return u;
 }
 
@@ -39,14 +36,11 @@ static uint64_t cursor_leb128(struct cursor *c, int bits)
     uint64_t value = 0;
     for (int shift = 0; shift < bits; shift += 7) {
         const uint8_t *p = cursor_take(c, 1);
-        if (!p)
-            return 0;
+        if (!p) return 0;
         uint64_t group = *p & 0x7fu;
-        if (bits - shift < 7 && group >> (bits - shift) != 0)
-            break;
+        if (bits - shift < 7 && group >> (bits - shift) != 0) break;
         value |= group << shift;
-        if (!(*p & 0x80u))
-            return value;
+        if (!(*p & 0x80u)) return value;
     }
     cursor_fail(c, ERR_INVALID);
     return 0;
@@ -54,8 +48,7 @@ static uint64_t cursor_leb128(struct cursor *c, int bits)
 
 uint32_t cursor_uvarint(struct cursor *c)
 {
-    if (c->p < c->end && !(*c->p & 0x80u))
-        return *c->p++;
+    if (c->p < c->end && !(*c->p & 0x80u)) return *c->p++;
     return (uint32_t)cursor_leb128(c, 32);
 }
 
@@ -81,18 +74,15 @@ static int64_t cursor_len(struct cursor *c, bool flexible, bool nullable, bool w
         len = cursor_i32(c);
     else
         len = cursor_i16(c);
-    if (len < (nullable ? -1 : 0))
-        cursor_fail(c, ERR_INVALID);
+    if (len < (nullable ? -1 : 0)) cursor_fail(c, ERR_INVALID);
     return cursor_ok(c) ? len : -1;
 }
 
 struct str cursor_str(struct cursor *c, bool flexible, bool nullable)
 {
     int64_t len = cursor_len(c, flexible, nullable, false);
-    if (len > STRING_BYTES_MAX)
-        cursor_fail(c, ERR_INVALID);
-    if (len < 0 || !cursor_ok(c))
-        return STR_NULL;
+    if (len > STRING_BYTES_MAX) cursor_fail(c, ERR_INVALID);
+    if (len < 0 || !cursor_ok(c)) return STR_NULL;
     const uint8_t *p = cursor_take(c, (size_t)len);
     return p ? (struct str){(const char *)p, (int32_t)len} : STR_NULL;
 }
@@ -100,8 +90,7 @@ struct str cursor_str(struct cursor *c, bool flexible, bool nullable)
 struct bytes cursor_bytes(struct cursor *c, bool flexible, bool nullable)
 {
     int64_t len = cursor_len(c, flexible, nullable, true);
-    if (len < 0)
-        return BYTES_NULL;
+    if (len < 0) return BYTES_NULL;
     const uint8_t *p = cursor_take(c, (size_t)len);
     return p ? (struct bytes){p, len} : BYTES_NULL;
 }
@@ -115,8 +104,7 @@ struct records cursor_records(struct cursor *c, bool flexible, bool nullable)
 int32_t cursor_count(struct cursor *c, bool flexible, bool nullable, size_t element_min)
 {
     int64_t count = cursor_len(c, flexible, nullable, true);
-    if (!cursor_ok(c))
-        return 0;
+    if (!cursor_ok(c)) return 0;
     if (count > 0 && (size_t)count > cursor_left(c) / element_min) {
         cursor_fail(c, ERR_TRUNCATED);
         return 0;
@@ -126,8 +114,7 @@ int32_t cursor_count(struct cursor *c, bool flexible, bool nullable, size_t elem
 
 void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t size)
 {
-    if (count <= 0 || !cursor_ok(c))
-        return NULL;
+    if (count <= 0 || !cursor_ok(c)) return NULL;
     if ((size_t)count > c->memory_left / size) {
         cursor_fail(c, ERR_TOO_LARGE);
         return NULL;
@@ -136,13 +123,12 @@ void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t 
     return arena_alloc(arena, (size_t)count * size);
 }
 
-#define CURSOR_ARRAY(name, type)                                                       \
-    type *cursor_##name##_array(struct cursor *c, struct arena *arena, int32_t count)  \
-    {                                                                                  \
-        type *items = cursor_alloc(c, arena, count, sizeof *items);                    \
-        for (int32_t i = 0; items && i < count; i++)                                   \
-            items[i] = cursor_##name(c);                                               \
-        return items;                                                                  \
+#define CURSOR_ARRAY(name, type)                                                                   \
+    type *cursor_##name##_array(struct cursor *c, struct arena *arena, int32_t count)              \
+    {                                                                                              \
+        type *items = cursor_alloc(c, arena, count, sizeof *items);                                \
+        for (int32_t i = 0; items && i < count; i++) items[i] = cursor_##name(c);                  \
+        return items;                                                                              \
     }
 CURSOR_ARRAY(i8, int8_t)
 CURSOR_ARRAY(i16, int16_t)
@@ -154,16 +140,15 @@ CURSOR_ARRAY(uuid, struct uuid)
 struct str *cursor_str_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible)
 {
     struct str *items = cursor_alloc(c, arena, count, sizeof *items);
-    for (int32_t i = 0; items && i < count; i++)
-        items[i] = cursor_str(c, flexible, false);
+    for (int32_t i = 0; items && i < count; i++) items[i] = cursor_str(c, flexible, false);
     return items;
 }
 
-struct bytes *cursor_bytes_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible)
+struct bytes *cursor_bytes_array(struct cursor *c, struct arena *arena, int32_t count,
+                                 bool flexible)
 {
     struct bytes *items = cursor_alloc(c, arena, count, sizeof *items);
-    for (int32_t i = 0; items && i < count; i++)
-        items[i] = cursor_bytes(c, flexible, false);
+    for (int32_t i = 0; items && i < count; i++) items[i] = cursor_bytes(c, flexible, false);
     return items;
 }
 
@@ -171,8 +156,7 @@ struct cursor cursor_tag(struct cursor *c, int64_t *tag)
 {
     uint32_t found = cursor_uvarint(c);
     uint32_t size = cursor_uvarint(c);
-    if (cursor_ok(c) && (int64_t)found <= *tag)
-        cursor_fail(c, ERR_INVALID);
+    if (cursor_ok(c) && (int64_t)found <= *tag) cursor_fail(c, ERR_INVALID);
     const uint8_t *p = cursor_take(c, size);
     *tag = found;
     return (struct cursor){p, p ? p + size : p, c->memory_left, c->err};
@@ -182,13 +166,11 @@ void cursor_tag_end(struct cursor *c, const struct cursor *field)
 {
     enum err err = cursor_finish(field);
     c->memory_left = field->memory_left;
-    if (err)
-        cursor_fail(c, err);
+    if (err) cursor_fail(c, err);
 }
 
 void cursor_skip_tags(struct cursor *c)
 {
     int64_t tag = -1;
-    for (uint32_t left = cursor_uvarint(c); left > 0 && cursor_ok(c); left--)
-        cursor_tag(c, &tag);
+    for (uint32_t left = cursor_uvarint(c); left > 0 && cursor_ok(c); left--) cursor_tag(c, &tag);
 }

@@ -134,7 +134,8 @@ int32_t *cursor_i32_array(struct cursor *c, struct arena *arena, int32_t count);
 int64_t *cursor_i64_array(struct cursor *c, struct arena *arena, int32_t count);
 struct uuid *cursor_uuid_array(struct cursor *c, struct arena *arena, int32_t count);
 struct str *cursor_str_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible);
-struct bytes *cursor_bytes_array(struct cursor *c, struct arena *arena, int32_t count, bool flexible);
+struct bytes *cursor_bytes_array(struct cursor *c, struct arena *arena, int32_t count,
+                                 bool flexible);
 
 /* Whether a nullable struct follows (an int8 below zero says no). */
 static inline bool cursor_present(struct cursor *c)

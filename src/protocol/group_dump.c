@@ -13,16 +13,14 @@ static bool dump_versioned(const struct message *type, struct bytes b, struct ou
     int16_t version = cursor_i16(&c);
     void *m = arena_alloc(&arena, type->struct_size);
     bool good = cursor_ok(&c) && type->decode(m, version, &c, &arena) == ERR_OK;
-    if (good)
-        message_dump(type, m, version, o);
+    if (good) message_dump(type, m, version, o);
     arena_free(&arena);
     return good;
 }
 
 static bool dump_member_field(const struct message_field *f, const void *at, struct out *o)
 {
-    if (f->type != MESSAGE_BYTES)
-        return false;
+    if (f->type != MESSAGE_BYTES) return false;
     const struct bytes *b = at;
     if (strcmp(f->name, "subscription") == 0)
         return dump_versioned(&consumer_protocol_subscription_message, *b, o);

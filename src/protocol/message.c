@@ -75,23 +75,19 @@ static bool field_is_default(const void *m, const struct message_field *f);
 static bool struct_is_default(const void *m, const struct message_struct *s)
 {
     for (int32_t i = 0; i < s->fields_count; i++)
-        if (!field_is_default(m, &s->fields[i]))
-            return false;
+        if (!field_is_default(m, &s->fields[i])) return false;
     return true;
 }
 
 static bool field_is_default(const void *m, const struct message_field *f)
 {
     const void *at = field_at(m, f);
-    if (f->array)
-        return field_count(at) == (f->default_null ? -1 : 0);
+    if (f->array) return field_count(at) == (f->default_null ? -1 : 0);
     switch (f->type) {
     case MESSAGE_STRING:
     case MESSAGE_BYTES:
-    case MESSAGE_RECORDS:
-        return value_len(at, f->type) == (f->default_null ? -1 : 0);
-    case MESSAGE_UUID:
-        return uuid_is_zero(*(const struct uuid *)at);
+    case MESSAGE_RECORDS: return value_len(at, f->type) == (f->default_null ? -1 : 0);
+    case MESSAGE_UUID: return uuid_is_zero(*(const struct uuid *)at);
     case MESSAGE_FLOAT64: {
         double v = *(const double *)at;
         return !(v < 0) && !(v > 0);
@@ -100,8 +96,7 @@ static bool field_is_default(const void *m, const struct message_field *f)
         if (f->by_pointer && (f->default_null || !field_pointer(at)))
             return f->default_null && !field_pointer(at);
         return struct_is_default(f->by_pointer ? field_pointer(at) : at, f->element);
-    default:
-        return value_int(at, f->type) == f->default_int;
+    default: return value_int(at, f->type) == f->default_int;
     }
 }
 
@@ -131,12 +126,10 @@ static enum err value_validate(const void *at, const struct message_field *f, in
     case MESSAGE_STRUCT:
         if (f->by_pointer && !f->array) {
             at = field_pointer(at);
-            if (!at)
-                return nullable ? ERR_OK : ERR_INVALID;
+            if (!at) return nullable ? ERR_OK : ERR_INVALID;
         }
         return struct_validate(at, f->element, version);
-    default:
-        return ERR_OK;
+    default: return ERR_OK;
     }
 }
 
@@ -146,16 +139,13 @@ static enum err field_validate(const void *m, const struct message_field *f, int
     if (!field_present(f, version))
         return f->ignorable || field_is_default(m, f) ? ERR_OK : ERR_UNSUPPORTED;
     bool nullable = field_nullable(f, version);
-    if (!f->array)
-        return value_validate(at, f, version, nullable);
+    if (!f->array) return value_validate(at, f, version, nullable);
     int32_t count = field_count(at);
-    if (count < (nullable ? -1 : 0))
-        return ERR_INVALID;
+    if (count < (nullable ? -1 : 0)) return ERR_INVALID;
     const char *items = field_pointer(at);
     for (int32_t i = 0; i < count; i++) {
         enum err err = value_validate(items + (size_t)i * value_size(f), f, version, false);
-        if (err)
-            return err;
+        if (err) return err;
     }
     return ERR_OK;
 }
@@ -164,16 +154,14 @@ static enum err struct_validate(const void *m, const struct message_struct *s, i
 {
     for (int32_t i = 0; i < s->fields_count; i++) {
         enum err err = field_validate(m, &s->fields[i], version);
-        if (err)
-            return err;
+        if (err) return err;
     }
     return ERR_OK;
 }
 
 enum err message_validate(const struct message *type, const void *m, int16_t version)
 {
-    if (version < type->min_version || version > type->max_version)
-        return ERR_UNSUPPORTED;
+    if (version < type->min_version || version > type->max_version) return ERR_UNSUPPORTED;
     return struct_validate(m, type->root, version);
 }
 
@@ -207,8 +195,7 @@ static void dump_double(struct out *o, double v)
     double back = 0;
     for (int precision = 0; precision < 17; precision++) {
         snprintf(digits, sizeof digits, "%.*e", precision, v);
-        if (sscanf(digits, "%lf", &back) == 1 && !(back < v) && !(back > v))
-            break;
+        if (sscanf(digits, "%lf", &back) == 1 && !(back < v) && !(back > v)) break;
     }
     char *e = strchr(digits, 'e');
     int exponent = 0;
@@ -235,8 +222,7 @@ static void dump_str(struct out *o, struct str s)
         static const char named[] = "\bb\tt\nn\ff\rr\"\"\\\\";
         const char *at = NULL;
         for (size_t k = 0; k + 1 < sizeof named && !at; k += 2)
-            if (named[k] == (char)ch)
-                at = &named[k + 1];
+            if (named[k] == (char)ch) at = &named[k + 1];
         if (at) {
             out_u8(o, '\\');
             out_u8(o, (uint8_t)*at);
@@ -280,15 +266,10 @@ static void dump_struct(const struct dump *d, const void *m, const struct messag
 static void dump_value(const struct dump *d, const void *at, const struct message_field *f)
 {
     struct out *o = d->o;
-    if (d->value && f->type != MESSAGE_STRUCT && d->value(f, at, o))
-        return;
+    if (d->value && f->type != MESSAGE_STRUCT && d->value(f, at, o)) return;
     switch (f->type) {
-    case MESSAGE_BOOL:
-        dump_z(o, *(const bool *)at ? "true" : "false");
-        break;
-    case MESSAGE_FLOAT64:
-        dump_double(o, *(const double *)at);
-        break;
+    case MESSAGE_BOOL: dump_z(o, *(const bool *)at ? "true" : "false"); break;
+    case MESSAGE_FLOAT64: dump_double(o, *(const double *)at); break;
     case MESSAGE_UUID: {
         struct uuid_text text = uuid_text(*(const struct uuid *)at);
         dump_str(o, str_of(text.z));
@@ -307,15 +288,13 @@ static void dump_value(const struct dump *d, const void *at, const struct messag
             dump_z(o, "\"\"");
         break;
     case MESSAGE_STRUCT:
-        if (f->by_pointer && !f->array)
-            at = field_pointer(at);
+        if (f->by_pointer && !f->array) at = field_pointer(at);
         if (at)
             dump_struct(d, at, f->element);
         else
             dump_z(o, "null");
         break;
-    default:
-        dump_int(o, value_int(at, f->type));
+    default: dump_int(o, value_int(at, f->type));
     }
 }
 
@@ -347,8 +326,7 @@ static void dump_struct(const struct dump *d, const void *m, const struct messag
         const char *items = field_pointer(at);
         out_u8(o, '[');
         for (int32_t k = 0; k < count; k++) {
-            if (k > 0)
-                out_u8(o, ',');
+            if (k > 0) out_u8(o, ',');
             dump_value(d, items + (size_t)k * value_size(f), f);
         }
         out_u8(o, ']');

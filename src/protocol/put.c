@@ -32,23 +32,20 @@ void put_str(struct out *o, struct str s, bool flexible, bool nullable)
         out_uvarint(o, (uint64_t)(s.len + 1));
     else
         put_i16(o, (int16_t)s.len);
-    if (s.len > 0)
-        out_put(o, s.data, (size_t)s.len);
+    if (s.len > 0) out_put(o, s.data, (size_t)s.len);
 }
 
 void put_bytes(struct out *o, struct bytes b, bool flexible, bool nullable)
 {
     put_len32(o, b.len, flexible, nullable);
-    if (b.len > 0)
-        out_put(o, b.data, (size_t)b.len);
+    if (b.len > 0) out_put(o, b.data, (size_t)b.len);
 }
 
 void put_records(struct out *o, const struct records *r, bool flexible, bool nullable)
 {
     put_len32(o, r->len, flexible, nullable);
     if (!r->chunks) {
-        if (r->len > 0)
-            out_ref(o, r->data, r->len, NULL, NULL);
+        if (r->len > 0) out_ref(o, r->data, r->len, NULL, NULL);
         return;
     }
     int64_t len = 0;
@@ -68,11 +65,10 @@ void put_count(struct out *o, int32_t count, bool flexible, bool nullable)
     put_len32(o, count, flexible, nullable);
 }
 
-#define PUT_ARRAY(name, type)                                                     \
-    void put_##name##_array(struct out *o, const type *items, int32_t count)      \
-    {                                                                             \
-        for (int32_t i = 0; i < count; i++)                                       \
-            put_##name(o, items[i]);                                              \
+#define PUT_ARRAY(name, type)                                                                      \
+    void put_##name##_array(struct out *o, const type *items, int32_t count)                       \
+    {                                                                                              \
+        for (int32_t i = 0; i < count; i++) put_##name(o, items[i]);                               \
     }
 PUT_ARRAY(i8, int8_t)
 PUT_ARRAY(i16, int16_t)
@@ -83,14 +79,12 @@ PUT_ARRAY(uuid, struct uuid)
 
 void put_str_array(struct out *o, const struct str *items, int32_t count, bool flexible)
 {
-    for (int32_t i = 0; i < count; i++)
-        put_str(o, items[i], flexible, false);
+    for (int32_t i = 0; i < count; i++) put_str(o, items[i], flexible, false);
 }
 
 void put_bytes_array(struct out *o, const struct bytes *items, int32_t count, bool flexible)
 {
-    for (int32_t i = 0; i < count; i++)
-        put_bytes(o, items[i], flexible, false);
+    for (int32_t i = 0; i < count; i++) put_bytes(o, items[i], flexible, false);
 }
 
 void put_tag(struct out *o, uint32_t tag, size_t size)
@@ -143,16 +137,14 @@ size_t size_count(int32_t count, bool flexible)
 size_t size_str_array(const struct str *items, int32_t count, bool flexible)
 {
     size_t n = 0;
-    for (int32_t i = 0; i < count; i++)
-        n += size_str(items[i], flexible);
+    for (int32_t i = 0; i < count; i++) n += size_str(items[i], flexible);
     return n;
 }
 
 size_t size_bytes_array(const struct bytes *items, int32_t count, bool flexible)
 {
     size_t n = 0;
-    for (int32_t i = 0; i < count; i++)
-        n += size_bytes(items[i], flexible);
+    for (int32_t i = 0; i < count; i++) n += size_bytes(items[i], flexible);
     return n;
 }
 

@@ -11,13 +11,13 @@
 /* Little, so that short inputs reach it; each allocation may be rounded up besides. */
 enum { MEMORY_MAX = 16384, ALIGNMENT_MAX = 16 };
 
-#define REQUIRE(condition) \
-    do {                   \
-        if (!(condition))  \
-            abort();       \
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) abort();                                                                 \
     } while (0)
 
-static void round_trip(const struct message *type, int16_t version, const void *m, struct arena *arena)
+static void round_trip(const struct message *type, int16_t version, const void *m,
+                       struct arena *arena)
 {
     struct out o;
     out_init(&o);
@@ -64,8 +64,7 @@ static void records(const uint8_t *data, size_t size, struct arena *arena)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 3)
-        return 0;
+    if (size < 3) return 0;
     int32_t count;
     const struct message *const *all = message_all(&count);
     size_t pick = (size_t)data[0] << 8 | data[1];
@@ -82,8 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         c.memory_left = MEMORY_MAX;
         enum err err = type->decode(m, version, &c, &arena);
         REQUIRE(arena.used_bytes <= type->struct_size + ALIGNMENT_MAX * size + MEMORY_MAX);
-        if (!err)
-            round_trip(type, version, m, &arena);
+        if (!err) round_trip(type, version, m, &arena);
     }
     arena_free(&arena);
     return 0;

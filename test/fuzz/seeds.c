@@ -4,14 +4,15 @@
 
 #include "random_message.h"
 
-static void write_seed(const char *folder, int32_t index, const struct message *type, int16_t version,
-                       struct prng *prng)
+static void write_seed(const char *folder, int32_t index, const struct message *type,
+                       int16_t version, struct prng *prng)
 {
     struct arena arena;
     struct out o;
     arena_init(&arena, 0);
     out_init(&o);
-    uint8_t head[] = {(uint8_t)(index >> 8), (uint8_t)index, (uint8_t)(version - type->min_version)};
+    uint8_t head[] = {(uint8_t)(index >> 8), (uint8_t)index,
+                      (uint8_t)(version - type->min_version)};
     out_put(&o, head, sizeof head);
     type->encode(random_message(type, version, prng, &arena), version, &o);
     uint8_t *data = arena_alloc(&arena, (size_t)o.len);
@@ -29,8 +30,7 @@ static void write_seed(const char *folder, int32_t index, const struct message *
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        return 2;
+    if (argc != 2) return 2;
     struct prng prng = prng_seed(3);
     int32_t count;
     const struct message *const *all = message_all(&count);

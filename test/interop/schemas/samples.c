@@ -25,8 +25,7 @@ static void print_message(const struct message *type, int16_t version, struct pr
     uint8_t *bytes = arena_alloc(&arena, (size_t)encoded.len + 1);
     out_flatten(&encoded, bytes);
     printf("message %s %d ", type->name, version);
-    for (int64_t i = 0; i < encoded.len; i++)
-        printf("%02x", bytes[i]);
+    for (int64_t i = 0; i < encoded.len; i++) printf("%02x", bytes[i]);
     uint8_t *text = arena_alloc(&arena, (size_t)json.len + 1);
     out_flatten(&json, text);
     printf("%s %.*s\n", encoded.len ? "" : "-", (int)json.len, (const char *)text);
@@ -39,8 +38,7 @@ static void print_apis(void)
 {
     for (int16_t key = 0; key < API_COUNT; key++) {
         const struct api_info *info = api_info(key);
-        if (!info || info->max_version < info->min_version)
-            continue;
+        if (!info || info->max_version < info->min_version) continue;
         printf("api %d %s %s %d %d %d\n", key, info->enum_name, info->name, info->min_version,
                info->max_version, info->max_stable_version);
         for (int16_t v = info->min_version; v <= info->max_version; v++)
@@ -57,8 +55,7 @@ int main(int argc, char **argv)
     const struct message *const *all = message_all(&count);
     for (int32_t i = 0; i < count; i++)
         for (int16_t v = all[i]->min_version; v <= all[i]->max_version; v++)
-            for (int round = 0; round < rounds; round++)
-                print_message(all[i], v, &prng);
+            for (int round = 0; round < rounds; round++) print_message(all[i], v, &prng);
     for (int16_t code = -1; kafka_error_is_known(code); code++)
         printf("error %d %s %s %d %d\n", code, kafka_error_name(code),
                *kafka_error_exception(code) ? kafka_error_exception(code) : "-",

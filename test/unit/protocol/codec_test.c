@@ -38,10 +38,10 @@ static struct bytes written(struct fixture *f)
     return bytes_of(f->bytes, (size_t)f->out.len);
 }
 
-#define assert_bytes(b, expected)                                    \
-    do {                                                             \
-        assert_int_equal((b).len, (int64_t)sizeof(expected) - 1);    \
-        assert_memory_equal((b).data, expected, sizeof(expected) - 1); \
+#define assert_bytes(b, expected)                                                                  \
+    do {                                                                                           \
+        assert_int_equal((b).len, (int64_t)sizeof(expected) - 1);                                  \
+        assert_memory_equal((b).data, expected, sizeof(expected) - 1);                             \
     } while (0)
 
 TEST(a_feature_level_record_is_framed_as_kafka_frames_it)
@@ -98,8 +98,9 @@ TEST(a_metadata_record_with_another_frame_id_version_or_trailing_bytes_is_refuse
         {"\x01\x14\x00", 3, ERR_TRUNCATED},       {"", 0, ERR_TRUNCATED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(metadata_record_decode(&r, bytes_of(cases[i].bytes, cases[i].len), &f.arena),
-                         cases[i].err);
+        assert_int_equal(
+            metadata_record_decode(&r, bytes_of(cases[i].bytes, cases[i].len), &f.arena),
+            cases[i].err);
     end(&f);
 }
 
@@ -114,8 +115,9 @@ TEST(a_metadata_record_dumps_as_kafkas_tool_prints_it)
     r.u.partition_change.isr = isr;
     r.u.partition_change.isr_count = 2;
     metadata_record_dump(&r, &f.out);
-    assert_bytes(written(&f), "{\"type\":\"PARTITION_CHANGE_RECORD\",\"version\":2,\"data\":{"
-                              "\"partitionId\":3,\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"isr\":[1,2]}}");
+    assert_bytes(written(&f),
+                 "{\"type\":\"PARTITION_CHANGE_RECORD\",\"version\":2,\"data\":{"
+                 "\"partitionId\":3,\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"isr\":[1,2]}}");
     end(&f);
 }
 
@@ -125,9 +127,17 @@ TEST(doubles_dump_as_java_prints_them)
         double value;
         const char *text;
     } cases[] = {
-        {0, "0.0"},           {1024, "1024.0"},    {0.1, "0.1"},       {1e7, "1.0E7"},
-        {-2.5, "-2.5"},       {1.25e-5, "1.25E-5"}, {9999999, "9999999.0"}, {0.001, "0.001"},
-        {1234567.125, "1234567.125"}, {1e21, "1.0E21"}, {123456789, "1.23456789E8"},
+        {0, "0.0"},
+        {1024, "1024.0"},
+        {0.1, "0.1"},
+        {1e7, "1.0E7"},
+        {-2.5, "-2.5"},
+        {1.25e-5, "1.25E-5"},
+        {9999999, "9999999.0"},
+        {0.001, "0.001"},
+        {1234567.125, "1234567.125"},
+        {1e21, "1.0E21"},
+        {123456789, "1.23456789E8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
@@ -153,8 +163,9 @@ TEST(strings_and_bytes_dump_as_json)
     r.name = STR("a\"\\\n\x01\xc3\xa9");
     r.salt = bytes_of("\x00\xff", 2);
     user_scram_credential_record_dump(&r, 0, &f.out);
-    assert_bytes(written(&f), "{\"name\":\"a\\\"\\\\\\n\\u0001\xc3\xa9\",\"mechanism\":0,\"salt\":\"AP8=\","
-                              "\"storedKey\":\"\",\"serverKey\":\"\",\"iterations\":0}");
+    assert_bytes(written(&f),
+                 "{\"name\":\"a\\\"\\\\\\n\\u0001\xc3\xa9\",\"mechanism\":0,\"salt\":\"AP8=\","
+                 "\"storedKey\":\"\",\"serverKey\":\"\",\"iterations\":0}");
     end(&f);
 }
 
@@ -176,7 +187,8 @@ TEST(an_offset_commit_travels_as_typed_key_and_versioned_value)
 
     out_reset(&f.out);
     group_record_key_dump(&k, &f.out);
-    assert_bytes(written(&f), "{\"type\":\"1\",\"data\":{\"group\":\"g\",\"topic\":\"t\",\"partition\":7}}");
+    assert_bytes(written(&f),
+                 "{\"type\":\"1\",\"data\":{\"group\":\"g\",\"topic\":\"t\",\"partition\":7}}");
 
     out_reset(&f.out);
     struct group_record_value v;
@@ -410,12 +422,13 @@ TEST(the_members_of_a_consumer_group_dump_with_their_subscription)
     g->members[0].subscription = bytes_of("\0\0\0\0\0\1\0\1t\xff\xff\xff\xff", 13);
     g->members[0].assignment = bytes_of("?", 1);
     group_record_value_dump(&v, &f.out);
-    assert_bytes(written(&f),
-                 "{\"version\":\"3\",\"data\":{\"protocolType\":\"consumer\",\"generation\":0,"
-                 "\"protocol\":null,\"leader\":null,\"currentStateTimestamp\":-1,\"members\":[{"
-                 "\"memberId\":\"m\",\"groupInstanceId\":null,\"clientId\":\"\",\"clientHost\":\"\","
-                 "\"rebalanceTimeout\":-1,\"sessionTimeout\":0,\"subscription\":{\"topics\":[\"t\"],"
-                 "\"userData\":null},\"assignment\":\"Pw==\"}]}}");
+    assert_bytes(
+        written(&f),
+        "{\"version\":\"3\",\"data\":{\"protocolType\":\"consumer\",\"generation\":0,"
+        "\"protocol\":null,\"leader\":null,\"currentStateTimestamp\":-1,\"members\":[{"
+        "\"memberId\":\"m\",\"groupInstanceId\":null,\"clientId\":\"\",\"clientHost\":\"\","
+        "\"rebalanceTimeout\":-1,\"sessionTimeout\":0,\"subscription\":{\"topics\":[\"t\"],"
+        "\"userData\":null},\"assignment\":\"Pw==\"}]}}");
     end(&f);
 }
 

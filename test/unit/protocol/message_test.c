@@ -32,8 +32,7 @@ static void round_trip(const struct message *type, int16_t version, struct prng 
                        struct arena *arena)
 {
     void *m = random_message(type, version, prng, arena);
-    if (message_validate(type, m, version))
-        fail_at(type, version, "does not validate");
+    if (message_validate(type, m, version)) fail_at(type, version, "does not validate");
     struct encoded e = encode(type, m, version);
     if (type->size(m, version) != e.len)
         fail_at(type, version, "size differs from what encode wrote");
@@ -42,8 +41,7 @@ static void round_trip(const struct message *type, int16_t version, struct prng 
     struct cursor c = cursor_of(e.data, e.len);
     if (type->decode(back, version, &c, arena) || cursor_finish(&c))
         fail_at(type, version, "does not decode whole");
-    if (!same_message(type, version, m, back))
-        fail_at(type, version, "comes back different");
+    if (!same_message(type, version, m, back)) fail_at(type, version, "comes back different");
     struct encoded again = encode(type, back, version);
     if (again.len != e.len || memcmp(again.data, e.data, e.len) != 0)
         fail_at(type, version, "encodes differently the second time");
@@ -105,8 +103,8 @@ TEST(versions_outside_the_valid_range_are_unsupported)
     for (int32_t i = 0; i < count; i++) {
         void *m = arena_zalloc(&arena, 1, all[i]->struct_size);
         all[i]->init(m);
-        const int16_t wrong[] = {(int16_t)(all[i]->min_version - 1), (int16_t)(all[i]->max_version + 1),
-                                 -1, INT16_MAX};
+        const int16_t wrong[] = {(int16_t)(all[i]->min_version - 1),
+                                 (int16_t)(all[i]->max_version + 1), -1, INT16_MAX};
         for (size_t k = 0; k < 4; k++) {
             struct cursor c = cursor_of(zeros, sizeof zeros);
             assert_int_equal(all[i]->decode(m, wrong[k], &c, &arena), ERR_UNSUPPORTED);
@@ -120,6 +118,5 @@ TEST(messages_stand_in_name_order_and_each_once)
 {
     int32_t count;
     const struct message *const *all = message_all(&count);
-    for (int32_t i = 1; i < count; i++)
-        assert_true(strcmp(all[i - 1]->name, all[i]->name) < 0);
+    for (int32_t i = 1; i < count; i++) assert_true(strcmp(all[i - 1]->name, all[i]->name) < 0);
 }
