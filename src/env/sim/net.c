@@ -133,7 +133,8 @@ static void readable_again(struct sim_event *e)
 static void unread_append(struct sim_conn *c, const uint8_t *data, size_t len)
 {
     if (c->unread_start + c->unread_len + len > c->unread_capacity) {
-        memmove(c->unread, c->unread + c->unread_start, c->unread_len);
+        if (c->unread_len > 0)
+            memmove(c->unread, c->unread + c->unread_start, c->unread_len);
         c->unread_start = 0;
         if (c->unread_len + len > c->unread_capacity) {
             c->unread_capacity = (c->unread_len + len) * 2;
