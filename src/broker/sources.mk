@@ -3,3 +3,7 @@ broker_SOURCES := apis.c auto_topics.c broker.c controller_channel.c coordinator
                   handlers/describe_cluster.c handlers/describe_configs.c \
                   handlers/describe_topic_partitions.c handlers/forward.c handlers/metadata.c
 broker_DEPENDS := controller replica group quorum
+# the data plane
+broker_SOURCES += handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
+                  handlers/fetch.c handlers/init_producer_id.c handlers/list_offsets.c \
+                  handlers/offset_for_leader_epoch.c handlers/partitions.c handlers/produce.c

@@ -60,9 +60,10 @@ int64_t fetch_session_cache_evictions(const struct fetch_session_cache *c)
 
 /* ---- waking */
 
-static void wake(struct fetch_session *s)
+static void wake(struct fetch_session *s, bool must_answer)
 {
     PRE(s->parked);
+    s->must_answer = must_answer;
     s->wake(s);
 }
 
@@ -72,13 +73,13 @@ static void wake_ready(struct task *task)
     while (!list_empty(&c->ready)) {
         struct fetch_session *s = CONTAINER_OF(c->ready.next, struct fetch_session, ready);
         list_remove(&s->ready);
-        wake(s);
+        wake(s, false);
     }
 }
 
 static void waited(struct timer *timer)
 {
-    wake(CONTAINER_OF(timer, struct fetch_session, timer));
+    wake(CONTAINER_OF(timer, struct fetch_session, timer), true);
 }
 
 void fetch_session_park(struct fetch_session *s, void *parked, int64_t missing_bytes,
@@ -108,12 +109,9 @@ static void mark_dirty(struct fetch_entry *e)
 static int64_t readable_bytes(const struct fetch_session *s, const struct replica_movement *m)
 {
     switch (s->isolation) {
-    case FETCH_UNCOMMITTED:
-        return m->visible_bytes;
-    case FETCH_COMMITTED:
-        return m->stable_bytes;
-    case FETCH_LOG_END:
-        return m->appended_bytes;
+    case FETCH_UNCOMMITTED: return m->visible_bytes;
+    case FETCH_COMMITTED: return m->stable_bytes;
+    case FETCH_LOG_END: return m->appended_bytes;
     }
     UNREACHABLE();
 }
@@ -250,7 +248,7 @@ static void entry_drop(struct fetch_session *s, struct fetch_entry *e)
 static void session_drop(struct fetch_session *s)
 {
     struct fetch_session_cache *c = s->cache;
-    if (s->parked) wake(s);
+    if (s->parked) wake(s, true);
     PRE(!s->parked);
     map_remove_u64(&c->by_id, (uint64_t)s->id);
     list_remove(&s->lru);
@@ -485,7 +483,7 @@ enum kafka_error fetch_session_begin(struct fetch_session_cache *c, const struct
     if (!s) return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
     if (s->epoch != rq->session_epoch) return KAFKA_INVALID_FETCH_SESSION_EPOCH;
     if (s->uses_topic_ids != (version >= 13)) return KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
-    if (s->parked) wake(s);
+    if (s->parked) wake(s, true);
     if (partitions_count(rq) > FETCH_ENTRIES_MAX - c->entries) {
         session_drop(s); /* the fetcher comes back with a full request, and gets no session */
         return KAFKA_FETCH_SESSION_ID_NOT_FOUND;

@@ -78,6 +78,7 @@ struct fetch_session {
     /* the parked fetch */
     void *parked; /* the waker's; NULL when nothing is parked */
     int64_t missing_bytes;
+    bool must_answer; /* woken because its time is up, or somebody needs the session */
     struct timer timer;
     struct list_node ready;
     void (*wake)(struct fetch_session *session);

@@ -429,8 +429,7 @@ unsigned partition_proposal_refused(struct partition *p, const struct partition_
     case KAFKA_INVALID_REQUEST:
     case KAFKA_NEW_LEADER_ELECTED:
         return 0; /* our picture is old: stay pending until metadata mends it */
-    default:
-        return PARTITION_PROPOSE;
+    default: return PARTITION_PROPOSE;
     }
 }
 

@@ -72,15 +72,9 @@ struct partition_target {
     int32_t isr_count;
     const int32_t *adding; /* borrowed; replicas of a reassignment under way */
     int32_t adding_count;
-    bool recovering; /* leader recovery state, after an unclean election */
-    struct uuid
-        directory; /* of this node's replica: an id, or DIRECTORY_UNASSIGNED/_LOST/_MIGRATING */
+    bool recovering;       /* leader recovery state, after an unclean election */
+    struct uuid directory; /* of this node's replica: an id, or one of metadata's reserved ones */
 };
-
-/* Kafka's reserved directory ids (DirectoryId). */
-#define DIRECTORY_MIGRATING  UUID_SMALL(0)
-#define DIRECTORY_UNASSIGNED UUID_SMALL(1)
-#define DIRECTORY_LOST       UUID_SMALL(2)
 
 /* A broker as metadata shows it now. */
 struct broker_standing {

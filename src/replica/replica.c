@@ -142,35 +142,21 @@ void replica_tell(struct replica *r)
 static enum kafka_error append_verdict(enum append_error e)
 {
     switch (e) {
-    case APPEND_OK:
-        return KAFKA_NONE;
-    case APPEND_CORRUPT:
-        return KAFKA_CORRUPT_MESSAGE;
-    case APPEND_INVALID_RECORD:
-        return KAFKA_INVALID_RECORD;
-    case APPEND_INVALID_TIMESTAMP:
-        return KAFKA_INVALID_TIMESTAMP;
-    case APPEND_MESSAGE_TOO_LARGE:
-        return KAFKA_MESSAGE_TOO_LARGE;
-    case APPEND_RECORD_LIST_TOO_LARGE:
-        return KAFKA_RECORD_LIST_TOO_LARGE;
-    case APPEND_DECOMPRESSION:
-        return KAFKA_UNKNOWN_SERVER_ERROR;
-    case APPEND_INVALID_PRODUCER_EPOCH:
-        return KAFKA_INVALID_PRODUCER_EPOCH;
-    case APPEND_OUT_OF_ORDER_SEQUENCE:
-        return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
-    case APPEND_INVALID_TXN_STATE:
-        return KAFKA_INVALID_TXN_STATE;
-    case APPEND_COORDINATOR_FENCED:
-        return KAFKA_TRANSACTION_COORDINATOR_FENCED;
-    case APPEND_UNSUPPORTED_FORMAT:
-        return KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT;
-    case APPEND_OFFSET_OUT_OF_ORDER:
-        return KAFKA_UNKNOWN_SERVER_ERROR;
+    case APPEND_OK: return KAFKA_NONE;
+    case APPEND_CORRUPT: return KAFKA_CORRUPT_MESSAGE;
+    case APPEND_INVALID_RECORD: return KAFKA_INVALID_RECORD;
+    case APPEND_INVALID_TIMESTAMP: return KAFKA_INVALID_TIMESTAMP;
+    case APPEND_MESSAGE_TOO_LARGE: return KAFKA_MESSAGE_TOO_LARGE;
+    case APPEND_RECORD_LIST_TOO_LARGE: return KAFKA_RECORD_LIST_TOO_LARGE;
+    case APPEND_DECOMPRESSION: return KAFKA_UNKNOWN_SERVER_ERROR;
+    case APPEND_INVALID_PRODUCER_EPOCH: return KAFKA_INVALID_PRODUCER_EPOCH;
+    case APPEND_OUT_OF_ORDER_SEQUENCE: return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    case APPEND_INVALID_TXN_STATE: return KAFKA_INVALID_TXN_STATE;
+    case APPEND_COORDINATOR_FENCED: return KAFKA_TRANSACTION_COORDINATOR_FENCED;
+    case APPEND_UNSUPPORTED_FORMAT: return KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT;
+    case APPEND_OFFSET_OUT_OF_ORDER: return KAFKA_UNKNOWN_SERVER_ERROR;
     case APPEND_NO_SPACE:
-    case APPEND_STORAGE:
-        return KAFKA_KAFKA_STORAGE_ERROR;
+    case APPEND_STORAGE: return KAFKA_KAFKA_STORAGE_ERROR;
     }
     UNREACHABLE();
 }
@@ -214,15 +200,11 @@ void replica_wait_committed(struct replica *r, struct offset_wait *w)
 static enum kafka_error storage_verdict(enum err e)
 {
     switch (e) {
-    case ERR_OK:
-        return KAFKA_NONE;
-    case ERR_OUT_OF_RANGE:
-        return KAFKA_OFFSET_OUT_OF_RANGE;
+    case ERR_OK: return KAFKA_NONE;
+    case ERR_OUT_OF_RANGE: return KAFKA_OFFSET_OUT_OF_RANGE;
     case ERR_CORRUPT:
-    case ERR_CRC:
-        return KAFKA_CORRUPT_MESSAGE;
-    default:
-        return KAFKA_KAFKA_STORAGE_ERROR;
+    case ERR_CRC: return KAFKA_CORRUPT_MESSAGE;
+    default: return KAFKA_KAFKA_STORAGE_ERROR;
     }
 }
 
@@ -248,15 +230,9 @@ static void sample(const struct replica *r, const struct replica_read_options *o
     read->log_start_offset = r->core.log_start_offset;
     read->log_end_offset = r->core.log_end_offset;
     switch (o->isolation) {
-    case FETCH_UNCOMMITTED:
-        read->bound = read->high_watermark;
-        break;
-    case FETCH_COMMITTED:
-        read->bound = read->last_stable_offset;
-        break;
-    case FETCH_LOG_END:
-        read->bound = read->log_end_offset;
-        break;
+    case FETCH_UNCOMMITTED: read->bound = read->high_watermark; break;
+    case FETCH_COMMITTED: read->bound = read->last_stable_offset; break;
+    case FETCH_LOG_END: read->bound = read->log_end_offset; break;
     }
 }
 
@@ -359,14 +335,9 @@ enum kafka_error replica_offset(struct replica *r, const struct replica_offset_q
         *out = (struct timestamp_offset){-1, r->core.log_start_offset, epoch_of_start(r)};
         return KAFKA_NONE;
     case OFFSET_LATEST_TIERED:
-    case OFFSET_EARLIEST_PENDING_UPLOAD:
-        return KAFKA_NONE; /* nothing is tiered */
-    case OFFSET_MAX_TIMESTAMP:
-        err = log_offset_of_max_timestamp(r->log, &found);
-        break;
-    default:
-        err = log_offset_for_timestamp(r->log, q->timestamp, &found);
-        break;
+    case OFFSET_EARLIEST_PENDING_UPLOAD: return KAFKA_NONE; /* nothing is tiered */
+    case OFFSET_MAX_TIMESTAMP: err = log_offset_of_max_timestamp(r->log, &found); break;
+    default: err = log_offset_for_timestamp(r->log, q->timestamp, &found); break;
     }
     if (err) return storage_verdict(err);
     if (found.offset >= 0 && found.offset < bound) {

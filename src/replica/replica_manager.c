@@ -130,14 +130,10 @@ static enum compression compression_of(const char *type)
 static int32_t level_of(const struct topic_config *t, enum compression c)
 {
     switch (c) {
-    case COMPRESSION_GZIP:
-        return t->compression_gzip_level;
-    case COMPRESSION_LZ4:
-        return t->compression_lz4_level;
-    case COMPRESSION_ZSTD:
-        return t->compression_zstd_level;
-    default:
-        return COMPRESSION_LEVEL_DEFAULT;
+    case COMPRESSION_GZIP: return t->compression_gzip_level;
+    case COMPRESSION_LZ4: return t->compression_lz4_level;
+    case COMPRESSION_ZSTD: return t->compression_zstd_level;
+    default: return COMPRESSION_LEVEL_DEFAULT;
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "config/topic.h"
 #include "log/log_dir.h"
+#include "metadata/image.h"
 #include "replica/replica.h"
 
 struct replica_manager;

@@ -1,0 +1,314 @@
+/* Produce, versions 3-13: check what belongs to the request, append each batch, answer when its
+ * acks are met.
+ *
+ *   each partition on its own: refused ─────────────────────────────> error in its place
+ *                              appended ── acks 0, 1 ───────────────> done
+ *                                       └─ acks -1 ── below the watermark already ──> done
+ *                                                  └─ parked ── watermark, leadership, time ──>
+ * done answered when every partition is done; acks 0: never, but an error closes the connection.
+ *
+ * The record bytes are the request's own buffer: patched in place and written from there. */
+#include "protocol/produce.h"
+
+#include "broker/handlers/handlers.h"
+#include "broker/handlers/partitions.h"
+#include "broker/metadata_view.h"
+#include "protocol/batch.h"
+
+struct produce;
+
+/* One partition that waits for its high watermark. */
+struct produce_wait {
+    struct offset_wait wait;
+    struct produce *produce;
+    struct produce_response_partition_produce_response *answer;
+};
+
+/* A request under way. Lives in the request's arena. */
+struct produce {
+    struct request *request;
+    struct broker *broker;
+    struct produce_response response;
+    struct leader_hints hints;
+    struct produce_wait *waits;
+    int32_t waits_count;
+    int32_t pending; /* waits not done yet */
+    struct timer timer;
+    bool failed; /* some partition has an error */
+};
+
+/* ---- answering ---- */
+
+static void add_endpoints(struct produce *p)
+{
+    struct produce_response *r = &p->response;
+    if (p->hints.nodes_count == 0) return;
+    r->node_endpoints =
+        produce_response_node_endpoint_new(&p->request->arena, p->hints.nodes_count);
+    r->node_endpoints_count = p->hints.nodes_count;
+    for (int32_t i = 0; i < p->hints.nodes_count; i++) {
+        const struct hinted_node *n = &p->hints.nodes[i];
+        r->node_endpoints[i] = (struct produce_response_node_endpoint){
+            .node_id = n->id, .host = n->host, .port = n->port, .rack = n->rack};
+    }
+}
+
+static void hint_leaders(struct produce *p)
+{
+    for (int32_t i = 0; i < p->response.responses_count; i++) {
+        struct produce_response_topic_produce_response *t = &p->response.responses[i];
+        for (int32_t j = 0; j < t->partition_responses_count; j++) {
+            struct produce_response_partition_produce_response *a = &t->partition_responses[j];
+            if (a->error_code != KAFKA_NOT_LEADER_OR_FOLLOWER) continue;
+            bool by_id = p->request->api_version >= 13;
+            struct located at = by_id ? locate_by_id(p->broker, t->topic_id, a->index)
+                                      : locate_by_name(p->broker, t->name, a->index);
+            struct leader_hint hint = leader_hint(&p->hints, at.replica, t->name,
+                                                  by_id ? t->topic_id : UUID_ZERO, a->index);
+            a->current_leader.leader_id = hint.leader_id;
+            a->current_leader.leader_epoch = hint.leader_epoch;
+        }
+    }
+    add_endpoints(p);
+}
+
+static void finish(struct produce *p)
+{
+    struct request *rq = p->request;
+    rq->abandoned = NULL;
+    const struct produce_request *q = rq->body;
+    if (q->acks == 0) {
+        /* Nobody reads an answer; a broken connection makes the client refresh its metadata. */
+        if (p->failed)
+            request_close(rq);
+        else
+            request_reply_nothing(rq);
+        return;
+    }
+    if (p->failed && rq->api_version >= 10) hint_leaders(p);
+    request_reply(rq, &p->response);
+}
+
+/* ---- waiting ---- */
+
+static void committed(struct offset_wait *w, enum kafka_error error)
+{
+    struct produce_wait *pw = CONTAINER_OF(w, struct produce_wait, wait);
+    struct produce *p = pw->produce;
+    pw->answer->error_code = (int16_t)error;
+    if (error) p->failed = true;
+    if (--p->pending > 0) return;
+    timer_cancel(p->broker->env.clock, &p->timer);
+    finish(p);
+}
+
+static void cancel_waits(struct produce *p)
+{
+    for (int32_t i = 0; i < p->waits_count; i++) offset_wait_cancel(&p->waits[i].wait);
+}
+
+static void timed_out(struct timer *timer)
+{
+    struct produce *p = CONTAINER_OF(timer, struct produce, timer);
+    for (int32_t i = 0; i < p->waits_count; i++) {
+        if (!list_linked(&p->waits[i].wait.node)) continue;
+        p->waits[i].answer->error_code = KAFKA_REQUEST_TIMED_OUT;
+        p->failed = true;
+    }
+    cancel_waits(p);
+    finish(p);
+}
+
+static void abandoned(struct request *rq)
+{
+    struct produce *p = rq->context;
+    timer_cancel(p->broker->env.clock, &p->timer);
+    cancel_waits(p);
+}
+
+static void park(struct produce *p)
+{
+    const struct produce_request *q = p->request->body;
+    p->request->context = p;
+    p->request->abandoned = abandoned;
+    timer_init(&p->timer, timed_out);
+    timer_arm_in_ms(p->broker->env.clock, &p->timer, q->timeout_ms > 0 ? q->timeout_ms : 0);
+}
+
+/* ---- one partition ---- */
+
+/* The framing rules of a Produce (ProduceRequest.validateRecords): one whole batch of magic 2. A
+ * partial one behind it is cut, silently. *len becomes the first batch's size. */
+static enum kafka_error check_framing(const struct records *records, int16_t version, size_t *len)
+{
+    int64_t left = records->len, size = 0;
+    if (left < BATCH_PREFIX_BYTES) {
+        /* Long enough to hold a length, the length itself may already be impossible. */
+        if (left >= BATCH_OVERHEAD_BYTES && (int32_t)load_be32(records->data + 8) < 14)
+            return KAFKA_CORRUPT_MESSAGE;
+        return KAFKA_INVALID_RECORD;
+    }
+    if (batch_peek_size(records->data, &size)) return KAFKA_CORRUPT_MESSAGE;
+    if (size > left) return KAFKA_INVALID_RECORD;
+    if (records->data[16] != BATCH_MAGIC) return KAFKA_INVALID_RECORD;
+    if (size < BATCH_HEADER_BYTES) return KAFKA_CORRUPT_MESSAGE;
+    uint16_t attributes = load_be16(records->data + 21);
+    if (version < 7 && (attributes & BATCH_COMPRESSION_MASK) == COMPRESSION_ZSTD)
+        return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+    *len = (size_t)size;
+    left -= size;
+    if (left < BATCH_OVERHEAD_BYTES) return KAFKA_NONE;
+    const uint8_t *next = records->data + size;
+    if ((int32_t)load_be32(next + 8) < 14) return KAFKA_CORRUPT_MESSAGE;
+    if (left < BATCH_PREFIX_BYTES) return KAFKA_NONE;
+    if (batch_peek_size(next, &size)) return KAFKA_CORRUPT_MESSAGE;
+    return size <= left ? KAFKA_INVALID_RECORD : KAFKA_NONE;
+}
+
+/* Only some refusals tell where the log starts, as in Kafka (ReplicaManager.appendToLocalLog). */
+static bool tells_log_start(enum kafka_error e)
+{
+    switch (e) {
+    case KAFKA_NONE:
+    case KAFKA_INVALID_RECORD:
+    case KAFKA_INVALID_TIMESTAMP:
+    case KAFKA_INVALID_PRODUCER_EPOCH:
+    case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case KAFKA_INVALID_TXN_STATE:
+    case KAFKA_NOT_ENOUGH_REPLICAS:
+    case KAFKA_UNKNOWN_SERVER_ERROR: return true;
+    default: return false;
+    }
+}
+
+static void add_record_errors(struct produce *p, const struct append_result *result,
+                              struct produce_response_partition_produce_response *a)
+{
+    a->error_message = str_of(result->message);
+    if (result->record_errors_count == 0) return;
+    a->record_errors_count = result->record_errors_count;
+    a->record_errors = produce_response_batch_index_and_error_message_new(
+        &p->request->arena, result->record_errors_count);
+    for (int32_t i = 0; i < result->record_errors_count; i++) {
+        a->record_errors[i].batch_index = result->record_errors[i].index;
+        a->record_errors[i].batch_index_error_message = str_of(result->record_errors[i].message);
+    }
+}
+
+/* Checks that come before the partition itself is asked. */
+static enum kafka_error admit(const struct produce *p, struct located at, struct str topic,
+                              const struct records *records, size_t *len)
+{
+    const struct produce_request *q = p->request->body;
+    if (at.error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || at.error == KAFKA_UNKNOWN_TOPIC_ID)
+        return at.error;
+    enum kafka_error e = check_framing(records, p->request->api_version, len);
+    if (e) return e;
+    if (q->acks < -1 || q->acks > 1) return KAFKA_INVALID_REQUIRED_ACKS;
+    if (topic.len > 2 && topic.data[0] == '_' && view_topic_is_internal(topic) &&
+        !str_equal(p->request->client_id, STR("__admin_client")))
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    if (load_be16(records->data + 21) & BATCH_TRANSACTIONAL)
+        /* No transaction can have been begun: there is no transaction coordinator yet. */
+        return p->request->api_version >= 11 ? KAFKA_TRANSACTION_ABORTABLE
+                                             : KAFKA_INVALID_TXN_STATE;
+    return at.error;
+}
+
+static void produce_partition(struct produce *p, struct located at, struct str topic,
+                              const struct produce_request_partition_produce_data *data,
+                              struct produce_response_partition_produce_response *a)
+{
+    const struct produce_request *q = p->request->body;
+    size_t len = 0;
+    a->index = data->index;
+    a->base_offset = -1;
+    enum kafka_error e = admit(p, at, topic, &data->records, &len);
+    if (!e) {
+        struct append_result result;
+        uint8_t *bytes = (uint8_t *)(uintptr_t)data->records.data; /* the request's own buffer */
+        e = replica_append(at.replica, q->acks, APPEND_FROM_CLIENT, bytes, len, &p->request->arena,
+                           &result);
+        if (tells_log_start(e)) a->log_start_offset = at.replica->core.log_start_offset;
+        if (!e) {
+            a->base_offset = result.base_offset;
+            a->log_append_time_ms = result.log_append_time_ms;
+            if (q->acks == -1 && !replica_committed(at.replica, result.last_offset + 1)) {
+                struct produce_wait *w = &p->waits[p->waits_count++];
+                *w = (struct produce_wait){.produce = p, .answer = a};
+                offset_wait_init(&w->wait, result.last_offset + 1, committed);
+                p->pending++;
+                replica_wait_committed(at.replica, &w->wait);
+            }
+        } else if (e == KAFKA_INVALID_RECORD || e == KAFKA_INVALID_TIMESTAMP) {
+            add_record_errors(p, &result, a);
+        }
+    }
+    a->error_code = (int16_t)e;
+    if (e) p->failed = true;
+}
+
+/* Transactional batches without a transactional id are nobody's to authorize. */
+static bool has_nameless_transaction(const struct produce_request *q)
+{
+    if (!str_is_null(q->transactional_id)) return false;
+    for (int32_t i = 0; i < q->topic_data_count; i++) {
+        const struct produce_request_topic_produce_data *t = &q->topic_data[i];
+        for (int32_t j = 0; j < t->partition_data_count; j++) {
+            const struct records *r = &t->partition_data[j].records;
+            if (r->len >= BATCH_HEADER_BYTES && r->data[16] == BATCH_MAGIC &&
+                load_be16(r->data + 21) & BATCH_TRANSACTIONAL)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void produce_topic(struct produce *p, const struct produce_request_topic_produce_data *t,
+                          struct produce_response_topic_produce_response *a, bool refuse)
+{
+    bool by_id = p->request->api_version >= 13;
+    a->name = t->name;
+    a->topic_id = t->topic_id;
+    a->partition_responses_count = t->partition_data_count;
+    a->partition_responses = produce_response_partition_produce_response_new(
+        &p->request->arena, t->partition_data_count);
+    for (int32_t j = 0; j < t->partition_data_count; j++) {
+        struct produce_response_partition_produce_response *pa = &a->partition_responses[j];
+        if (refuse) {
+            pa->index = t->partition_data[j].index;
+            pa->base_offset = -1;
+            pa->error_code = KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+            p->failed = true;
+            continue;
+        }
+        struct located at = by_id ? locate_by_id(p->broker, t->topic_id, t->partition_data[j].index)
+                                  : locate_by_name(p->broker, t->name, t->partition_data[j].index);
+        struct str name = !by_id ? t->name : at.replica ? at.replica->topic->name : STR_NULL;
+        produce_partition(p, at, name, &t->partition_data[j], pa);
+    }
+}
+
+void handle_produce(struct request *rq, void *context)
+{
+    const struct produce_request *q = rq->body;
+    struct produce *p = ARENA_NEW(&rq->arena, struct produce);
+    p->request = rq;
+    p->broker = context;
+    p->hints = (struct leader_hints){.broker = context, .request = rq};
+    produce_response_init(&p->response);
+    int32_t partitions = 0;
+    for (int32_t i = 0; i < q->topic_data_count; i++)
+        partitions += q->topic_data[i].partition_data_count;
+    if (q->acks == -1) p->waits = ARENA_ARRAY(&rq->arena, struct produce_wait, partitions);
+    p->response.responses_count = q->topic_data_count;
+    p->response.responses =
+        produce_response_topic_produce_response_new(&rq->arena, q->topic_data_count);
+    bool refuse = has_nameless_transaction(q);
+    for (int32_t i = 0; i < q->topic_data_count; i++)
+        produce_topic(p, &q->topic_data[i], &p->response.responses[i], refuse);
+    if (p->pending > 0)
+        park(p);
+    else
+        finish(p);
+}
