@@ -43,21 +43,17 @@ enum group_kind { GROUP_CLASSIC, GROUP_CONSUMER, GROUP_SHARE, GROUP_STREAMS };
 
 enum {
     GROUP_PENDING_MAX = 10000, /* member ids given out (MEMBER_ID_REQUIRED), at most, per group */
+    GROUP_PROTOCOLS_MAX = 256, /* of one member; more are INCONSISTENT_GROUP_PROTOCOL */
     GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 300000, /* how long the join of a new member may be parked */
 };
 
 struct group_call; /* a request that waits for its answer; coordinator.h */
 
-struct group_protocol {
-    struct str name;
-    struct bytes metadata;
-};
-
 struct group_member {
     struct list_node node; /* in join order */
     struct str member_id, instance_id /* null: dynamic */, client_id, client_host;
     int32_t rebalance_timeout_ms, session_timeout_ms;
-    struct group_protocol *protocols; /* in order of preference; one block with their texts */
+    struct join_group_request_protocol *protocols; /* by preference; one block with their texts */
     int32_t protocols_count;
     struct bytes assignment; /* of the present generation */
     bool is_new;             /* its first join is not answered yet: expires even while parked */
@@ -85,7 +81,8 @@ struct group {
     struct list_node members; /* of struct group_member */
     int32_t members_count;
     int32_t joins_parked; /* members with a join_call */
-    struct map members_by_id, member_by_instance;
+    struct map members_by_id, members_by_instance;
+    struct map supported; /* by protocol name: how many members have it, as uintptr_t */
     struct map pending_by_id; /* of struct group_pending_member */
     struct list_node pending;
 
@@ -203,7 +200,7 @@ int64_t group_offset_expires_ms(const struct group *g, const struct committed_of
 void group_bury(struct group *g);
 void group_revive(struct group *g);
 
-struct group_member *group_member(const struct group *g, struct str member_id);
+struct group_member *group_find_member(const struct group *g, struct str member_id);
 /* The member's subscription for the chosen protocol; null when it has none. */
 struct bytes group_member_metadata(const struct group *g, const struct group_member *m);
 
