@@ -14,7 +14,6 @@ struct group *group_new(struct str id, struct wall_time now)
     g->protocol_type = g->protocol = g->leader = STR_NULL;
     list_init(&g->members);
     list_init(&g->pending);
-    list_init(&g->node);
     map_init(&g->members_by_id);
     map_init(&g->members_by_instance);
     map_init(&g->supported);
@@ -41,7 +40,6 @@ static void drop_members(struct group *g)
 
 void group_free(struct group *g)
 {
-    PRE(!list_linked(&g->node));
     drop_members(g);
     map_free(&g->members_by_id);
     map_free(&g->members_by_instance);

@@ -101,7 +101,6 @@ struct group {
     struct group_offsets offsets;
     int32_t commits_in_flight; /* offset records appended, not replayed */
     int32_t writes_in_flight;  /* group records appended, not replayed */
-    struct list_node node;     /* the shard's */
 };
 
 /* What an event may read beside the group. */

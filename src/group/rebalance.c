@@ -717,7 +717,7 @@ enum kafka_error group_admit_commit(struct group *g, const struct group_world *w
 {
     if (g->state == GROUP_DEAD) return KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (g->kind != GROUP_CLASSIC)
-        return generation < 0 ? KAFKA_UNKNOWN_MEMBER_ID : KAFKA_ILLEGAL_GENERATION;
+        return generation < 0 ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID; /* it has no members here */
     if (generation < 0 && g->state == GROUP_EMPTY) return KAFKA_NONE; /* no membership is used */
     if (generation < 0 && member_id.len <= 0 && str_is_null(instance_id))
         return KAFKA_UNKNOWN_MEMBER_ID;

@@ -1,2 +1,2 @@
-group_SOURCES := group.c members.c offsets.c rebalance.c settings.c
-group_DEPENDS := rsm metadata config
+group_SOURCES := coordinator.c coordinator_groups.c coordinator_offsets.c erase.c group.c hash.c members.c \
+    offsets.c rebalance.c records.c replay.c settings.c shard.c

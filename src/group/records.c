@@ -1,0 +1,98 @@
+/* Which versions: an offset is value version 4 (topic id in a tag), or 1 when the client gave its own
+ * retention (OffsetCommit 2 to 4); group metadata is version 3. What readers must take is more: see
+ * replay.c. */
+#include "group/records.h"
+
+#include "base/mem.h"
+#include "protocol/group_record.h"
+
+enum {
+    OFFSET_VALUE_VERSION = 4,
+    OFFSET_VALUE_VERSION_WITH_EXPIRY = 1,
+    GROUP_METADATA_VALUE_VERSION = 3,
+};
+
+static struct bytes flatten(struct arena *arena, struct out *o)
+{
+    uint8_t *to = arena_alloc(arena, o->len > 0 ? (size_t)o->len : 1);
+    out_flatten(o, to);
+    struct bytes b = {to, o->len};
+    out_free(o);
+    return b;
+}
+
+static void add(struct record_list *l, const struct group_record_key *key,
+                const struct group_record_value *value)
+{
+    if (l->count == l->capacity) {
+        int32_t capacity = l->capacity ? l->capacity * 2 : 8;
+        struct rsm_record *grown = ARENA_ARRAY(l->arena, struct rsm_record, capacity);
+        if (l->count) memcpy(grown, l->records, (size_t)l->count * sizeof *grown);
+        l->records = grown;
+        l->capacity = capacity;
+    }
+    struct out o;
+    out_init(&o);
+    group_record_key_encode(key, &o);
+    struct rsm_record *r = &l->records[l->count++];
+    r->key = flatten(l->arena, &o);
+    r->value = BYTES_NULL;
+    if (!value) return;
+    group_record_value_encode(value, &o);
+    r->value = flatten(l->arena, &o);
+}
+
+static struct group_record_key offset_key(struct str group, struct str topic, int32_t partition)
+{
+    struct group_record_key key;
+    group_record_key_init(&key, GROUP_RECORD_OFFSET_COMMIT);
+    key.u.offset_commit.group = group;
+    key.u.offset_commit.topic = topic;
+    key.u.offset_commit.partition = partition;
+    return key;
+}
+
+void records_add_offset(struct record_list *l, struct str group, struct str topic, int32_t partition,
+                        const struct committed_offset *o)
+{
+    struct group_record_key key = offset_key(group, topic, partition);
+    struct group_record_value value;
+    group_record_value_init(&value, GROUP_RECORD_OFFSET_COMMIT,
+                            o->expire_ms >= 0 ? OFFSET_VALUE_VERSION_WITH_EXPIRY
+                                              : OFFSET_VALUE_VERSION);
+    struct offset_commit_value *v = &value.u.offset_commit;
+    v->offset = o->offset;
+    v->leader_epoch = o->leader_epoch;
+    v->metadata = str_is_null(o->metadata) ? STR("") : o->metadata;
+    v->commit_timestamp = o->commit_ms;
+    v->expire_timestamp = o->expire_ms;
+    v->topic_id = o->topic_id;
+    add(l, &key, &value);
+}
+
+void records_add_offset_tombstone(struct record_list *l, struct str group, struct str topic,
+                                  int32_t partition)
+{
+    struct group_record_key key = offset_key(group, topic, partition);
+    add(l, &key, NULL);
+}
+
+void records_add_group(struct record_list *l, struct str group,
+                       const struct group_metadata_value *v)
+{
+    struct group_record_key key;
+    group_record_key_init(&key, GROUP_RECORD_GROUP_METADATA);
+    key.u.group_metadata.group = group;
+    struct group_record_value value;
+    group_record_value_init(&value, GROUP_RECORD_GROUP_METADATA, GROUP_METADATA_VALUE_VERSION);
+    value.u.group_metadata = *v;
+    add(l, &key, &value);
+}
+
+void records_add_group_tombstone(struct record_list *l, struct str group)
+{
+    struct group_record_key key;
+    group_record_key_init(&key, GROUP_RECORD_GROUP_METADATA);
+    key.u.group_metadata.group = group;
+    add(l, &key, NULL);
+}

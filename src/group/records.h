@@ -1,0 +1,25 @@
+/* Records of __consumer_offsets, as Apache Kafka 4.3 writes them (broker.md 5.2). Private to group/. */
+#ifndef SAMSA_GROUP_RECORDS_H
+#define SAMSA_GROUP_RECORDS_H
+
+#include "base/arena.h"
+#include "group/offsets.h"
+#include "protocol/group_metadata_record.h"
+#include "rsm/rsm.h"
+
+/* A list under construction; keys and values live in the arena. */
+struct record_list {
+    struct arena *arena;
+    struct rsm_record *records;
+    int32_t count, capacity;
+};
+
+void records_add_offset(struct record_list *l, struct str group, struct str topic, int32_t partition,
+                        const struct committed_offset *o);
+void records_add_offset_tombstone(struct record_list *l, struct str group, struct str topic,
+                                  int32_t partition);
+void records_add_group(struct record_list *l, struct str group,
+                       const struct group_metadata_value *value);
+void records_add_group_tombstone(struct record_list *l, struct str group);
+
+#endif
