@@ -29,6 +29,16 @@ void handle_offset_for_leader_epoch(struct request *rq, void *context);
 void handle_produce(struct request *rq, void *context);
 void handle_sync_group(struct request *rq, void *context);
 
+/* The same for any listener: what `apis` serves, and the features of `image`; all of them to other
+ * nodes, to clients those they may rely on. */
+struct api_versions_facts {
+    const struct dispatch *apis;
+    const struct image *image;
+    int16_t kraft_version;
+    bool to_clients;
+};
+void answer_api_versions(struct request *rq, const struct api_versions_facts *facts);
+
 /* Hands the request to the active controller and its answer back, at the same version. */
 void handle_forward(struct request *rq, void *context);
 

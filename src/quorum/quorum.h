@@ -1,0 +1,121 @@
+/* The metadata log of this node: its part in the controller quorum.
+ *
+ * Drives the log `__cluster_metadata-0` in the metadata directory: recovers it and its snapshots,
+ * stands for leader, appends what the active controller decides, has it on stable storage (and on a
+ * majority), and tells subscribers what has committed, in order, from the snapshot on.
+ *
+ *   offsets: log start <= snapshot end <= committed (high watermark) <= end
+ *
+ * A record counts only when it is on stable storage: acknowledged is committed is durable.
+ * Owns: the metadata log's replication state, snapshots, the quorum-state file. Borrows: env, the log
+ * directory. Thread: the loop's. All callbacks run from the loop. */
+#ifndef SAMSA_QUORUM_QUORUM_H
+#define SAMSA_QUORUM_QUORUM_H
+
+#include "env/env.h"
+#include "log/log_dir.h"
+#include "protocol/metadata_record.h"
+#include "protocol/voters_record.h"
+
+struct quorum;
+struct request;
+
+struct quorum_voter_config {
+    int32_t id;
+    const char *host;
+    uint16_t port;
+};
+
+struct quorum_options {
+    int32_t node_id;
+    bool is_controller;   /* may vote and lead */
+    const char *cluster_id;
+    struct uuid directory_id; /* of the metadata directory */
+    /* A fixed quorum (controller.quorum.voters, kraft.version 0); none for a dynamic one. */
+    const struct quorum_voter_config *voters;
+    int32_t voters_count;
+    const char *listener;     /* first of controller.listener.names */
+    const char *advertised_host;
+    uint16_t advertised_port;
+    /* Snapshot when this much has been appended since the last one; retention of log and snapshots. */
+    int64_t snapshot_bytes;      /* metadata.log.max.record.bytes.between.snapshots */
+    int64_t snapshot_ms;         /* metadata.log.max.snapshot.interval.ms; 0: not by time */
+    int64_t retention_bytes;     /* metadata.max.retention.bytes */
+    int64_t retention_ms;        /* metadata.max.retention.ms */
+};
+
+struct quorum_events {
+    void *owner;
+    /* The leader, as this node knows it now; -1: none. Host is NULL for this node itself. */
+    void (*leader_changed)(void *owner, int32_t leader_id, int32_t epoch, const char *host,
+                           uint16_t port);
+    /* Committed up to here (exclusive). Subscribers have been told already. */
+    void (*committed)(void *owner, int64_t end_offset);
+    /* The metadata log or its directory failed; the node cannot go on. */
+    void (*failed)(void *owner, const char *why);
+    /* A snapshot is due: call quorum_write_snapshot when the image stands at a batch's end. */
+    void (*snapshot_due)(void *owner);
+};
+
+/* Whoever replays committed metadata. Each subscriber has a position of its own. */
+struct quorum_subscriber {
+    struct list_node node; /* the quorum's */
+    int64_t position;      /* next offset to be told; set to 0 to be fed from the start again */
+    bool wants_committed;  /* false: an active controller, which knows already */
+    void *owner;
+    /* A snapshot replaces everything below its end. Any error is fatal. */
+    void (*load_begin)(void *owner);
+    enum err (*load)(void *owner, int64_t end_offset, struct bytes frame);
+    void (*load_done)(void *owner, int64_t end_offset, int32_t epoch);
+    enum err (*record)(void *owner, int64_t offset, int32_t epoch, struct bytes frame);
+    void (*skip)(void *owner, int64_t offset, int32_t epoch); /* a control record */
+    void (*flush)(void *owner);                               /* end of a run */
+};
+
+/* Recovers log, snapshots, voters and epoch. Err: IO, CORRUPT, INVALID; *why is set (static). */
+enum err quorum_open(const struct env *env, struct log_dir *dir, const struct quorum_options *options,
+                     const struct quorum_events *events, struct quorum **out,
+                     const char **why) MUST_CHECK;
+
+/* Fed from its position on, at once from the loop and as records commit. */
+void quorum_subscribe(struct quorum *q, struct quorum_subscriber *s);
+
+/* Take part: stand for election, follow or observe. */
+void quorum_start(struct quorum *q);
+
+/* ---- the leader's side: what a committer needs */
+
+int64_t quorum_end_offset(const struct quorum *q);
+int32_t quorum_epoch(const struct quorum *q);
+int32_t quorum_leader(const struct quorum *q); /* -1: none known */
+bool quorum_is_leader(const struct quorum *q);
+int64_t quorum_high_watermark(const struct quorum *q);
+int16_t quorum_kraft_version(const struct quorum *q);
+const struct voters_record *quorum_voters(const struct quorum *q);
+
+/* As committer_ops.append. Err: NOT_LEADER, TOO_LARGE (an atomic append over 8 MiB), IO. */
+enum err quorum_append(struct quorum *q, int32_t epoch, const struct metadata_record *records,
+                       int32_t count, bool atomic, int64_t *first_offset) MUST_CHECK;
+
+/* Give up leadership of `epoch`. */
+void quorum_resign(struct quorum *q, int32_t epoch);
+
+/* ---- snapshots */
+
+/* Gives the next record, false at the end; strings live until the next call. */
+typedef bool quorum_snapshot_next(void *context, struct metadata_record *record,
+                                  struct arena *arena);
+
+/* Write, sync and publish the snapshot of everything below `end_offset`, which is committed and a
+ * batch's end; then drop what retention allows. A snapshot that is there already is left. Err: IO. */
+enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epoch,
+                               quorum_snapshot_next *next, void *context) MUST_CHECK;
+
+/* ---- APIs of the controller listener; context is the quorum */
+
+void quorum_handle_describe(struct request *rq, void *quorum);
+
+/* Appends stop; what was appended is on stable storage on return. */
+void quorum_close(struct quorum *q);
+
+#endif

@@ -1,0 +1,22 @@
+/* What a node's controller listener serves: the controller's own APIs, raft's, and ApiVersions.
+ *
+ * Owns its table. Borrows controller and quorum. Thread: the loop's. */
+#ifndef SAMSA_SERVER_CONTROLLER_APIS_H
+#define SAMSA_SERVER_CONTROLLER_APIS_H
+
+#include "controller/controller.h"
+#include "rpc/dispatch.h"
+
+struct quorum;
+
+struct controller_apis {
+    struct api_handler table[API_COUNT];
+    struct dispatch dispatch;
+    struct controller *controller; /* NULL on a broker-only node: raft's APIs alone */
+    struct quorum *quorum;
+};
+
+void controller_apis_init(struct controller_apis *a, struct controller *controller,
+                          struct quorum *quorum);
+
+#endif
