@@ -56,39 +56,39 @@ static struct os_disk *disk_of(struct disk_file *f)
 enum err os_file_fd(struct disk_file *file, int *fd)
 {
     PRE(file->disk->ops == &os_disk_ops);
-    return os_file_open(&disk_of(file)->files, (struct os_file *)file, fd);
+    *fd = ((struct os_file *)file)->fd;
+    return ERR_OK;
 }
 
-/* open(2), which closes files not in use when descriptors run out. */
-static int open_fd(struct os_disk *d, const char *path, int how)
+static struct os_file *file_new(struct os_disk *d, int fd)
 {
-    os_files_make_room(&d->files);
-    for (;;) {
-        int fd = open(path, how, 0644);
-        if (fd >= 0 || (errno != EMFILE && errno != ENFILE)) return fd;
-        int error = errno;
-        bool closed = os_files_close_one(&d->files);
-        errno = error;
-        if (!closed) return -1;
-    }
+    struct os_file *f = MEM_NEW(struct os_file);
+    f->file = (struct disk_file){.disk = &d->disk, .references = 1};
+    f->fd = fd;
+    list_init(&f->lock_node);
+    d->files_open++;
+    return f;
 }
 
 static enum err os_open(struct disk *disk, const char *path, unsigned flags, struct disk_file **out)
 {
-    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
-    int again = O_CLOEXEC | (flags & DISK_WRITE ? O_RDWR : O_RDONLY), how = again;
+    int how = O_CLOEXEC | (flags & DISK_WRITE ? O_RDWR : O_RDONLY);
     if (flags & DISK_CREATE) how |= O_CREAT;
     if (flags & DISK_EXCLUSIVE) how |= O_EXCL;
     if (flags & DISK_TRUNCATE) how |= O_TRUNC;
-    int fd = open_fd(d, path, how);
+    int fd = open(path, how, 0644);
     if (fd < 0) return os_disk_err(errno);
-    *out = &os_file_new(&d->files, disk, path, fd, again)->file;
+    *out = &file_new(CONTAINER_OF(disk, struct os_disk, disk), fd)->file;
     return ERR_OK;
 }
 
 static void os_close(struct disk_file *file)
 {
-    os_file_free(&disk_of(file)->files, (struct os_file *)file);
+    struct os_file *f = (struct os_file *)file;
+    disk_of(file)->files_open--;
+    list_remove(&f->lock_node);
+    close(f->fd);
+    mem_free(f);
 }
 
 static enum err os_read(struct disk_file *file, int64_t offset, void *to, size_t len, size_t *got)
@@ -174,36 +174,24 @@ static enum err os_sync_now(struct disk_file *file)
 
 static void os_sync_begin(struct disk_file *file, struct disk_sync *op)
 {
-    int fd;
-    enum err e = os_file_fd(file, &fd);
-    if (e) fd = -1; /* fdatasync says so, in its time */
-    else os_file_pin((struct os_file *)file);
-    os_sync_start(&disk_of(file)->sync, op, fd);
+    os_sync_start(&disk_of(file)->sync, op, ((struct os_file *)file)->fd);
 }
 
-/* The loop has the result: the descriptor may be closed again. */
 static void os_sync_finish(struct os_sync_job *job)
 {
-    struct disk_file *file = job->op->file;
-    if (job->fd >= 0) os_file_unpin(&disk_of(file)->files, (struct os_file *)file);
+    (void)job;
 }
 
 static enum err os_rename(struct disk *disk, const char *from, const char *to)
 {
-    struct os_files *files = &CONTAINER_OF(disk, struct os_disk, disk)->files;
-    struct stat a, b;
-    bool same = stat(from, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev &&
-                a.st_ino == b.st_ino;
-    enum err e = same ? ERR_OK : os_files_orphan(files, to);
-    if (!e) e = result(rename(from, to));
-    if (!e) os_files_renamed(files, from, to);
-    return e;
+    (void)disk;
+    return result(rename(from, to));
 }
 
 static enum err os_unlink(struct disk *disk, const char *path)
 {
-    enum err e = os_files_orphan(&CONTAINER_OF(disk, struct os_disk, disk)->files, path);
-    return e ? e : result(unlink(path));
+    (void)disk;
+    return result(unlink(path));
 }
 
 static enum err os_mkdir(struct disk *disk, const char *path)
@@ -220,8 +208,8 @@ static enum err os_rmdir(struct disk *disk, const char *path)
 
 static enum err os_sync_dir(struct disk *disk, const char *path)
 {
-    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
-    int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)disk;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
     enum err e = result(fsync(fd));
     close(fd);
@@ -300,7 +288,7 @@ static bool held_already(const struct os_disk *d, const struct stat *st)
 {
     LIST_EACH(&d->locks, node)
     {
-        const struct os_file *f = CONTAINER_OF(node, struct os_file, lock);
+        const struct os_file *f = CONTAINER_OF(node, struct os_file, lock_node);
         if (f->device == st->st_dev && f->inode == st->st_ino) return true;
     }
     return false;
@@ -311,7 +299,7 @@ static enum err os_lock(struct disk *disk, const char *path, struct disk_file **
     struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
     struct stat st;
     if (stat(path, &st) == 0 && held_already(d, &st)) return ERR_LOCKED;
-    int fd = open_fd(d, path, O_RDWR | O_CREAT | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return os_disk_err(errno);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_SETLK, &whole) || fstat(fd, &st)) {
@@ -319,11 +307,11 @@ static enum err os_lock(struct disk *disk, const char *path, struct disk_file **
         close(fd);
         return e;
     }
-    struct os_file *f = os_file_new(&d->files, disk, path, fd, O_RDWR | O_CLOEXEC);
-    os_file_pin(f); /* for good: closing it would drop the lock */
+    struct os_file *f = file_new(d, fd);
+    f->is_lock = true;
     f->device = st.st_dev;
     f->inode = st.st_ino;
-    list_push_back(&d->locks, &f->lock);
+    list_push_back(&d->locks, &f->lock_node);
     *out = &f->file;
     return ERR_OK;
 }
@@ -360,10 +348,9 @@ static const struct disk_ops os_disk_ops = {
     .space = os_space,
 };
 
-enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
+enum err os_disk_init(struct os_disk *d, struct os_loop *loop)
 {
     *d = (struct os_disk){.disk.ops = &os_disk_ops};
-    os_files_init(&d->files, open_max);
     list_init(&d->locks);
     return os_sync_init(&d->sync, loop, os_sync_finish);
 }
@@ -371,5 +358,4 @@ enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
 void os_disk_free(struct os_disk *d)
 {
     os_sync_free(&d->sync);
-    os_files_free(&d->files);
 }

@@ -35,13 +35,6 @@ struct world *world_os(void)
     return &ow->world;
 }
 
-struct world *world_os_one_descriptor(void)
-{
-    struct world *w = world_os();
-    os_env_files_max(&((struct os_world *)w)->os, 1);
-    return w;
-}
-
 struct sim_world {
     struct world world; /* first */
     struct sim *sim;

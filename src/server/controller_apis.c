@@ -1,0 +1,77 @@
+#include "server/controller_apis.h"
+
+#include "broker/handlers/handlers.h"
+#include "quorum/quorum.h"
+
+/* One request in the controller's hands; lives in the request's arena. */
+struct served {
+    struct controller_call call; /* first */
+    struct request *request;
+    struct controller *controller;
+};
+
+static void served_done(struct controller_call *call, const void *response)
+{
+    struct served *s = call->context;
+    request_reply(s->request, response);
+}
+
+static void served_abandoned(struct request *rq)
+{
+    struct served *s = rq->context;
+    controller_abandon(s->controller, &s->call);
+}
+
+static void handle_by_controller(struct request *rq, void *context)
+{
+    struct controller_apis *a = context;
+    struct served *s = ARENA_NEW(&rq->arena, struct served);
+    s->request = rq;
+    s->controller = a->controller;
+    s->call = (struct controller_call){
+        .api_key = rq->api_key,
+        .version = rq->api_version,
+        .request = rq->body,
+        .arena = &rq->arena,
+        .listener = request_listener(rq),
+        .done = served_done,
+        .context = s,
+    };
+    if (!rq->deliver) { /* a local caller keeps its own struct; nobody may take its place */
+        rq->context = s;
+        rq->abandoned = served_abandoned;
+    }
+    controller_handle(a->controller, &s->call);
+}
+
+static void handle_versions(struct request *rq, void *context)
+{
+    struct controller_apis *a = context;
+    answer_api_versions(
+        rq, &(struct api_versions_facts){.apis = &a->dispatch,
+                                         .image = controller_image(a->controller),
+                                         .kraft_version = quorum_kraft_version(a->quorum),
+                                         .to_clients = false});
+}
+
+static void handle_describe_quorum(struct request *rq, void *context)
+{
+    struct controller_apis *a = context;
+    quorum_handle_describe(rq, a->quorum);
+}
+
+void controller_apis_init(struct controller_apis *a, struct controller *controller,
+                          struct quorum *quorum)
+{
+    *a = (struct controller_apis){.controller = controller, .quorum = quorum};
+    a->dispatch = (struct dispatch){.table = a->table, .count = API_COUNT, .context = a};
+    a->table[API_API_VERSIONS] = (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
+    a->table[API_DESCRIBE_QUORUM] =
+        (struct api_handler){.min = 0, .max = 2, .handle = handle_describe_quorum};
+    int32_t count;
+    const struct controller_api *apis = controller_apis(&count);
+    for (int32_t i = 0; i < count; i++)
+        a->table[apis[i].key] = (struct api_handler){.min = apis[i].min_version,
+                                                     .max = apis[i].max_version,
+                                                     .handle = handle_by_controller};
+}

@@ -1,0 +1,523 @@
+#include "server/node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "broker/broker.h"
+#include "broker/metadata_publisher.h"
+#include "controller/controller.h"
+#include "metadata/snapshot.h"
+#include "quorum/quorum.h"
+#include "quorum/snapshot_file.h"
+#include "rpc/server.h"
+#include "server/controller_apis.h"
+#include "server/directories.h"
+
+enum { LISTENERS_MAX = 32, BOOTSTRAP_RECORDS_MAX = 1024 };
+
+struct node {
+    struct env env;
+    struct config *config;
+    const struct node_config *roles;
+    struct node_events events;
+    struct arena arena; /* for life: endpoints, bootstrap records */
+    struct directories directories;
+    struct quorum *quorum;
+    struct quorum_subscriber broker_feed, controller_feed;
+    struct committer committer;
+    struct controller *controller;
+    struct controller_apis controller_apis;
+    int32_t lead_epoch; /* to be led once the controller has applied all before it; -1: none */
+    struct broker *broker;
+    struct broker_endpoint *endpoints;
+    int32_t endpoints_count;
+    struct metadata_record bootstrap[BOOTSTRAP_RECORDS_MAX];
+    int32_t bootstrap_count;
+    struct rpc_server *servers[LISTENERS_MAX];
+    bool server_is_controller[LISTENERS_MAX];
+    int32_t servers_count;
+    bool running, stopping, stopped, clean;
+    struct task stop; /* never from inside a part that is to be freed */
+};
+
+/* ---- ending */
+
+static void node_close_listeners(struct node *n)
+{
+    for (int32_t i = 0; i < n->servers_count; i++) rpc_server_destroy(n->servers[i]);
+    n->servers_count = 0;
+}
+
+static void node_close_parts(struct node *n, bool write)
+{
+    int64_t epoch = n->broker ? n->broker->epoch : -1;
+    node_close_listeners(n);
+    if (n->broker) broker_destroy(n->broker);
+    n->broker = NULL;
+    if (n->controller) controller_free(n->controller);
+    n->controller = NULL;
+    if (n->quorum) quorum_close(n->quorum);
+    n->quorum = NULL;
+    if (write)
+        directories_close(&n->directories, epoch);
+    else
+        directories_abandon(&n->directories);
+}
+
+static void node_stop_now(struct task *t)
+{
+    struct node *n = CONTAINER_OF(t, struct node, stop);
+    if (n->stopped) return;
+    n->stopped = true;
+    node_close_parts(n, true);
+    trace_info(n->env.trace, "kafka.server.BrokerServer", "[BrokerServer id=%d] shut down completed",
+               n->roles->node_id);
+    n->events.stopped(n->events.owner, n->clean);
+}
+
+static void node_stop_soon(struct node *n, bool clean)
+{
+    n->clean = clean;
+    task_post(n->env.clock, &n->stop);
+}
+
+static void node_fatal(void *owner, const char *why)
+{
+    struct node *n = owner;
+    if (n->stopped) return;
+    trace_line(n->env.trace, TRACE_FATAL, "kafka.Kafka$", "Exiting Kafka due to fatal exception: %s",
+               why);
+    node_stop_soon(n, false);
+}
+
+static void broker_may_stop(void *owner)
+{
+    node_stop_soon(owner, true);
+}
+
+void node_shutdown(struct node *n)
+{
+    bool again = n->stopping;
+    n->stopping = true;
+    if (again || !n->broker) {
+        node_stop_soon(n, true);
+        return;
+    }
+    trace_info(n->env.trace, "kafka.server.BrokerServer",
+               "[BrokerServer id=%d] Beginning controlled shutdown.", n->roles->node_id);
+    broker_shutdown(n->broker);
+}
+
+/* ---- running */
+
+static void broker_running(void *owner)
+{
+    struct node *n = owner;
+    if (n->running) return;
+    n->running = true;
+    for (int32_t i = 0; i < n->servers_count; i++)
+        if (!n->server_is_controller[i]) rpc_server_serve(n->servers[i]);
+    trace_info(n->env.trace, "kafka.server.KafkaRaftServer",
+               "[KafkaRaftServer nodeId=%d] Kafka Server started", n->roles->node_id);
+    n->events.started(n->events.owner);
+}
+
+/* ---- what the quorum tells */
+
+static void quorum_leader_changed(void *owner, int32_t leader_id, int32_t epoch, const char *host,
+                                  uint16_t port)
+{
+    struct node *n = owner;
+    broker_set_controller(n->broker, leader_id, host, port);
+    if (leader_id == n->roles->node_id) {
+        n->lead_epoch = epoch;
+        return;
+    }
+    n->lead_epoch = -1;
+    n->controller_feed.wants_committed = true;
+    if (controller_renounce(n->controller))
+        n->controller_feed.position = controller_end_offset(n->controller);
+}
+
+static void quorum_committed(void *owner, int64_t end_offset)
+{
+    struct node *n = owner;
+    n->broker->kraft_version = quorum_kraft_version(n->quorum);
+    if (n->lead_epoch >= 0) {
+        n->controller_feed.wants_committed = false;
+        controller_set_kraft_version(n->controller, quorum_kraft_version(n->quorum));
+        int32_t epoch = n->lead_epoch;
+        n->lead_epoch = -1;
+        controller_lead(n->controller, epoch);
+    }
+    controller_committed(n->controller, end_offset);
+}
+
+static bool next_snapshot_record(void *context, struct metadata_record *record, struct arena *arena)
+{
+    return image_snapshot_next(context, record, arena);
+}
+
+static void quorum_snapshot_due(void *owner)
+{
+    struct node *n = owner;
+    const struct image *image = metadata_publisher_image(broker_metadata(n->broker));
+    if (image->end_offset <= 0 || image->end_offset != n->broker_feed.position) return;
+    struct image_snapshot s;
+    image_snapshot_init(&s, image);
+    enum err e =
+        quorum_write_snapshot(n->quorum, image->end_offset, image->epoch, next_snapshot_record, &s);
+    image_snapshot_free(&s);
+    if (e)
+        trace_error(n->env.trace, "org.apache.kafka.image.publisher.SnapshotGenerator",
+                    "A metadata snapshot could not be written: %s; the log is kept", err_text(e));
+}
+
+static const struct quorum_events quorum_events = {
+    .leader_changed = quorum_leader_changed,
+    .committed = quorum_committed,
+    .failed = node_fatal,
+    .snapshot_due = quorum_snapshot_due,
+};
+
+/* ---- feeding the broker's image and the standby controller's */
+
+static struct metadata_publisher *publisher_of(void *owner)
+{
+    return broker_metadata(((struct node *)owner)->broker);
+}
+
+static void broker_load_begin(void *owner)
+{
+    metadata_publisher_load_begin(publisher_of(owner));
+}
+
+static enum err broker_load(void *owner, int64_t end_offset, struct bytes frame)
+{
+    return metadata_publisher_load(publisher_of(owner), end_offset, frame);
+}
+
+static void broker_load_done(void *owner, int64_t end_offset, int32_t epoch)
+{
+    metadata_publisher_load_done(publisher_of(owner), end_offset, epoch);
+}
+
+static enum err broker_record(void *owner, int64_t offset, int32_t epoch, struct bytes frame)
+{
+    return metadata_publisher_record(publisher_of(owner), offset, epoch, frame);
+}
+
+static void broker_skip(void *owner, int64_t offset, int32_t epoch)
+{
+    metadata_publisher_skip(publisher_of(owner), offset, epoch);
+}
+
+static void broker_flush(void *owner)
+{
+    metadata_publisher_flush(publisher_of(owner));
+}
+
+static void controller_feed_begin(void *owner)
+{
+    controller_load_begin(((struct node *)owner)->controller);
+}
+
+static enum err controller_feed_load(void *owner, int64_t end_offset, struct bytes frame)
+{
+    return controller_load(((struct node *)owner)->controller, end_offset, frame);
+}
+
+static void controller_feed_done(void *owner, int64_t end_offset, int32_t epoch)
+{
+    controller_load_done(((struct node *)owner)->controller, end_offset, epoch);
+}
+
+static enum err controller_feed_record(void *owner, int64_t offset, int32_t epoch,
+                                       struct bytes frame)
+{
+    return controller_apply(((struct node *)owner)->controller, offset, epoch, frame);
+}
+
+static void controller_feed_skip(void *owner, int64_t offset, int32_t epoch)
+{
+    controller_skip(((struct node *)owner)->controller, offset, epoch);
+}
+
+static void controller_feed_flush(void *owner)
+{
+    (void)owner;
+}
+
+/* ---- the controller's committer */
+
+static int64_t committer_end_offset(struct committer *c)
+{
+    return quorum_end_offset(CONTAINER_OF(c, struct node, committer)->quorum);
+}
+
+static enum err committer_append(struct committer *c, int32_t epoch,
+                                 const struct metadata_record *records, int32_t count, bool atomic,
+                                 int64_t *first_offset)
+{
+    struct node *n = CONTAINER_OF(c, struct node, committer);
+    return quorum_append(n->quorum, epoch, records, count, atomic, first_offset);
+}
+
+static void committer_resign(struct committer *c, int32_t epoch)
+{
+    quorum_resign(CONTAINER_OF(c, struct node, committer)->quorum, epoch);
+}
+
+static const struct committer_ops committer_ops = {
+    .end_offset = committer_end_offset,
+    .append = committer_append,
+    .resign = committer_resign,
+};
+
+/* ---- making */
+
+static enum err bootstrap_record(void *context, struct bytes frame)
+{
+    struct node *n = context;
+    if (n->bootstrap_count == BOOTSTRAP_RECORDS_MAX) return ERR_TOO_LARGE;
+    return metadata_record_decode(&n->bootstrap[n->bootstrap_count++],
+                                  arena_bytes(&n->arena, frame), &n->arena);
+}
+
+static enum err node_read_bootstrap(struct node *n, struct config_error *error)
+{
+    struct str path =
+        arena_printf(&n->arena, "%s/bootstrap.checkpoint", log_dir_path(n->directories.metadata));
+    struct snapshot_reader reader = {.context = n, .record = bootstrap_record};
+    enum err e = snapshot_file_read(n->env.disk, path.data, &reader);
+    if (e == ERR_NOT_FOUND || e == ERR_OK) return ERR_OK;
+    return config_error_set(error, "%s cannot be read: %s; restore it or format the directory anew",
+                            path.data, err_text(e));
+}
+
+static void directory_offline(struct log_dir *dir, void *context)
+{
+    struct node *n = context;
+    if (dir == n->directories.metadata) {
+        node_fatal(n, "the metadata log directory failed");
+        return;
+    }
+    if (n->broker) broker_directory_failed(n->broker, dir);
+}
+
+static struct log_dir_options node_log_dir_options(struct node *n)
+{
+    const struct config *c = n->config;
+    struct log_dir_options o = log_dir_options_default();
+    o.config = log_config_new();
+    o.producer_id_expiration_ms = config_int(c, CONFIG_PRODUCER_ID_EXPIRATION_MS);
+    o.retention_check_ms = config_long(c, CONFIG_LOG_RETENTION_CHECK_INTERVAL_MS);
+    o.recovery_checkpoint_ms = config_int(c, CONFIG_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
+    o.start_offset_checkpoint_ms =
+        config_int(c, CONFIG_LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS);
+    o.high_watermark_checkpoint_ms =
+        config_long(c, CONFIG_REPLICA_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS);
+    o.flush_scheduler_ms = config_long(c, CONFIG_LOG_FLUSH_SCHEDULER_INTERVAL_MS);
+    o.offline = directory_offline;
+    o.context = n;
+    return o;
+}
+
+static void node_list_endpoints(struct node *n)
+{
+    const struct listeners *advertised = &n->roles->advertised;
+    n->endpoints = ARENA_ARRAY(&n->arena, struct broker_endpoint, advertised->count);
+    for (int32_t i = 0; i < advertised->count; i++) {
+        const struct listener *l = &advertised->items[i];
+        if (node_config_is_controller_listener(n->roles, l->name)) continue;
+        n->endpoints[n->endpoints_count++] =
+            (struct broker_endpoint){.listener = str_of(l->name),
+                                     .host = str_of(l->host),
+                                     .port = l->port,
+                                     .security_protocol = (int16_t)l->protocol};
+    }
+}
+
+static enum err node_open_quorum(struct node *n, struct config_error *error)
+{
+    const struct node_config *r = n->roles;
+    const struct config *c = n->config;
+    struct quorum_voter_config *voters =
+        ARENA_ARRAY(&n->arena, struct quorum_voter_config, r->voters_count);
+    for (int32_t i = 0; i < r->voters_count; i++)
+        voters[i] = (struct quorum_voter_config){
+            .id = r->voters[i].id, .host = r->voters[i].host, .port = r->voters[i].port};
+    bool has_listener = r->advertised_controller.count > 0;
+    struct quorum_options options = {
+        .node_id = r->node_id,
+        .is_controller = r->is_controller && r->is_broker,
+        .cluster_id = n->directories.cluster_id,
+        .directory_id = log_dir_id(n->directories.metadata),
+        .voters = voters,
+        .voters_count = r->voters_count,
+        .listener = r->controller_names_count ? r->controller_names[0] : NULL,
+        .advertised_host = has_listener ? r->advertised_controller.items[0].host : NULL,
+        .advertised_port = has_listener ? r->advertised_controller.items[0].port : 0,
+        .snapshot_bytes = config_long(c, CONFIG_METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS),
+        .snapshot_ms = config_long(c, CONFIG_METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS),
+        .retention_bytes = config_long(c, CONFIG_METADATA_MAX_RETENTION_BYTES),
+        .retention_ms = config_long(c, CONFIG_METADATA_MAX_RETENTION_MS),
+    };
+    struct quorum_events events = quorum_events;
+    events.owner = n;
+    const char *why = NULL;
+    enum err e = quorum_open(&n->env, n->directories.metadata, &options, &events, &n->quorum, &why);
+    return e ? config_error_set(error, "%s: %s (%s)", log_dir_path(n->directories.metadata), why,
+                                err_text(e))
+             : ERR_OK;
+}
+
+static void node_make_controller(struct node *n)
+{
+    n->committer.ops = &committer_ops;
+    struct controller_options options = {
+        .node_id = n->roles->node_id,
+        .cluster_id = str_of(n->directories.cluster_id),
+        .config = n->config,
+        .clock = n->env.clock,
+        .rng = n->env.rng,
+        .trace = n->env.trace,
+        .committer = &n->committer,
+        .bootstrap = n->bootstrap,
+        .bootstrap_count = n->bootstrap_count,
+    };
+    n->controller = controller_new(&options);
+    controller_apis_init(&n->controller_apis, n->controller, n->quorum);
+    n->controller_feed = (struct quorum_subscriber){
+        .wants_committed = true,
+        .owner = n,
+        .load_begin = controller_feed_begin,
+        .load = controller_feed_load,
+        .load_done = controller_feed_done,
+        .record = controller_feed_record,
+        .skip = controller_feed_skip,
+        .flush = controller_feed_flush,
+    };
+}
+
+static void node_make_broker(struct node *n)
+{
+    struct broker_options options = {
+        .config = n->config,
+        .node_id = n->roles->node_id,
+        .rack = n->roles->rack,
+        .cluster_id = n->directories.cluster_id,
+        .endpoints = n->endpoints,
+        .endpoints_count = n->endpoints_count,
+        .log_dirs = n->directories.items,
+        .log_dirs_count = n->directories.data_count,
+        .local_controller = &n->controller_apis.dispatch,
+        .owner = n,
+        .running = broker_running,
+        .may_stop = broker_may_stop,
+        .fatal = node_fatal,
+    };
+    n->broker = broker_create(&n->env, &options);
+    n->broker_feed = (struct quorum_subscriber){
+        .wants_committed = true,
+        .owner = n,
+        .load_begin = broker_load_begin,
+        .load = broker_load,
+        .load_done = broker_load_done,
+        .record = broker_record,
+        .skip = broker_skip,
+        .flush = broker_flush,
+    };
+}
+
+enum err node_create(const struct env *env, struct config *config, const struct node_config *roles,
+                     const struct node_events *events, struct node **out,
+                     struct config_error *error)
+{
+    struct node *n = MEM_NEW(struct node);
+    n->env = *env;
+    n->config = config;
+    n->roles = roles;
+    n->events = *events;
+    n->lead_epoch = -1;
+    arena_init(&n->arena, 0);
+    task_init(&n->stop, node_stop_now);
+    struct log_dir_options options = node_log_dir_options(n);
+    enum err e = directories_open(&n->env, config, roles, options, &n->directories, error);
+    log_config_unref(options.config);
+    if (!e) e = node_read_bootstrap(n, error);
+    if (!e) e = node_open_quorum(n, error);
+    if (e) {
+        directories_abandon(&n->directories);
+        arena_free(&n->arena);
+        mem_free(n);
+        return e;
+    }
+    node_list_endpoints(n);
+    node_make_controller(n);
+    node_make_broker(n);
+    *out = n;
+    return ERR_OK;
+}
+
+static enum err node_listen(struct node *n, const struct listener *l, struct config_error *error)
+{
+    if (n->servers_count == LISTENERS_MAX)
+        return config_error_set(error, "listeners: more than %d", LISTENERS_MAX);
+    const struct config *c = n->config;
+    bool is_controller = node_config_is_controller_listener(n->roles, l->name);
+    struct rpc_server_config config = rpc_server_defaults();
+    config.listener_name = l->name;
+    config.host = l->host[0] ? l->host : NULL;
+    config.port = l->port;
+    config.backlog = config_int(c, CONFIG_SOCKET_LISTEN_BACKLOG_SIZE);
+    config.request_bytes_max = config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES);
+    config.connections_max = config_int(c, CONFIG_MAX_CONNECTIONS);
+    config.connections_per_ip_max = config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP);
+    config.connection_idle_ms_max = config_long(c, CONFIG_CONNECTIONS_MAX_IDLE_MS);
+    enum err e = rpc_server_create(&n->env, &config,
+                                   is_controller ? &n->controller_apis.dispatch : n->broker->apis,
+                                   &n->servers[n->servers_count]);
+    if (e) {
+        config_error_set(error,
+                         "listener %s://%s:%u cannot be opened: %s; stop who uses the port, or change "
+                         "listeners",
+                         l->name, l->host, l->port, err_text(e));
+        return e;
+    }
+    n->server_is_controller[n->servers_count] = is_controller;
+    if (is_controller) rpc_server_serve(n->servers[n->servers_count]);
+    n->servers_count++;
+    return ERR_OK;
+}
+
+enum err node_start(struct node *n, struct config_error *error)
+{
+    const struct listeners *listeners = &n->roles->listeners;
+    for (int32_t i = 0; i < listeners->count; i++) {
+        enum err e = node_listen(n, &listeners->items[i], error);
+        if (e) return e;
+    }
+    quorum_subscribe(n->quorum, &n->controller_feed);
+    quorum_subscribe(n->quorum, &n->broker_feed);
+    quorum_start(n->quorum);
+    broker_start(n->broker);
+    return ERR_OK;
+}
+
+void node_abandon(struct node *n)
+{
+    n->stopped = true;
+    task_cancel(&n->stop);
+    node_close_parts(n, false);
+    node_destroy(n);
+}
+
+void node_destroy(struct node *n)
+{
+    if (!n->stopped) node_close_parts(n, false);
+    task_cancel(&n->stop);
+    arena_free(&n->arena);
+    mem_free(n);
+}

@@ -1,0 +1,3 @@
+server_SOURCES := controller_apis.c directories.c node.c server.c
+server_DEPENDS := broker os
+server_ALLOW :=
