@@ -68,7 +68,7 @@ $(BUILD)/gen/%.o: $(GEN)/%.c | $(GENERATED_STAMP)
 
 # ---- the program: one binary, whose name or first argument says which tool it is
 samsa: $(BUILD)/samsa
-	@cp -f $(BUILD)/samsa samsa
+	@install -m 755 $(BUILD)/samsa samsa
 $(BUILD)/samsa: $(if $(filter cli,$(MODULES)),$(call row_archives,cli))
 ifneq ($(filter cli,$(MODULES)),)
 	$(CC) $(CFLAGS) -o $@ -Wl,--whole-archive $(BUILD)/libcli.a -Wl,--no-whole-archive $^ $(LDFLAGS) $(call row_libs,cli)

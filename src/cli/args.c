@@ -1,0 +1,405 @@
+#include "cli/args.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/tool.h"
+
+enum { HELP_COLUMNS = 80 };
+
+static int find(const struct args *a, const char *name, size_t len)
+{
+    for (int i = 0; i < a->options_count; i++)
+        if (strlen(a->options[i].name) == len && memcmp(a->options[i].name, name, len) == 0)
+            return i;
+    return -1;
+}
+
+static int find_z(const struct args *a, const char *name)
+{
+    int i = find(a, name, strlen(name));
+    if (i < 0) {
+        fprintf(stderr, "no such option in this tool: %s\n", name);
+        abort();
+    }
+    return i;
+}
+
+static void add(struct args *a, int option, const char *value)
+{
+    a->counts[option]++;
+    if (a->values_count == OPTION_VALUES_MAX) {
+        fprintf(stderr, "More than %d options\n", OPTION_VALUES_MAX);
+        exit(1);
+    }
+    a->values[a->values_count].option = option;
+    a->values[a->values_count++].value = value;
+}
+
+static void count_options(struct args *a)
+{
+    while (a->options[a->options_count].name) a->options_count++;
+}
+
+/* ---- help */
+
+static int by_name(const void *x, const void *y)
+{
+    const struct option *const *a = x, *const *b = y;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* Text wrapped into a column that starts at `indent`; the first line is already there. */
+static void print_wrapped(FILE *to, const char *text, int indent)
+{
+    int room = HELP_COLUMNS - indent, used = 0;
+    while (*text) {
+        int word = (int)strcspn(text, " ");
+        if (used && used + 1 + word > room) {
+            fprintf(to, "\n%*s", indent, "");
+            used = 0;
+        }
+        if (used) used += fprintf(to, " ");
+        used += fprintf(to, "%.*s", word, text);
+        text += word;
+        while (*text == ' ') text++;
+    }
+    fprintf(to, "\n");
+}
+
+static void print_options(const struct args *a, FILE *to)
+{
+    const struct option *sorted[OPTIONS_MAX];
+    bool any_required = false;
+    int width = 12;
+    for (int i = 0; i < a->options_count; i++) {
+        sorted[i] = &a->options[i];
+        any_required |= sorted[i]->required;
+        int len = (int)strlen(sorted[i]->name) + 2;
+        if (sorted[i]->kind != OPTION_FLAG) len += (int)strlen(sorted[i]->value_name) + 3;
+        if (len + (sorted[i]->required ? 2 : 0) > width) width = len + (sorted[i]->required ? 2 : 0);
+    }
+    if (width > 38) width = 38;
+    qsort(sorted, (size_t)a->options_count, sizeof *sorted, by_name);
+    const char *title = any_required ? "Option (* = required)" : "Option";
+    if ((int)strlen(title) > width) width = (int)strlen(title);
+    fprintf(to, "%-*s  Description\n%-*s  -----------\n", width, title, width,
+            any_required ? "---------------------" : "------");
+    for (int i = 0; i < a->options_count; i++) {
+        char name[128];
+        int len = snprintf(name, sizeof name, "%s--%s", sorted[i]->required ? "* " : "",
+                           sorted[i]->name);
+        if (sorted[i]->kind == OPTION_VALUE)
+            len += snprintf(name + len, sizeof name - (size_t)len, " <%s>", sorted[i]->value_name);
+        if (sorted[i]->kind == OPTION_OPTIONAL)
+            len += snprintf(name + len, sizeof name - (size_t)len, " [%s]", sorted[i]->value_name);
+        if (len > width)
+            fprintf(to, "%s\n%*s", name, width + 2, "");
+        else
+            fprintf(to, "%-*s  ", width, name);
+        char meaning[1024];
+        snprintf(meaning, sizeof meaning, "%s%s%s%s", sorted[i]->meaning,
+                 sorted[i]->default_value ? " (default: " : "",
+                 sorted[i]->default_value ? sorted[i]->default_value : "",
+                 sorted[i]->default_value ? ")" : "");
+        print_wrapped(to, meaning, width + 2);
+    }
+}
+
+void args_usage(const struct args *a, const char *reason)
+{
+    fprintf(stderr, "%s\n", reason);
+    print_options(a, stderr);
+    exit(1);
+}
+
+/* ---- jopt */
+
+/* "Missing required option(s) [a, b]", as jopt's checkRequiredArgs through Kafka prints it. */
+static void require_all(const struct args *a)
+{
+    for (int i = 0; i < a->options_count; i++)
+        if (a->options[i].required && !a->counts[i]) args_require(a, a->options[i].name);
+}
+
+/* Does argv[i] look like an option, so that it cannot be an optional value? */
+static bool is_option(const char *text)
+{
+    return text[0] == '-' && text[1] && !isdigit((unsigned char)text[1]);
+}
+
+void args_parse_jopt(struct args *a, const char *description, const struct option *options,
+                     int argc, char **argv)
+{
+    *a = (struct args){.program = argv[0], .description = description, .options = options};
+    count_options(a);
+    if (argc <= 1) args_usage(a, description);
+    char reason[512];
+    for (int i = 1; i < argc; i++) {
+        const char *text = argv[i];
+        if (text[0] != '-' || !text[1]) {
+            if (a->positionals_count < POSITIONALS_MAX) a->positionals[a->positionals_count++] = text;
+            continue;
+        }
+        if (strcmp(text, "--") == 0) continue;
+        const char *name = text + (text[1] == '-' ? 2 : 1);
+        size_t len = strcspn(name, "=");
+        if (strcmp(name, "help") == 0) args_usage(a, description);
+        if (strcmp(name, "version") == 0) {
+            printf("%s\n", KAFKA_VERSION);
+            exit(0);
+        }
+        int option = find(a, name, len);
+        for (int k = 0; option < 0 && text[1] != '-' && k < a->options_count; k++)
+            if (len == 1 && a->options[k].letter == name[0]) option = k;
+        if (option < 0) {
+            snprintf(reason, sizeof reason, "%.*s is not a recognized option", (int)len, name);
+            args_usage(a, reason);
+        }
+        const char *value = name[len] == '=' ? name + len + 1 : NULL;
+        enum option_kind kind = a->options[option].kind;
+        if (kind == OPTION_FLAG && value) {
+            snprintf(reason, sizeof reason, "Option %.*s does not accept arguments", (int)len, name);
+            args_usage(a, reason);
+        }
+        if (kind == OPTION_VALUE && !value) {
+            if (i + 1 >= argc) {
+                snprintf(reason, sizeof reason, "Option %s requires an argument", name);
+                args_usage(a, reason);
+            }
+            value = argv[++i];
+        }
+        if (kind == OPTION_OPTIONAL && !value && i + 1 < argc && !is_option(argv[i + 1]))
+            value = argv[++i];
+        add(a, option, value);
+    }
+    require_all(a);
+}
+
+/* ---- argparse */
+
+static void print_usage(const struct args *a, FILE *to)
+{
+    int indent = (int)strlen("usage: ") + (int)strlen(a->program) + 1, used = indent;
+    fprintf(to, "usage: %s", a->program);
+    for (int i = -1; i < a->options_count; i++) {
+        char item[160];
+        if (i < 0)
+            snprintf(item, sizeof item, "[-h]");
+        else if (a->options[i].kind == OPTION_FLAG)
+            snprintf(item, sizeof item, "[--%s]", a->options[i].name);
+        else
+            snprintf(item, sizeof item, a->options[i].required ? "--%s %s" : "[--%s %s]",
+                     a->options[i].name, a->options[i].value_name);
+        if (used + 1 + (int)strlen(item) > HELP_COLUMNS - 5) {
+            fprintf(to, "\n%*s", indent - 1, "");
+            used = indent;
+        }
+        used += fprintf(to, " %s", item);
+    }
+    fprintf(to, "\n");
+}
+
+void args_error(const struct args *a, const char *format, ...)
+{
+    print_usage(a, stderr);
+    va_list list;
+    va_start(list, format);
+    fprintf(stderr, "%.*s: error: ", (int)strcspn(a->program, " "), a->program);
+    vfprintf(stderr, format, list);
+    fprintf(stderr, "\n");
+    va_end(list);
+    exit(1);
+}
+
+void args_no_command(const char *program, const char *description, const char *commands,
+                     const char *given)
+{
+    bool help = given && (strcmp(given, "-h") == 0 || strcmp(given, "--help") == 0);
+    FILE *to = help ? stdout : stderr;
+    fprintf(to, "usage: %s [-h] %s ...\n", program, commands);
+    if (help) {
+        fprintf(to, "\n%s\n", description);
+        exit(0);
+    }
+    if (!given || given[0] == '-')
+        fprintf(to, "%s: error: too few arguments\n", program);
+    else {
+        fprintf(to, "%s: error: invalid choice: '%s' (choose from ", program, given);
+        for (const char *c = commands; *c; c++) {
+            if (*c == '{' || *c == '}')
+                fputc('\'', to);
+            else if (*c == ',')
+                fputs("', '", to);
+            else
+                fputc(*c, to);
+        }
+        fprintf(to, ")\n");
+    }
+    exit(1);
+}
+
+static void print_argparse_help(const struct args *a)
+{
+    print_usage(a, stdout);
+    printf("\n%s\n\nnamed arguments:\n  -h, --help             show this help message and exit\n",
+           a->description);
+    for (int i = 0; i < a->options_count; i++) {
+        char name[128];
+        const struct option *o = &a->options[i];
+        int len = snprintf(name, sizeof name, "  --%s", o->name);
+        if (o->kind != OPTION_FLAG)
+            len += snprintf(name + len, sizeof name - (size_t)len, " %s", o->value_name);
+        if (o->letter)
+            len += snprintf(name + len, sizeof name - (size_t)len, ", -%c", o->letter);
+        if (o->letter && o->kind != OPTION_FLAG)
+            len += snprintf(name + len, sizeof name - (size_t)len, " %s", o->value_name);
+        if (len > 24)
+            printf("%s\n%*s", name, 25, "");
+        else
+            printf("%-25s", name);
+        print_wrapped(stdout, o->meaning, 25);
+    }
+    exit(0);
+}
+
+/* An exact name, or the only one that begins like this. */
+static int find_prefix(const struct args *a, const char *name, size_t len)
+{
+    int found = find(a, name, len);
+    if (found >= 0) return found;
+    int matches = 0;
+    char list[512] = "";
+    for (int i = 0; i < a->options_count; i++) {
+        if (strncmp(a->options[i].name, name, len) != 0) continue;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s--%s", matches ? ", " : "",
+                 a->options[i].name);
+        found = i;
+        matches++;
+    }
+    if (matches > 1)
+        args_error(a, "ambiguous option: --%.*s could match %s", (int)len, name, list);
+    return found;
+}
+
+static const char *argument_name(const struct args *a, int option, char text[128])
+{
+    const struct option *o = &a->options[option];
+    if (o->letter)
+        snprintf(text, 128, "--%s/-%c", o->name, o->letter);
+    else
+        snprintf(text, 128, "--%s", o->name);
+    return text;
+}
+
+void args_parse_argparse(struct args *a, const char *program, const char *description,
+                         const struct option *options, int argc, char **argv)
+{
+    *a = (struct args){.program = program, .description = description, .options = options};
+    count_options(a);
+    char text[128];
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) print_argparse_help(a);
+        if (arg[0] != '-' || !arg[1]) {
+            if (a->positionals_count < POSITIONALS_MAX) a->positionals[a->positionals_count++] = arg;
+            continue;
+        }
+        int option = -1;
+        const char *value = NULL;
+        if (arg[1] == '-') {
+            size_t len = strcspn(arg + 2, "=");
+            option = find_prefix(a, arg + 2, len);
+            if (arg[2 + len] == '=') value = arg + 2 + len + 1;
+        } else {
+            for (int k = 0; k < a->options_count; k++)
+                if (a->options[k].letter == arg[1]) option = k;
+            if (option >= 0 && arg[2]) value = arg + (arg[2] == '=' ? 3 : 2);
+        }
+        if (option < 0) args_error(a, "unrecognized arguments: '%s'", arg);
+        if (a->options[option].kind == OPTION_FLAG && value)
+            args_error(a, "argument %s: ignored explicit argument '%s'",
+                       argument_name(a, option, text), value);
+        if (a->options[option].kind == OPTION_VALUE && !value) {
+            if (i + 1 >= argc || (argv[i + 1][0] == '-' && argv[i + 1][1] && is_option(argv[i + 1])))
+                args_error(a, "argument %s: expected one argument", argument_name(a, option, text));
+            value = argv[++i];
+        }
+        add(a, option, value);
+    }
+    for (int i = 0; i < a->options_count; i++)
+        if (a->options[i].required && !a->counts[i])
+            args_error(a, "argument %s is required", argument_name(a, i, text));
+}
+
+/* ---- what was given */
+
+bool args_has(const struct args *a, const char *name)
+{
+    return a->counts[find_z(a, name)] > 0;
+}
+
+const char *args_value_at(const struct args *a, const char *name, int32_t i)
+{
+    int option = find_z(a, name);
+    for (int32_t v = 0; v < a->values_count; v++)
+        if (a->values[v].option == option && i-- == 0) return a->values[v].value;
+    return NULL;
+}
+
+const char *args_value(const struct args *a, const char *name)
+{
+    int option = find_z(a, name);
+    if (a->counts[option] > 1 && !a->options[option].repeatable) {
+        char reason[256];
+        snprintf(reason, sizeof reason,
+                 "Found multiple arguments for option %s, but you asked for only one", name);
+        args_usage(a, reason);
+    }
+    if (!a->counts[option]) return a->options[option].default_value;
+    const char *value = NULL; /* the last one, as argparse takes it */
+    for (int32_t i = 0; i < a->counts[option]; i++) value = args_value_at(a, name, i);
+    return value ? value : a->options[option].default_value;
+}
+
+int64_t args_number(const struct args *a, const char *name, int64_t fallback)
+{
+    const char *text = args_value(a, name);
+    if (!text) return fallback;
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    if (!*text || *end) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
+        args_usage(a, reason);
+    }
+    return number;
+}
+
+void args_require(const struct args *a, const char *name)
+{
+    if (args_has(a, name)) return;
+    char reason[256];
+    snprintf(reason, sizeof reason, "Missing required argument \"[%s]\"", name);
+    args_usage(a, reason);
+}
+
+void args_exclude(const struct args *a, const char *name, const char *with)
+{
+    if (!args_has(a, name) || !args_has(a, with)) return;
+    char reason[256];
+    snprintf(reason, sizeof reason, "Option \"[%s]\" can't be used with option \"[%s]\"", name, with);
+    args_usage(a, reason);
+}
+
+const char *args_renamed(const struct args *a, const char *name, const char *old_name)
+{
+    args_exclude(a, name, old_name);
+    if (!args_has(a, old_name)) return args_value(a, name);
+    printf("Warning: --%s is deprecated and will be removed in a future version. Use --%s instead.\n",
+           old_name, name);
+    return args_value(a, old_name);
+}

@@ -1,0 +1,87 @@
+/* Command lines, in the manners of the two parsers Kafka's tools use.
+ *
+ *   jopt      --opt v, --opt=v; no abbreviations; no arguments or --help: help on standard error, 1
+ *   argparse  the same, short flags, unambiguous prefixes, subcommands; -h: usage on standard output, 0
+ *
+ * A mistake is answered here and ends the process, as it does there. Borrows argv for ever. */
+#ifndef SAMSA_CLI_ARGS_H
+#define SAMSA_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_FLAG,     /* takes no value */
+    OPTION_VALUE,    /* takes one */
+    OPTION_OPTIONAL, /* may take one */
+};
+
+struct option {
+    const char *name; /* without dashes */
+    char letter;      /* short form, or 0 */
+    enum option_kind kind;
+    bool required;
+    bool repeatable; /* may be given several times */
+    const char *value_name;
+    const char *meaning;
+    const char *default_value; /* NULL: none */
+};
+
+enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
+
+struct args {
+    const char *program;     /* "kafka-storage" */
+    const char *description; /* first line of help */
+    const struct option *options; /* ends with name NULL */
+    int32_t options_count;
+    int32_t counts[OPTIONS_MAX]; /* how often given */
+    struct {
+        int32_t option;
+        const char *value; /* NULL: given without */
+    } values[OPTION_VALUES_MAX];
+    int32_t values_count;
+    const char *positionals[POSITIONALS_MAX];
+    int32_t positionals_count;
+};
+
+/* argv[0] is skipped. Handles --help and --version and missing required options. */
+void args_parse_jopt(struct args *a, const char *description, const struct option *options,
+                     int argc, char **argv);
+
+/* argv[0] is skipped. `program` is "kafka-storage" or "kafka-storage format". Handles -h. */
+void args_parse_argparse(struct args *a, const char *program, const char *description,
+                         const struct option *options, int argc, char **argv);
+
+bool args_has(const struct args *a, const char *name);
+
+/* The value, its default, or NULL. Given twice: the parser's complaint, exit 1. */
+const char *args_value(const struct args *a, const char *name);
+
+/* The i-th value of a repeatable option, NULL behind the last. */
+const char *args_value_at(const struct args *a, const char *name, int32_t i);
+
+/* A value that must be a number; `fallback` when not given. */
+int64_t args_number(const struct args *a, const char *name, int64_t fallback);
+
+/* At least one of the names is required; NULL ends the list. */
+void args_require(const struct args *a, const char *name);
+
+/* "Option "[a]" can't be used with option "[b]"", exit 1, when both are given. */
+void args_exclude(const struct args *a, const char *name, const char *with);
+
+/* Print `reason`, the options, and exit 1: what Kafka's printUsageAndExit does. */
+_Noreturn void args_usage(const struct args *a, const char *reason);
+
+/* argparse's "usage: …" and "PROG: error: …" on standard error, exit 1. */
+_Noreturn void args_error(const struct args *a, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* An option renamed in 4.2: its old name still works until 5.0 and prints a line on standard
+ * output; both at once are refused. Returns the value of whichever was given. */
+const char *args_renamed(const struct args *a, const char *name, const char *old_name);
+
+/* "kafka-x: error: …" for a command that is missing or unknown; `commands` is "{a,b}". */
+_Noreturn void args_no_command(const char *program, const char *description, const char *commands,
+                               const char *given);
+
+#endif

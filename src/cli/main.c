@@ -1,0 +1,91 @@
+/* One binary, many tools: `samsa topics …` and `kafka-topics.sh …` are the same. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <stdbool.h>
+
+#include "cli/tool.h"
+
+const struct tool tools[] = {
+    {"broker-api-versions", tool_broker_api_versions, "which requests each broker serves"},
+    {"cluster", tool_cluster, "the cluster's id and endpoints"},
+    {"configs", tool_configs, "describe and change configurations"},
+    {"delete-records", tool_delete_records, "raise log start offsets"},
+    {"features", tool_features, "describe the cluster's feature levels"},
+    {"get-offsets", tool_get_offsets, "offsets by time"},
+    {"log-dirs", tool_log_dirs, "sizes of partitions on disk"},
+    {"metadata-quorum", tool_metadata_quorum, "state of the controllers' quorum"},
+#if __has_include("server/server.h")
+    {"server-start", tool_server_start, "run a node"},
+#endif
+    {"server-stop", tool_server_stop, "stop the nodes of this machine"},
+    {"storage", tool_storage, "format data directories"},
+    {"topics", tool_topics, "create, describe, change and delete topics"},
+    {NULL},
+};
+
+char *tool_read_file(const char *path, long *size)
+{
+    FILE *f = fopen(path, "r");
+    if (!f) return NULL;
+    char *text = NULL;
+    size_t len = 0, capacity = 0;
+    for (;;) {
+        if (len + 1 >= capacity) {
+            capacity = capacity ? capacity * 2 : 16384;
+            text = realloc(text, capacity);
+            if (!text) abort();
+        }
+        size_t got = fread(text + len, 1, capacity - len - 1, f);
+        if (got == 0) break;
+        len += got;
+    }
+    fclose(f);
+    text[len] = 0;
+    if (size) *size = (long)len;
+    return text;
+}
+
+static const struct tool *find(const char *name, size_t len)
+{
+    for (const struct tool *t = tools; t->name; t++)
+        if (strlen(t->name) == len && memcmp(t->name, name, len) == 0) return t;
+    return NULL;
+}
+
+/* "kafka-topics.sh" or "kafka-topics" names a tool. */
+static const struct tool *find_by_program(const char *argv0)
+{
+    const char *base = strrchr(argv0, '/');
+    base = base ? base + 1 : argv0;
+    if (strncmp(base, "kafka-", 6) != 0) return NULL;
+    base += 6;
+    size_t len = strlen(base);
+    if (len > 3 && strcmp(base + len - 3, ".sh") == 0) len -= 3;
+    return find(base, len);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    const struct tool *tool = find_by_program(argv[0]);
+    if (tool) return tool->main(argc, argv);
+    if (argc > 1) {
+        const char *name = argv[1];
+        if (strncmp(name, "kafka-", 6) == 0) return (tool = find_by_program(name)) ? tool->main(argc - 1, argv + 1) : 1;
+        tool = find(name, strlen(name));
+        if (tool) return tool->main(argc - 1, argv + 1);
+        if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+            printf("samsa, as Apache Kafka %s\n", KAFKA_VERSION);
+            return 0;
+        }
+    }
+    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    FILE *to = help ? stdout : stderr;
+    if (argc > 1 && !help) fprintf(to, "samsa: no such tool: %s\n", argv[1]);
+    fprintf(to, "usage: samsa TOOL [options], or bin/kafka-TOOL.sh [options]\n\n");
+    for (const struct tool *t = tools; t->name; t++) fprintf(to, "  %-20s %s\n", t->name, t->meaning);
+    return help ? 0 : 1;
+}

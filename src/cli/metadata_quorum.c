@@ -1,0 +1,211 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/client.h"
+#include "cli/tool.h"
+#include "protocol/describe_quorum.h"
+
+static const struct option options[] = {
+    {"bootstrap-server", 'b', OPTION_VALUE, false, false, "BOOTSTRAP_SERVER",
+     "Brokers to connect to first."},
+    {"bootstrap-controller", 'C', OPTION_VALUE, false, false, "BOOTSTRAP_CONTROLLER",
+     "Controllers to connect to first."},
+    {"command-config", 0, OPTION_VALUE, false, false, "COMMAND_CONFIG",
+     "File with properties of the client."},
+    {"status", 0, OPTION_FLAG, false, false, NULL, "With describe: a short summary of the quorum."},
+    {"replication", 0, OPTION_FLAG, false, false, NULL,
+     "With describe: how far each voter and observer has come."},
+    {"human-readable", 0, OPTION_FLAG, false, false, NULL,
+     "With --replication: times as milliseconds ago."},
+    {0},
+};
+
+static _Noreturn void fail(const char *line)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s\n", line);
+    exit(1);
+}
+
+struct quorum {
+    const struct describe_quorum_response *response;
+    const struct describe_quorum_response_partition_data *partition;
+};
+
+static struct quorum read_quorum(struct client *c)
+{
+    struct describe_quorum_request request;
+    describe_quorum_request_init(&request);
+    request.topics = describe_quorum_request_topic_data_new(&c->arena, 1);
+    request.topics_count = 1;
+    request.topics[0].topic_name = STR("__cluster_metadata");
+    request.topics[0].partitions = describe_quorum_request_partition_data_new(&c->arena, 1);
+    request.topics[0].partitions_count = 1;
+    const struct describe_quorum_response *r =
+        client_call(c, client_any(c), API_DESCRIBE_QUORUM, -1, &request, NULL);
+    if (!r) fail(client_failure_line(c));
+    int16_t code = r->error_code;
+    struct str message = r->error_message;
+    if (code == KAFKA_NONE && r->topics_count && r->topics[0].partitions_count) {
+        code = r->topics[0].partitions[0].error_code;
+        message = r->topics[0].partitions[0].error_message;
+    }
+    if (code != KAFKA_NONE || !r->topics_count || !r->topics[0].partitions_count) {
+        client_fail_code(c, code, message);
+        fail(client_failure_line(c));
+    }
+    return (struct quorum){r, &r->topics[0].partitions[0]};
+}
+
+static void print_endpoints(const struct quorum *q, int32_t id)
+{
+    const struct describe_quorum_response_node *node = NULL;
+    for (int32_t i = 0; i < q->response->nodes_count; i++)
+        if (q->response->nodes[i].node_id == id) node = &q->response->nodes[i];
+    if (!node || !node->listeners_count) return;
+    printf(", \"endpoints\": [");
+    for (int32_t i = 0; i < node->listeners_count; i++) {
+        const struct describe_quorum_response_listener *l = &node->listeners[i];
+        bool v6 = memchr(l->host.data, ':', (size_t)l->host.len) != NULL;
+        printf("%s\"%.*s://%s%.*s%s:%u\"", i ? ", " : "", STR_ARG(l->name), v6 ? "[" : "",
+               STR_ARG(l->host), v6 ? "]" : "", l->port);
+    }
+    printf("]");
+}
+
+static void print_members(const struct quorum *q,
+                          const struct describe_quorum_response_replica_state *states, int32_t count,
+                          bool endpoints)
+{
+    printf("[");
+    for (int32_t i = 0; i < count; i++) {
+        printf("%s{\"id\": %d", i ? ", " : "", states[i].replica_id);
+        if (!uuid_is_zero(states[i].replica_directory_id))
+            printf(", \"directoryId\": \"%s\"", uuid_text(states[i].replica_directory_id).z);
+        if (endpoints) print_endpoints(q, states[i].replica_id);
+        printf("}");
+    }
+    printf("]\n");
+}
+
+static const struct describe_quorum_response_replica_state *find_leader(const struct quorum *q)
+{
+    for (int32_t i = 0; i < q->partition->current_voters_count; i++)
+        if (q->partition->current_voters[i].replica_id == q->partition->leader_id)
+            return &q->partition->current_voters[i];
+    return NULL;
+}
+
+static void print_status(struct client *c, const struct quorum *q)
+{
+    const struct describe_quorum_response_partition_data *p = q->partition;
+    const struct describe_quorum_response_replica_state *leader = find_leader(q), *slowest = NULL;
+    for (int32_t i = 0; i < p->current_voters_count; i++)
+        if (!slowest || p->current_voters[i].log_end_offset < slowest->log_end_offset)
+            slowest = &p->current_voters[i];
+    int64_t lag = leader && slowest ? leader->log_end_offset - slowest->log_end_offset : 0;
+    int64_t lag_ms = -1;
+    if (leader && slowest == leader)
+        lag_ms = 0;
+    else if (leader && slowest && leader->last_caught_up_timestamp >= 0 &&
+             slowest->last_caught_up_timestamp >= 0)
+        lag_ms = leader->last_caught_up_timestamp - slowest->last_caught_up_timestamp;
+    printf("ClusterId:              %s\nLeaderId:               %d\nLeaderEpoch:            %d\n"
+           "HighWatermark:          %lld\nMaxFollowerLag:         %lld\nMaxFollowerLagTimeMs:   %lld\n",
+           c->cluster_id ? c->cluster_id : "null", p->leader_id, p->leader_epoch,
+           (long long)p->high_watermark, (long long)lag, (long long)lag_ms);
+    printf("CurrentVoters:          ");
+    print_members(q, p->current_voters, p->current_voters_count, true);
+    printf("CurrentObservers:       ");
+    print_members(q, p->observers, p->observers_count, false);
+}
+
+enum { COLUMNS = 7 };
+
+static const char *time_text(struct client *c, int64_t timestamp, int64_t now_ms, bool human)
+{
+    if (timestamp == -1) return human ? "-1" : "-1";
+    if (human) return arena_printf(&c->arena, "%lld ms ago", (long long)(now_ms - timestamp)).data;
+    return arena_printf(&c->arena, "%lld", (long long)timestamp).data;
+}
+
+static void fill_row(struct client *c, const char *row[COLUMNS],
+                     const struct describe_quorum_response_replica_state *s, int64_t leader_end,
+                     const char *status, int64_t now_ms, bool human)
+{
+    row[0] = arena_printf(&c->arena, "%d", s->replica_id).data;
+    row[1] = arena_printf(&c->arena, "%s", uuid_text(s->replica_directory_id).z).data;
+    row[2] = arena_printf(&c->arena, "%lld", (long long)s->log_end_offset).data;
+    row[3] = arena_printf(&c->arena, "%lld", (long long)(leader_end - s->log_end_offset)).data;
+    row[4] = time_text(c, s->last_fetch_timestamp, now_ms, human);
+    row[5] = time_text(c, s->last_caught_up_timestamp, now_ms, human);
+    row[6] = status;
+}
+
+static void print_replication(struct client *c, const struct quorum *q, bool human)
+{
+    const struct describe_quorum_response_partition_data *p = q->partition;
+    const struct describe_quorum_response_replica_state *leader = find_leader(q);
+    int32_t count = 1 + p->current_voters_count + p->observers_count, used = 0;
+    const char *(*rows)[COLUMNS] = arena_zalloc(&c->arena, (size_t)count, sizeof *rows);
+    static const char *const header[COLUMNS] = {"NodeId", "DirectoryId", "LogEndOffset", "Lag",
+                                                "LastFetchTimestamp", "LastCaughtUpTimestamp",
+                                                "Status"};
+    memcpy(rows[used++], header, sizeof header);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    int64_t end = leader ? leader->log_end_offset : 0;
+    if (leader) fill_row(c, rows[used++], leader, end, "Leader", now_ms, human);
+    for (int32_t i = 0; i < p->current_voters_count; i++)
+        if (&p->current_voters[i] != leader)
+            fill_row(c, rows[used++], &p->current_voters[i], end, "Follower", now_ms, human);
+    for (int32_t i = 0; i < p->observers_count; i++)
+        fill_row(c, rows[used++], &p->observers[i], end, "Observer", now_ms, human);
+    int width[COLUMNS] = {0};
+    for (int32_t r = 0; r < used; r++)
+        for (int k = 0; k < COLUMNS; k++)
+            if ((int)strlen(rows[r][k]) > width[k]) width[k] = (int)strlen(rows[r][k]);
+    for (int32_t r = 0; r < used; r++) {
+        for (int k = 0; k < COLUMNS; k++) printf("%-*s\t", width[k], rows[r][k]);
+        printf("\n");
+    }
+}
+
+int tool_metadata_quorum(int argc, char **argv)
+{
+    struct args a;
+    args_parse_argparse(&a, "kafka-metadata-quorum",
+                        "This tool describes and modifies the state of the KRaft quorum.", options,
+                        argc, argv);
+    const char *command = a.positionals_count ? a.positionals[0] : NULL;
+    if (!command || (strcmp(command, "describe") && strcmp(command, "add-controller") &&
+                     strcmp(command, "remove-controller")))
+        args_no_command("kafka-metadata-quorum",
+                        "This tool describes and modifies the state of the KRaft quorum.",
+                        "{describe,add-controller,remove-controller}", command);
+    if (strcmp(command, "describe") != 0)
+        fail(strcmp(command, "add-controller") == 0
+                 ? "add-controller is not supported by Samsa yet."
+                 : "remove-controller is not supported by Samsa yet.");
+    if (!args_has(&a, "bootstrap-server") == !args_has(&a, "bootstrap-controller"))
+        args_error(&a, "one of the arguments --bootstrap-server/-b --bootstrap-controller/-C is "
+                       "required");
+    bool status = args_has(&a, "status"), replication = args_has(&a, "replication");
+    if (status && replication)
+        fail("Only one of --status or --replication should be specified with describe sub-command");
+    if (!status && !replication)
+        fail("One of --status or --replication must be specified with describe sub-command");
+    if (status && args_has(&a, "human-readable"))
+        fail("The option --human-readable is only supported along with --replication");
+    struct client *c = client_open_args(&a, true);
+    if (!client_refresh(c, "describeMetadataQuorum")) fail(client_failure_line(c));
+    struct quorum q = read_quorum(c);
+    if (status)
+        print_status(c, &q);
+    else
+        print_replication(c, &q, args_has(&a, "human-readable"));
+    client_close(c);
+    return 0;
+}
