@@ -56,39 +56,39 @@ static struct os_disk *disk_of(struct disk_file *f)
 enum err os_file_fd(struct disk_file *file, int *fd)
 {
     PRE(file->disk->ops == &os_disk_ops);
-    *fd = ((struct os_file *)file)->fd;
-    return ERR_OK;
+    return os_file_open(&disk_of(file)->files, (struct os_file *)file, fd);
 }
 
-static struct os_file *file_new(struct os_disk *d, int fd)
+/* open(2), which closes files not in use when descriptors run out. */
+static int open_fd(struct os_disk *d, const char *path, int how)
 {
-    struct os_file *f = MEM_NEW(struct os_file);
-    f->file = (struct disk_file){.disk = &d->disk, .references = 1};
-    f->fd = fd;
-    list_init(&f->lock_node);
-    d->files_open++;
-    return f;
+    os_files_make_room(&d->files);
+    for (;;) {
+        int fd = open(path, how, 0644);
+        if (fd >= 0 || (errno != EMFILE && errno != ENFILE)) return fd;
+        int error = errno;
+        bool closed = os_files_close_one(&d->files);
+        errno = error;
+        if (!closed) return -1;
+    }
 }
 
 static enum err os_open(struct disk *disk, const char *path, unsigned flags, struct disk_file **out)
 {
-    int how = O_CLOEXEC | (flags & DISK_WRITE ? O_RDWR : O_RDONLY);
+    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
+    int again = O_CLOEXEC | (flags & DISK_WRITE ? O_RDWR : O_RDONLY), how = again;
     if (flags & DISK_CREATE) how |= O_CREAT;
     if (flags & DISK_EXCLUSIVE) how |= O_EXCL;
     if (flags & DISK_TRUNCATE) how |= O_TRUNC;
-    int fd = open(path, how, 0644);
+    int fd = open_fd(d, path, how);
     if (fd < 0) return os_disk_err(errno);
-    *out = &file_new(CONTAINER_OF(disk, struct os_disk, disk), fd)->file;
+    *out = &os_file_new(&d->files, disk, path, fd, again)->file;
     return ERR_OK;
 }
 
 static void os_close(struct disk_file *file)
 {
-    struct os_file *f = (struct os_file *)file;
-    disk_of(file)->files_open--;
-    list_remove(&f->lock_node);
-    close(f->fd);
-    mem_free(f);
+    os_file_free(&disk_of(file)->files, (struct os_file *)file);
 }
 
 static enum err os_read(struct disk_file *file, int64_t offset, void *to, size_t len, size_t *got)
@@ -174,24 +174,36 @@ static enum err os_sync_now(struct disk_file *file)
 
 static void os_sync_begin(struct disk_file *file, struct disk_sync *op)
 {
-    os_sync_start(&disk_of(file)->sync, op, ((struct os_file *)file)->fd);
+    int fd;
+    enum err e = os_file_fd(file, &fd);
+    if (e) fd = -1; /* fdatasync says so, in its time */
+    else os_file_pin((struct os_file *)file);
+    os_sync_start(&disk_of(file)->sync, op, fd);
 }
 
+/* The loop has the result: the descriptor may be closed again. */
 static void os_sync_finish(struct os_sync_job *job)
 {
-    (void)job;
+    struct disk_file *file = job->op->file;
+    if (job->fd >= 0) os_file_unpin(&disk_of(file)->files, (struct os_file *)file);
 }
 
 static enum err os_rename(struct disk *disk, const char *from, const char *to)
 {
-    (void)disk;
-    return result(rename(from, to));
+    struct os_files *files = &CONTAINER_OF(disk, struct os_disk, disk)->files;
+    struct stat a, b;
+    bool same = stat(from, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev &&
+                a.st_ino == b.st_ino;
+    enum err e = same ? ERR_OK : os_files_orphan(files, to);
+    if (!e) e = result(rename(from, to));
+    if (!e) os_files_renamed(files, from, to);
+    return e;
 }
 
 static enum err os_unlink(struct disk *disk, const char *path)
 {
-    (void)disk;
-    return result(unlink(path));
+    enum err e = os_files_orphan(&CONTAINER_OF(disk, struct os_disk, disk)->files, path);
+    return e ? e : result(unlink(path));
 }
 
 static enum err os_mkdir(struct disk *disk, const char *path)
@@ -208,8 +220,8 @@ static enum err os_rmdir(struct disk *disk, const char *path)
 
 static enum err os_sync_dir(struct disk *disk, const char *path)
 {
-    (void)disk;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
+    int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
     enum err e = result(fsync(fd));
     close(fd);
@@ -288,7 +300,7 @@ static bool held_already(const struct os_disk *d, const struct stat *st)
 {
     LIST_EACH(&d->locks, node)
     {
-        const struct os_file *f = CONTAINER_OF(node, struct os_file, lock_node);
+        const struct os_file *f = CONTAINER_OF(node, struct os_file, lock);
         if (f->device == st->st_dev && f->inode == st->st_ino) return true;
     }
     return false;
@@ -299,7 +311,7 @@ static enum err os_lock(struct disk *disk, const char *path, struct disk_file **
     struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
     struct stat st;
     if (stat(path, &st) == 0 && held_already(d, &st)) return ERR_LOCKED;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = open_fd(d, path, O_RDWR | O_CREAT | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_SETLK, &whole) || fstat(fd, &st)) {
@@ -307,11 +319,11 @@ static enum err os_lock(struct disk *disk, const char *path, struct disk_file **
         close(fd);
         return e;
     }
-    struct os_file *f = file_new(d, fd);
-    f->is_lock = true;
+    struct os_file *f = os_file_new(&d->files, disk, path, fd, O_RDWR | O_CLOEXEC);
+    os_file_pin(f); /* for good: closing it would drop the lock */
     f->device = st.st_dev;
     f->inode = st.st_ino;
-    list_push_back(&d->locks, &f->lock_node);
+    list_push_back(&d->locks, &f->lock);
     *out = &f->file;
     return ERR_OK;
 }
@@ -348,9 +360,10 @@ static const struct disk_ops os_disk_ops = {
     .space = os_space,
 };
 
-enum err os_disk_init(struct os_disk *d, struct os_loop *loop)
+enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
 {
     *d = (struct os_disk){.disk.ops = &os_disk_ops};
+    os_files_init(&d->files, open_max);
     list_init(&d->locks);
     return os_sync_init(&d->sync, loop, os_sync_finish);
 }
@@ -358,4 +371,5 @@ enum err os_disk_init(struct os_disk *d, struct os_loop *loop)
 void os_disk_free(struct os_disk *d)
 {
     os_sync_free(&d->sync);
+    os_files_free(&d->files);
 }

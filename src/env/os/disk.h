@@ -1,26 +1,20 @@
-/* Real files. Private to this folder; net.c asks it for descriptors to send from. */
+/* Real files and directories. Private to this folder; net.c asks it for descriptors to send from. */
 #ifndef SAMSA_ENV_OS_DISK_H
 #define SAMSA_ENV_OS_DISK_H
 
 #include "env/disk.h"
+#include "env/os/files.h"
 #include "env/os/sync.h"
-
-struct os_file {
-    struct disk_file file; /* first */
-    int fd;
-    bool is_lock;
-    struct list_node lock_node; /* in os_disk.locks when is_lock */
-    uint64_t device, inode;     /* when is_lock */
-};
 
 struct os_disk {
     struct disk disk; /* first */
     struct os_sync sync;
-    struct list_node locks;
-    int64_t files_open;
+    struct os_files files;
+    struct list_node locks; /* os_file */
 };
 
-enum err os_disk_init(struct os_disk *d, struct os_loop *loop) MUST_CHECK;
+/* At most `open_max` descriptors are used for files, as far as that is possible. */
+enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max) MUST_CHECK;
 void os_disk_free(struct os_disk *d);
 
 /* What errno means to the callers of env/disk.h. */

@@ -21,13 +21,16 @@ struct os_signals {
     sigset_t blocked_before;
 };
 
-static void raise_descriptor_limit(void)
+enum { DESCRIPTORS_UNKNOWN = 1024 };
+
+/* Returns the limit. */
+static int64_t raise_descriptor_limit(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    int failed = setrlimit(RLIMIT_NOFILE, &limit);
-    (void)failed; /* then the soft limit it is */
+    struct rlimit limit, higher;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return DESCRIPTORS_UNKNOWN;
+    higher = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &higher) == 0) limit = higher;
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
 }
 
 enum err os_env_init(struct os_env *os)
@@ -37,11 +40,11 @@ enum err os_env_init(struct os_env *os)
     os->disk = MEM_NEW(struct os_disk);
     os->net = MEM_NEW(struct os_net);
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    int64_t descriptors = raise_descriptor_limit();
     os_rng_init(os->rng);
     os_trace_init(os->trace);
     enum err e = os_loop_init(os->loop);
-    enum err disk = os_disk_init(os->disk, os->loop); /* each can be freed after it failed */
+    enum err disk = os_disk_init(os->disk, os->loop, descriptors / 2); /* each can be freed after it failed */
     enum err net = os_net_init(os->net, os->loop);
     e = e ? e : disk ? disk : net;
     os->env = (struct env){.clock = &os->loop->clock,
@@ -98,6 +101,17 @@ void os_env_turn(struct os_env *os, int64_t wait_ms_max)
     os_loop_turn(os->loop, wait_ms_max);
     os_net_flush(os->net);
     os_loop_reap(os->loop);
+}
+
+void os_env_files_max(struct os_env *os, int64_t max)
+{
+    os->disk->files.open_max = max;
+    os_files_make_room(&os->disk->files);
+}
+
+int64_t os_env_files_open(const struct os_env *os)
+{
+    return os->disk->files.open;
 }
 
 void os_env_run(struct os_env *os)

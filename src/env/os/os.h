@@ -36,6 +36,11 @@ void os_env_trace_stream(struct os_env *os, int fd);
 /* Lines go to this file too, appended; NULL ends that. Err: as disk_open. */
 enum err os_env_trace_file(struct os_env *os, const char *path) MUST_CHECK;
 
+/* How many descriptors files may take; beyond it those longest unused are closed, and opened again
+ * when they are used. At first half of the limit of open files; the rest is for connections. */
+void os_env_files_max(struct os_env *os, int64_t max);
+int64_t os_env_files_open(const struct os_env *os);
+
 /* Turn until os_env_stop. May be called again. */
 void os_env_run(struct os_env *os);
 

@@ -1,2 +1,2 @@
-os_SOURCES := disk.c loop.c net.c os.c resolve.c rng.c sync.c trace.c
+os_SOURCES := disk.c files.c loop.c net.c os.c resolve.c rng.c sync.c trace.c
 os_DEPENDS := env

@@ -1,6 +1,10 @@
+#define WORLD_DISK
 #include "world.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
+#include "base/prng.h"
 
 struct fixture {
     struct world *w;
@@ -176,6 +180,91 @@ BOTH(disk_renamed_directory_takes_open_files_along)
     struct disk_stat st;
     assert_int_equal(disk_stat(f.disk, PATH("d/e/a"), &st), ERR_NOT_FOUND);
     disk_file_unref(file);
+    arena_free(&f.arena);
+}
+
+BOTH(disk_replaced_directory_and_moves_between_levels)
+{
+    struct fixture f = fixture_of(w);
+    assert_ok(disk_mkdirs(f.disk, PATH("a/b")));
+    assert_ok(disk_mkdirs(f.disk, PATH("empty")));
+    struct disk_file *deep = open_new(&f, "a/b/deep"), *twin;
+    assert_ok(disk_open(f.disk, PATH("a/./b//deep"), DISK_READ, &twin));
+    assert_ok(disk_write_bytes(deep, 0, "deep", 4));
+    assert_ok(disk_rename(f.disk, PATH("a/b/deep"), PATH("a/up")));
+    assert_contents(twin, "deep");
+    assert_contents(deep, "deep");
+    assert_ok(disk_rename(f.disk, PATH("a"), PATH("empty")));
+    assert_contents(twin, "deep");
+    assert_contents(deep, "deep");
+    assert_ok(disk_rename(f.disk, PATH("empty/up"), PATH("top")));
+    assert_ok(disk_remove_tree(f.disk, PATH("empty")));
+    assert_contents(twin, "deep");
+    assert_ok(disk_rename(f.disk, PATH("top"), PATH("top")));
+    assert_ok(disk_write_bytes(deep, 0, "DEEP", 4));
+    assert_path_contents(&f, "top", "DEEP");
+    assert_ok(disk_unlink(f.disk, PATH("top")));
+    assert_contents(twin, "DEEP");
+    assert_contents(deep, "DEEP");
+    disk_file_unref(deep);
+    disk_file_unref(twin);
+    arena_free(&f.arena);
+}
+
+/* Random changes of names and contents, held against a model: every handle keeps its own file. */
+BOTH(disk_handles_keep_their_files_through_any_renames)
+{
+    struct fixture f = fixture_of(w);
+    enum { FILES = 24, DIRS = 4 };
+    struct disk_file *files[FILES] = {0};
+    uint32_t values[FILES] = {0};
+    char path[64], to[64];
+    int where[FILES];   /* directory, or -1 when unlinked */
+    int dir_name[DIRS]; /* directories change their names too */
+    for (int d = 0; d < DIRS; d++) {
+        dir_name[d] = d;
+        snprintf(path, sizeof path, "d%d", d);
+        assert_ok(disk_mkdir(f.disk, PATH(path)));
+    }
+    struct prng p = prng_seed(5);
+    for (int round = 0; round < 3000; round++) {
+        int i = (int)prng_below(&p, FILES);
+        if (!files[i]) {
+            where[i] = (int)prng_below(&p, DIRS);
+            snprintf(path, sizeof path, "d%d/f%d", dir_name[where[i]], i);
+            files[i] = open_new(&f, path);
+            values[i] = 0;
+            assert_ok(disk_write_bytes(files[i], 0, &values[i], 4));
+            continue;
+        }
+        uint32_t value;
+        assert_ok(disk_read_exact(files[i], 0, &value, 4));
+        assert_int_equal(value, values[i]);
+        snprintf(path, sizeof path, "d%d/f%d", where[i] < 0 ? 0 : dir_name[where[i]], i);
+        uint64_t what = prng_below(&p, 10);
+        if (what < 5) {
+            values[i] = (uint32_t)prng_u64(&p);
+            assert_ok(disk_write_bytes(files[i], 0, &values[i], 4));
+        } else if (what < 7 && where[i] >= 0) {
+            where[i] = (int)prng_below(&p, DIRS);
+            snprintf(to, sizeof to, "d%d/f%d", dir_name[where[i]], i);
+            assert_ok(disk_rename(f.disk, PATH(path), PATH(to)));
+        } else if (what == 7 && where[i] >= 0) {
+            assert_ok(disk_unlink(f.disk, PATH(path)));
+            where[i] = -1;
+        } else if (what == 8) {
+            int d = (int)prng_below(&p, DIRS);
+            snprintf(path, sizeof path, "d%d", dir_name[d]);
+            dir_name[d] = DIRS + round;
+            snprintf(to, sizeof to, "d%d", dir_name[d]);
+            assert_ok(disk_rename(f.disk, PATH(path), PATH(to)));
+        } else if (where[i] < 0) {
+            disk_file_unref(files[i]);
+            files[i] = NULL;
+        }
+    }
+    for (int i = 0; i < FILES; i++)
+        if (files[i]) disk_file_unref(files[i]);
     arena_free(&f.arena);
 }
 

@@ -35,6 +35,13 @@ struct world *world_os(void)
     return &ow->world;
 }
 
+struct world *world_os_one_descriptor(void)
+{
+    struct world *w = world_os();
+    os_env_files_max(&((struct os_world *)w)->os, 1);
+    return w;
+}
+
 struct sim_world {
     struct world world; /* first */
     struct sim *sim;

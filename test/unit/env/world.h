@@ -14,6 +14,8 @@ struct world {
 
 struct world *world_os(void);
 struct world *world_sim(void);
+/* The real one, with one descriptor for all files together. */
+struct world *world_os_one_descriptor(void);
 
 static inline const char *world_path(struct world *w, struct arena *a, const char *name)
 {
@@ -28,6 +30,19 @@ static inline const char *world_path(struct world *w, struct arena *a, const cha
         assert_true(condition);                                     \
     } while (0)
 
+/* With WORLD_DISK defined before this header, tests run with files closed behind their backs too. */
+#ifdef WORLD_DISK
+#define ONE_DESCRIPTOR(name)                             \
+    TEST(name##_os_one_descriptor)                       \
+    {                                                    \
+        struct world *w = world_os_one_descriptor();     \
+        name##_on(w);                                    \
+        w->close(w);                                     \
+    }
+#else
+#define ONE_DESCRIPTOR(name)
+#endif
+
 /* A test that runs once on each family. */
 #define BOTH(name)                              \
     static void name##_on(struct world *w);     \
@@ -37,6 +52,7 @@ static inline const char *world_path(struct world *w, struct arena *a, const cha
         name##_on(w);                           \
         w->close(w);                            \
     }                                           \
+    ONE_DESCRIPTOR(name)                        \
     TEST(name##_sim)                            \
     {                                           \
         struct world *w = world_sim();          \

@@ -284,3 +284,79 @@ TEST(ipv6_loopback_connects)
     net_listener_close(l);
     fixture_free(f);
 }
+
+TEST(more_files_than_descriptors_stay_open)
+{
+    enum { FILES = 300, MAX = 20 };
+    struct fixture *f = fixture_new();
+    os_env_files_max(&f->os, MAX);
+    struct disk_file *files[FILES];
+    char path[100];
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", f->dir, i);
+        assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &files[i]));
+        assert_ok(disk_write_bytes(files[i], 0, &i, sizeof i));
+        assert_true(os_env_files_open(&f->os) <= MAX);
+    }
+    for (int i = 0; i < FILES; i++) {
+        int back = -1;
+        assert_ok(disk_read_exact(files[i], 0, &back, sizeof back));
+        assert_int_equal(back, i);
+        assert_true(os_env_files_open(&f->os) <= MAX);
+    }
+    for (int i = 0; i < FILES; i++) disk_file_unref(files[i]);
+    assert_int_equal(os_env_files_open(&f->os), 0);
+    fixture_free(f);
+}
+
+TEST(file_replaced_by_others_is_an_error_and_never_other_bytes)
+{
+    struct fixture *f = fixture_new();
+    struct disk_file *file;
+    char path[100], other[100], byte;
+    path_in(f, "file", path, sizeof path);
+    path_in(f, "other", other, sizeof other);
+    assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &file));
+    assert_ok(disk_write_bytes(file, 0, "a", 1));
+    os_env_files_max(&f->os, 1);
+    struct disk_file *second;
+    assert_ok(disk_open(f->os.env.disk, other, DISK_WRITE | DISK_CREATE, &second));
+    assert_ok(disk_write_bytes(second, 0, "b", 1));
+    assert_int_equal(rename(other, path), 0);
+    assert_int_equal(disk_read_exact(file, 0, &byte, 1), ERR_IO);
+    assert_int_equal(disk_read_exact(second, 0, &byte, 1), ERR_IO); /* had to give way to that */
+    disk_file_unref(file);
+    disk_file_unref(second);
+    fixture_free(f);
+}
+
+TEST(files_give_way_when_the_process_runs_out)
+{
+    struct rlimit before, low;
+    getrlimit(RLIMIT_NOFILE, &before);
+    struct fixture *f = fixture_new();
+    low = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    struct disk_file *files[10];
+    char path[100];
+    for (int i = 0; i < 10; i++) {
+        snprintf(path, sizeof path, "%s/%d", f->dir, i);
+        assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &files[i]));
+        assert_ok(disk_write_bytes(files[i], 0, &i, sizeof i));
+    }
+    setrlimit(RLIMIT_NOFILE, &low);
+    int fds[128];
+    int taken = take_descriptors(fds, 128, 0);
+    struct disk_file *one_more;
+    snprintf(path, sizeof path, "%s/more", f->dir);
+    assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &one_more));
+    for (int i = 0; i < 10; i++) {
+        int back;
+        assert_ok(disk_read_exact(files[i], 0, &back, sizeof back));
+        assert_int_equal(back, i);
+        disk_file_unref(files[i]);
+    }
+    disk_file_unref(one_more);
+    for (int i = 0; i < taken; i++) close(fds[i]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    fixture_free(f);
+}

@@ -1,0 +1,76 @@
+/* FindCoordinator, versions 0-6: the leader of the partition of __consumer_offsets that a group lives
+ * in. The topic is made when it is first asked for. Coordinators of transactions and share groups do
+ * not exist yet: their clients are told so at once, with an error they do not retry. */
+#include "protocol/find_coordinator.h"
+
+#include "broker/auto_topics.h"
+#include "broker/handlers/handlers.h"
+#include "broker/metadata_view.h"
+#include "group/coordinator.h"
+
+enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
+
+static enum kafka_error admit_type(int8_t type, int16_t version)
+{
+    if (type == KEY_GROUP) return KAFKA_NONE;
+    if (type == KEY_TRANSACTION) return KAFKA_UNSUPPORTED_VERSION;
+    return type == KEY_SHARE && version >= 6 ? KAFKA_UNSUPPORTED_VERSION : KAFKA_INVALID_REQUEST;
+}
+
+static enum kafka_error find(struct broker *b, struct request *rq, struct str key,
+                             struct find_coordinator_response_coordinator *to)
+{
+    struct str offsets = STR("__consumer_offsets");
+    const struct image_topic *topic = image_topic_by_name(b->image, offsets);
+    if (!topic) {
+        auto_topics_want(b->auto_topics, offsets);
+        return KAFKA_COORDINATOR_NOT_AVAILABLE;
+    }
+    const struct image_partition *p =
+        image_topic_partition(topic, group_coordinator_partition(b->groups, key));
+    const struct image_broker *leader = p ? image_broker(b->image, p->leader) : NULL;
+    const struct image_endpoint *e =
+        leader && !leader->fenced ? view_endpoint(b, leader->id, request_listener(rq)) : NULL;
+    if (!e) return KAFKA_COORDINATOR_NOT_AVAILABLE;
+    to->node_id = leader->id;
+    to->host = e->host;
+    to->port = e->port;
+    return KAFKA_NONE;
+}
+
+static void coordinator(struct broker *b, struct request *rq, struct str key,
+                        struct find_coordinator_response_coordinator *to)
+{
+    const struct find_coordinator_request *q = rq->body;
+    find_coordinator_response_coordinator_init(to);
+    to->key = key;
+    to->node_id = -1;
+    to->port = -1;
+    enum kafka_error e = admit_type(q->key_type, rq->api_version);
+    if (!e) e = find(b, rq, key, to);
+    to->error_code = (int16_t)e;
+}
+
+void handle_find_coordinator(struct request *rq, void *context)
+{
+    struct broker *b = context;
+    const struct find_coordinator_request *q = rq->body;
+    struct find_coordinator_response r;
+    find_coordinator_response_init(&r);
+    if (rq->api_version >= 4) {
+        r.coordinators_count = q->coordinator_keys_count;
+        r.coordinators =
+            find_coordinator_response_coordinator_new(&rq->arena, q->coordinator_keys_count);
+        for (int32_t i = 0; i < q->coordinator_keys_count; i++)
+            coordinator(b, rq, q->coordinator_keys[i], &r.coordinators[i]);
+    } else {
+        struct find_coordinator_response_coordinator one;
+        coordinator(b, rq, q->key, &one);
+        r.node_id = one.node_id;
+        r.host = one.host;
+        r.port = one.port;
+        r.error_code = one.error_code;
+        r.error_message = one.error_code ? str_of(kafka_error_text(one.error_code)) : STR("NONE");
+    }
+    request_reply(rq, &r);
+}
