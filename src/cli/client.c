@@ -256,10 +256,19 @@ static const void *exchange(struct client *c, struct client_node *n, int16_t api
         return NULL;
     void *response = arena_zalloc(&c->arena, 1, answer->struct_size);
     answer->init(response);
+    struct cursor again = in;
+    if (api_key == API_API_VERSIONS && version > 0 && cursor_left(&in) >= 2 &&
+        load_be16(in.p) == KAFKA_UNSUPPORTED_VERSION)
+        return answer->decode(response, 0, &again, &c->arena) ? NULL : response;
     return answer->decode(response, version, &in, &c->arena) ? NULL : response;
 }
 
 /* ---- versions */
+
+static int16_t lower(int16_t a, int16_t b)
+{
+    return a < b ? a : b;
+}
 
 static void keep_versions(struct client_node *n, const struct api_versions_response *r)
 {
@@ -280,12 +289,18 @@ static bool ask_versions(struct client *c, struct client_node *n, int64_t deadli
     api_versions_request_init(&request);
     request.client_software_name = STR("samsa");
     request.client_software_version = STR(KAFKA_VERSION);
+    /* from 4 on, features whose lowest level is 0 are told (KIP-1022) */
     const struct api_versions_response *r =
-        exchange(c, n, API_API_VERSIONS, 3, &request, deadline_ms);
+        exchange(c, n, API_API_VERSIONS, 4, &request, deadline_ms);
     if (!r || (r->error_code != KAFKA_NONE && r->error_code != KAFKA_UNSUPPORTED_VERSION))
         return false;
-    if (r->error_code == KAFKA_UNSUPPORTED_VERSION)
-        r = exchange(c, n, API_API_VERSIONS, 0, &request, deadline_ms);
+    if (r->error_code == KAFKA_UNSUPPORTED_VERSION) {
+        /* the refusal is at version 0 and says which versions there are (KIP-511) */
+        int16_t max = 0;
+        for (int32_t i = 0; i < r->api_keys_count; i++)
+            if (r->api_keys[i].api_key == API_API_VERSIONS) max = r->api_keys[i].max_version;
+        r = exchange(c, n, API_API_VERSIONS, lower(max, 3), &request, deadline_ms);
+    }
     if (!r || r->error_code != KAFKA_NONE) return false;
     keep_versions(n, r);
     return true;
@@ -298,11 +313,6 @@ static bool ready(struct client *c, struct client_node *n, int64_t deadline_ms)
     if (ask_versions(c, n, deadline_ms)) return true;
     disconnect(n);
     return false;
-}
-
-static int16_t lower(int16_t a, int16_t b)
-{
-    return a < b ? a : b;
 }
 
 bool client_serves(struct client *c, struct client_node *n, int16_t api_key, int16_t version)

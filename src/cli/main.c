@@ -17,9 +17,7 @@ const struct tool tools[] = {
     {"get-offsets", tool_get_offsets, "offsets by time"},
     {"log-dirs", tool_log_dirs, "sizes of partitions on disk"},
     {"metadata-quorum", tool_metadata_quorum, "state of the controllers' quorum"},
-#if __has_include("server/server.h")
     {"server-start", tool_server_start, "run a node"},
-#endif
     {"server-stop", tool_server_stop, "stop the nodes of this machine"},
     {"storage", tool_storage, "format data directories"},
     {"topics", tool_topics, "create, describe, change and delete topics"},
@@ -51,7 +49,7 @@ char *tool_read_file(const char *path, long *size)
 static const struct tool *find(const char *name, size_t len)
 {
     for (const struct tool *t = tools; t->name; t++)
-        if (strlen(t->name) == len && memcmp(t->name, name, len) == 0) return t;
+        if (strlen(t->name) == len && memcmp(t->name, name, len) == 0) return t->main ? t : NULL;
     return NULL;
 }
 

@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #include "cli/tool.h"
-
-#if __has_include("server/server.h")
 #include "server/server.h"
 
 /* Go on in the background, output to $LOG_DIR/kafkaServer.out (./logs without LOG_DIR). */
@@ -52,4 +50,3 @@ int tool_server_start(int argc, char **argv)
     }
     return server_main(argc, argv);
 }
-#endif
