@@ -1,8 +1,8 @@
 /* Output under construction: a list of chunks, each memory or a range of a file.
  *
  * Encoders append small fields, which are copied into blocks the `out` owns, and large payloads by
- * reference, which are not copied. The net layer sends the chunks in order (file ranges by sendfile)
- * and then calls each chunk's release once. So a fetch answer never copies record bytes.
+ * reference, which are not copied. The net layer sends the chunks in order (file ranges by
+ * sendfile) and then calls each chunk's release once. So a fetch answer never copies record bytes.
  *
  * Owns: its blocks, and one release call per referenced chunk. Single-threaded. */
 #ifndef SAMSA_BASE_OUT_H
@@ -70,8 +70,8 @@ static inline void out_be64(struct out *o, uint64_t v)
 void out_uvarint(struct out *o, uint64_t v);
 void out_varint(struct out *o, int64_t v);
 
-/* By reference: `data` must live until release(owner) is called (or, without release, as long as the
- * out and whoever sends it). Takes over that one release call. len 0 releases at once. */
+/* By reference: `data` must live until release(owner) is called (or, without release, as long as
+ * the out and whoever sends it). Takes over that one release call. len 0 releases at once. */
 void out_ref(struct out *o, const void *data, int64_t len, void (*release)(void *), void *owner);
 
 /* A range of a file, by reference, under the same rule. */

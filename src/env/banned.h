@@ -1,6 +1,6 @@
-/* Force-included (-include) into every file outside env/os, tools for people (cli) included where the
- * layers file says so: the outside world is reached through env/ only, and unsafe string functions
- * not at all. Using a banned name is a compile error. */
+/* Force-included (-include) into every file outside env/os, tools for people (cli) included where
+ * the layers file says so: the outside world is reached through env/ only, and unsafe string
+ * functions not at all. Using a banned name is a compile error. */
 #ifndef SAMSA_ENV_BANNED_H
 #define SAMSA_ENV_BANNED_H
 
@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A redeclaration, not #pragma poison: only a call is an error, so a struct may have a member `open`.
- * gcc only: clang reports the sanitizers' own uses of these names too, and in clang builds the same
- * list is checked by `make tidy`. */
+/* A redeclaration, not #pragma poison: only a call is an error, so a struct may have a member
+ * `open`. gcc only: clang reports the sanitizers' own uses of these names too, and in clang builds
+ * the same list is checked by `make tidy`. */
 #ifdef __clang__
 #define BANNED(name) extern __typeof__(name) name
 #else

@@ -1,8 +1,8 @@
 /* Files and directories.
  *
- * Reads and writes are synchronous: they meet the page cache. What waits for a device, fsync, has an
- * asynchronous form whose completion runs from the loop. Every call can fail, and the caller must
- * look: a failed sync is final for the file (never retried and trusted: fsyncgate).
+ * Reads and writes are synchronous: they meet the page cache. What waits for a device, fsync, has
+ * an asynchronous form whose completion runs from the loop. Every call can fail, and the caller
+ * must look: a failed sync is final for the file (never retried and trusted: fsyncgate).
  *
  * Durability, which the simulated disk enforces: written bytes survive a process crash at once, and
  * a power loss only after a sync that followed them; a created, renamed or removed name survives a
@@ -87,7 +87,8 @@ struct disk_ops {
     enum err (*space)(struct disk *, const char *path, struct disk_space *);
 };
 
-/* Err: NOT_FOUND, EXISTS, PERMISSION, NO_DESCRIPTORS, NO_SPACE, IO. The caller holds one reference. */
+/* Err: NOT_FOUND, EXISTS, PERMISSION, NO_DESCRIPTORS, NO_SPACE, IO. The caller holds one
+ * reference. */
 static inline enum err MUST_CHECK disk_open(struct disk *d, const char *path, unsigned flags,
                                             struct disk_file **out)
 {
@@ -146,8 +147,8 @@ static inline enum err MUST_CHECK disk_sync(struct disk_file *f)
     return f->disk->ops->sync(f);
 }
 
-/* The same without blocking: covers every write that returned before this call. `op` and a reference
- * to the file are held until op->done runs from the loop with op->result. */
+/* The same without blocking: covers every write that returned before this call. `op` and a
+ * reference to the file are held until op->done runs from the loop with op->result. */
 static inline void disk_sync_start(struct disk_file *f, struct disk_sync *op,
                                    void (*done)(struct disk_sync *))
 {
@@ -208,8 +209,10 @@ static inline enum err MUST_CHECK disk_set_modified(struct disk *d, const char *
 
 /* Create if absent and take an exclusive lock for the life of the handle: a POSIX record lock over
  * the whole file, as Java's FileChannel.tryLock takes, so that Kafka and Samsa exclude each other.
- * Err: LOCKED. Closing any other handle of that file in this process drops it: open it only here. */
-static inline enum err MUST_CHECK disk_lock(struct disk *d, const char *path, struct disk_file **out)
+ * Err: LOCKED. Closing any other handle of that file in this process drops it: open it only
+ * here. */
+static inline enum err MUST_CHECK disk_lock(struct disk *d, const char *path,
+                                            struct disk_file **out)
 {
     return d->ops->lock(d, path, out);
 }

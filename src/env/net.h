@@ -1,13 +1,13 @@
 /* Streams between processes: listeners and connections.
  *
- * A connection's owner embeds nothing: it gets a handle and sets its events. All events run from the
- * loop. Reading is by pull: `readable` says that net_recv may give bytes, and is repeated each turn
- * while unread bytes remain and reading is not paused. Writing is by hand-over: net_send takes the
- * chunks of a `struct out`; they leave in order (memory by writev, file ranges by sendfile), and
- * each chunk is released when the kernel has taken it. The implementation flushes at the end of the
- * loop turn, so all answers of one turn leave in one system call. On the hot path the owner encodes
- * straight into net_out and calls net_kick: that `out` is reset, not freed, when it has drained, so
- * that a steady connection allocates nothing.
+ * A connection's owner embeds nothing: it gets a handle and sets its events. All events run from
+ * the loop. Reading is by pull: `readable` says that net_recv may give bytes, and is repeated each
+ * turn while unread bytes remain and reading is not paused. Writing is by hand-over: net_send takes
+ * the chunks of a `struct out`; they leave in order (memory by writev, file ranges by sendfile),
+ * and each chunk is released when the kernel has taken it. The implementation flushes at the end of
+ * the loop turn, so all answers of one turn leave in one system call. On the hot path the owner
+ * encodes straight into net_out and calls net_kick: that `out` is reset, not freed, when it has
+ * drained, so that a steady connection allocates nothing.
  *
  * Bounds: the owner bounds what it queues by looking at net_unsent. A listener refuses (accepts and
  * closes) the newest connection when descriptors run out; one descriptor is kept in reserve for it.
@@ -76,7 +76,8 @@ struct net_ops {
 };
 
 /* Host NULL or "" or "0.0.0.0": every address. Port 0: any, see net_listener_port. The owner sets
- * (*out)->accepted and ->owner before returning to the loop. Err: ADDRESS_IN_USE, PERMISSION, UNREACHABLE. */
+ * (*out)->accepted and ->owner before returning to the loop. Err: ADDRESS_IN_USE, PERMISSION,
+ * UNREACHABLE. */
 static inline enum err MUST_CHECK net_listen(struct net *n, const char *host, uint16_t port,
                                              int backlog, struct net_listener **out)
 {

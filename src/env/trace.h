@@ -1,8 +1,8 @@
 /* Diagnostics: what a node did and why, one line each.
  *
- * The os side prints Kafka's log line: `[2026-08-21 16:54:41,123] INFO [Broker id=1] text (component)`.
- * The simulated side keeps a bounded ring with virtual time and hashes every line into the run's trace.
- * Never used for data; never fails. */
+ * The os side prints Kafka's log line: `[2026-08-21 16:54:41,123] INFO [Broker id=1] text
+ * (component)`. The simulated side keeps a bounded ring with virtual time and hashes every line
+ * into the run's trace. Never used for data; never fails. */
 #ifndef SAMSA_ENV_TRACE_H
 #define SAMSA_ENV_TRACE_H
 

@@ -5,8 +5,8 @@
 #include "base/prng.h"
 #include "protocol/message.h"
 
-/* A message with every field of `version` set at random (nulls where allowed, defaults sometimes, arrays
- * of up to three), and every other field at its default. Memory: arena. */
+/* A message with every field of `version` set at random (nulls where allowed, defaults sometimes,
+ * arrays of up to three), and every other field at its default. Memory: arena. */
 void *random_message(const struct message *type, int16_t version, struct prng *prng,
                      struct arena *arena);
 

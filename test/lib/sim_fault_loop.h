@@ -81,6 +81,7 @@ static inline bool sim_fault_loop_next(struct sim_fault_loop *loop)
     return true;
 }
 
-#define SIM_FAULT_LOOP(loop) for (struct sim_fault_loop loop = {.n = 0}; sim_fault_loop_next(&loop);)
+#define SIM_FAULT_LOOP(loop) \
+    for (struct sim_fault_loop loop = {.n = 0}; sim_fault_loop_next(&loop);)
 
 #endif

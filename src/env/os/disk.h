@@ -1,4 +1,5 @@
-/* Real files and directories. Private to this folder; net.c asks it for descriptors to send from. */
+/* Real files and directories. Private to this folder; net.c asks it for descriptors to send
+ * from. */
 #ifndef SAMSA_ENV_OS_DISK_H
 #define SAMSA_ENV_OS_DISK_H
 

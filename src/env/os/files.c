@@ -190,7 +190,8 @@ enum err os_file_open(struct os_files *fs, struct os_file *f, int *fd)
     return ERR_OK;
 }
 
-struct os_file *os_file_new(struct os_files *fs, struct disk *disk, const char *path, int fd, int how)
+struct os_file *os_file_new(struct os_files *fs, struct disk *disk, const char *path, int fd,
+                            int how)
 {
     struct os_file *f = MEM_NEW(struct os_file);
     f->file = (struct disk_file){.disk = disk, .references = 1};

@@ -9,8 +9,9 @@
  * A closed descriptor forgets no failed write-back: Linux reports an unseen error to the next one
  * that is opened, as long as the inode stays in memory, which dirty pages make it do.
  *
- * Not followed: names changed by others, or through a symbolic link in the middle of a path. Opening
- * again compares device and inode, so that ends as ERR_IO, never as another file's bytes. */
+ * Not followed: names changed by others, or through a symbolic link in the middle of a path.
+ * Opening again compares device and inode, so that ends as ERR_IO, never as another file's
+ * bytes. */
 #ifndef SAMSA_ENV_OS_FILES_H
 #define SAMSA_ENV_OS_FILES_H
 

@@ -6,8 +6,8 @@
  *     EPOLLOUT  while connecting, and while the kernel has refused bytes
  *
  * Whatever has to be told later than the call that noticed it (a connect that fails at once, output
- * to flush, an end seen by recv) puts the connection on the `attention` list, which is worked off at
- * the end of each turn. */
+ * to flush, an end seen by recv) puts the connection on the `attention` list, which is worked off
+ * at the end of each turn. */
 #include "env/os/net.h"
 
 #include <errno.h>

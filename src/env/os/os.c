@@ -44,7 +44,8 @@ enum err os_env_init(struct os_env *os)
     os_rng_init(os->rng);
     os_trace_init(os->trace);
     enum err e = os_loop_init(os->loop);
-    enum err disk = os_disk_init(os->disk, os->loop, descriptors / 2); /* each can be freed after it failed */
+    /* Each can be freed after it failed. */
+    enum err disk = os_disk_init(os->disk, os->loop, descriptors / 2);
     enum err net = os_net_init(os->net, os->loop);
     e = e ? e : disk ? disk : net;
     os->env = (struct env){.clock = &os->loop->clock,
@@ -65,7 +66,8 @@ static void signals_ready(struct os_source *source, uint32_t events)
         s->signalled(s->owner, (int)info.ssi_signo);
 }
 
-enum err os_env_on_signal(struct os_env *os, void (*signalled)(void *owner, int signal), void *owner)
+enum err os_env_on_signal(struct os_env *os, void (*signalled)(void *owner, int signal),
+                          void *owner)
 {
     PRE(!os->signals);
     sigset_t set;

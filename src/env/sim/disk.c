@@ -415,5 +415,6 @@ void sim_disk_end(struct sim_process *p)
 
 void sim_disk_free(struct sim_process *p)
 {
-    while (!list_empty(&p->files)) op_close(&CONTAINER_OF(p->files.next, struct sim_file, node)->file);
+    while (!list_empty(&p->files))
+        op_close(&CONTAINER_OF(p->files.next, struct sim_file, node)->file);
 }

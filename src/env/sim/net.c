@@ -2,11 +2,12 @@
  *
  * What a connection sends leaves its `out` for a *segment*, an event at the receiver after the
  * link's delay; segments of one direction arrive in order. The receiver keeps the bytes until its
- * owner reads them. A sender may have WINDOW bytes under way and unread: beyond that it is held back.
+ * owner reads them. A sender may have WINDOW bytes under way and unread: beyond that it is held
+ * back.
  *
  * A cut link keeps segments where they are and lets them go on when it heals. A process that is
- * killed ends its streams as a kernel does; a machine that loses power leaves its peers *half open*:
- * they hear nothing until they send to it after it has come back. */
+ * killed ends its streams as a kernel does; a machine that loses power leaves its peers *half
+ * open*: they hear nothing until they send to it after it has come back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,9 +8,9 @@
  * A *node* is a machine: a name (which is its host name), a disk, clocks. A *process* is what runs
  * on it between sim_node_start and sim_node_crash or sim_node_power_loss, and has its own `struct
  * env`. When a process ends its env goes dead: its timers are disarmed, its syncs are forgotten,
- * every call into it fails or does nothing. So the caller then frees the dead process's objects with
- * their ordinary functions, closing files and connections, and nothing of that reaches the disk or
- * the network.
+ * every call into it fails or does nothing. So the caller then frees the dead process's objects
+ * with their ordinary functions, closing files and connections, and nothing of that reaches the
+ * disk or the network.
  *
  * Owns everything; the caller frees its own objects before sim_free. Thread: one. */
 #ifndef SAMSA_ENV_SIM_SIM_H
@@ -94,7 +94,8 @@ void sim_node_clock_drift(struct sim_node *n, int64_t ppm);
 void sim_node_wall_step(struct sim_node *n, int64_t ms);
 void sim_node_wall_freeze(struct sim_node *n, bool frozen);
 
-/* Files and connections the process has open: what is not zero after its objects are freed leaked. */
+/* Files and connections the process has open: what is not zero after its objects are freed
+ * leaked. */
 int64_t sim_node_handles(const struct sim_node *n);
 
 /* ---- disks */

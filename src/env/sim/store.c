@@ -6,8 +6,8 @@
 
 enum { DIRS_IN_CLOSURE = 64 };
 
-/* One change of names: `inode` left (dir_from, from) and came to (dir_to, to), where `replaced` was.
- * Creation has no from, removal no to. Owns: a reference to each inode. */
+/* One change of names: `inode` left (dir_from, from) and came to (dir_to, to), where `replaced`
+ * was. Creation has no from, removal no to. Owns: a reference to each inode. */
 struct name_change {
     struct list_node node;
     struct sim_inode *inode, *replaced, *dir_from, *dir_to;

@@ -56,7 +56,8 @@ BOTH(disk_open_flags_and_errors)
     file = open_new(&f, "a");
     assert_ok(disk_write_bytes(file, 0, "abc", 3));
     assert_int_equal(
-        disk_open(f.disk, PATH("a"), DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, &again), ERR_EXISTS);
+        disk_open(f.disk, PATH("a"), DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE, &again),
+        ERR_EXISTS);
     assert_ok(disk_open(f.disk, PATH("a"), DISK_READ, &again));
     assert_contents(again, "abc");
     assert_int_equal(disk_write_bytes(again, 0, "x", 1), ERR_IO);

@@ -30,7 +30,8 @@ static inline const char *world_path(struct world *w, struct arena *a, const cha
         assert_true(condition);                                     \
     } while (0)
 
-/* With WORLD_DISK defined before this header, tests run with files closed behind their backs too. */
+/* With WORLD_DISK defined before this header, tests run with files closed behind their backs
+ * too. */
 #ifdef WORLD_DISK
 #define ONE_DESCRIPTOR(name)                             \
     TEST(name##_os_one_descriptor)                       \
