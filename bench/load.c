@@ -3,6 +3,7 @@
  *     load produce PORT TOPIC --batch 65536 --total 2000000000 [--in-flight 5] [--acks 1] [--record 1024]
  *     load fetch   PORT TOPIC --total 2000000000 [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
+ *     load first   PORT TOPIC --since NS      tries until one batch is accepted; NS: CLOCK_MONOTONIC
  *
  * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never: the
  * topic must exist and this broker must lead it. Prints one line: `KEY=VALUE …`. Not part of Samsa. */
@@ -215,6 +216,32 @@ static void run_latency(uint16_t port, const char *topic, const struct options *
            (double)took[o->count * 999 / 1000] / 1e3);
 }
 
+/* Dials and sends until an answer without error comes: the broker is up. */
+static void run_first(uint16_t port, const char *topic, const struct options *o)
+{
+    uint8_t *frame = malloc(REQUEST_ROOM + o->record * 2 + 1024);
+    size_t batch_len = build_batch(frame + REQUEST_ROOM, 1, 100, (int64_t)time(NULL) * 1000);
+    size_t frame_len;
+    uint8_t *start = build_produce(frame, topic, 1, batch_len, &frame_len);
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (;;) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        uint8_t answer[1024];
+        bool fine = connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+                    write(fd, start, frame_len) == (ssize_t)frame_len;
+        ssize_t got = fine ? read(fd, answer, sizeof answer) : -1;
+        close(fd);
+        if (got > 30 && load_be16(answer + 4 + 4 + 4 + 2 + strlen(topic) + 4 + 4) == 0) break;
+        usleep(200);
+        if (now_ns() - o->total > 120000000000LL) {
+            fprintf(stderr, "load: not up in two minutes\n");
+            exit(1);
+        }
+    }
+    printf("ms=%.2f\n", (double)(now_ns() - o->total) / 1e6);
+}
+
 static void run_fetch(uint16_t port, const char *topic, const struct options *o)
 {
     int fd = dial(port);
@@ -287,7 +314,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--batch")) o.batch = (size_t)v;
         else if (!strcmp(argv[i], "--record")) o.record = (size_t)v;
         else if (!strcmp(argv[i], "--max")) o.max = (size_t)v;
-        else if (!strcmp(argv[i], "--total")) o.total = v;
+        else if (!strcmp(argv[i], "--total") || !strcmp(argv[i], "--since")) o.total = v;
         else if (!strcmp(argv[i], "--count")) o.count = v;
         else if (!strcmp(argv[i], "--in-flight")) o.in_flight = (int)v;
         else if (!strcmp(argv[i], "--acks")) o.acks = (int16_t)v;
@@ -296,6 +323,7 @@ int main(int argc, char **argv)
     uint16_t port = (uint16_t)atoi(argv[2]);
     if (!strcmp(argv[1], "produce")) run_produce(port, argv[3], &o);
     else if (!strcmp(argv[1], "fetch")) run_fetch(port, argv[3], &o);
+    else if (!strcmp(argv[1], "first")) run_first(port, argv[3], &o);
     else run_latency(port, argv[3], &o);
     return 0;
 }

@@ -6,4 +6,9 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	@$(CC) $(BENCH_FLAGS) -o $@ $< $(BUILD)/libbase.a -lisal
 
-.PHONY: bench-programs
+BENCH ?= --rounds 3
+bench: build-packages bench-programs samsa
+	@test/interop/apache-kafka 4.3.1 build/kafka-4.3.1
+	@bench/run.py --kafka build/kafka-4.3.1 $(BENCH)
+
+.PHONY: bench bench-programs
