@@ -66,7 +66,9 @@ int64_t log_set_high_watermark(struct log *log, int64_t offset);
 
 int32_t log_latest_epoch(const struct log *log); /* NO_LEADER_EPOCH when it has none */
 
-/* A new leader calls this with its log end offset before its first append. Durable on return.
+/* A new leader calls this with its log end offset before its first append. Durable no later than the
+ * recovery point passes it: behind that point batches tell their epochs again, and an epoch without a
+ * batch need not be known. So thousands of elections cost no sync.
  * A no-op when the latest entry has the epoch already. Err: IO, OFFLINE. */
 enum err log_assign_epoch(struct log *log, int32_t epoch, int64_t start_offset) MUST_CHECK;
 
@@ -222,7 +224,8 @@ enum err log_producers(struct log *log, struct arena *arena, struct log_producer
 
 /* ---- cutting ---- */
 
-/* Remove everything at and above `offset` (a no-op beyond the end, but the epochs are cut too). The
+/* Remove everything at and above `offset`, and the batch it lies in (a no-op beyond the end, but the
+ * epochs are cut too). The
  * high watermark and the recovery point are lowered with it. Below the log start the log becomes
  * empty at `offset`. Err: IO, OFFLINE. */
 enum err log_truncate_to(struct log *log, int64_t offset) MUST_CHECK;
@@ -250,6 +253,7 @@ struct log_flush {
     struct list_node node; /* private from here */
     struct log *log;
     struct disk_sync sync;
+    struct task task;
     int64_t segment_base;
     int64_t offset; /* durable below this when done has run with ERR_OK */
     enum err result;

@@ -108,6 +108,14 @@ void batch_set_max_timestamp(uint8_t *batch, const struct batch_header *h, bool 
     batch_store_crc(batch, (size_t)h->size);
 }
 
+void batch_set_codec(uint8_t *batch, size_t size, enum compression compression)
+{
+    int attributes = load_be16(batch + AT_ATTRIBUTES) & ~BATCH_COMPRESSION_MASK;
+    store_be32(batch + AT_LENGTH, (uint32_t)(size - BATCH_OVERHEAD_BYTES));
+    store_be16(batch + AT_ATTRIBUTES, (uint16_t)(attributes | (int)compression));
+    batch_store_crc(batch, size);
+}
+
 /* ---- building ---- */
 
 static size_t uvarint_put(uint8_t *to, uint64_t v)

@@ -103,6 +103,10 @@ static inline void batch_set_leader_epoch(uint8_t *batch, int32_t epoch)
 void batch_set_max_timestamp(uint8_t *batch, const struct batch_header *h, bool log_append_time,
                              int64_t timestamp_ms);
 
+/* The records behind the header are now in another codec and the batch `size` bytes long: length,
+ * codec and checksum follow. */
+void batch_set_codec(uint8_t *batch, size_t size, enum compression compression);
+
 /* ---- records ---- */
 
 struct record_header {

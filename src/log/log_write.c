@@ -1,0 +1,148 @@
+/* Putting checked batches at the end of a log: rolling, the one write, and what follows from it. */
+#include "log/log_write.h"
+
+#include "base/mem.h"
+
+/* The first append makes the first file; a loaded segment gets its indexes and timestamps. */
+static enum err active_ready(struct log *log, struct segment **out)
+{
+    if (log->segments_count == 0) {
+        enum err e = log_begin_segment(log, log->end_offset);
+        if (e) return e;
+    }
+    struct segment *s = log_active(log);
+    enum err e = segment_load_indexes(log, s);
+    if (!e && (s->max_timestamp == TIMESTAMP_UNREAD || s->first_timestamp == TIMESTAMP_UNREAD))
+        e = segment_read_timestamps(log, s);
+    *out = s;
+    return e;
+}
+
+enum err log_begin_segment(struct log *log, int64_t base_offset)
+{
+    struct disk *disk = log->dir->env->disk;
+    struct log_path path;
+    struct disk_file *file;
+    log_segment_path(log, base_offset, ".log", &path);
+    enum err e = disk_open(disk, path.z, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
+    if (e) return log_io_failed(log, e, path.z);
+    if (log->config->preallocate) e = disk_truncate(file, log->config->segment_bytes);
+    if (e) {
+        disk_file_unref(file);
+        enum err cleanup = disk_unlink(disk, path.z);
+        return log_io_failed(log, cleanup ? cleanup : e, path.z);
+    }
+    if (log->segments_count == 0) log->id_synced = false; /* from now on it matters */
+    struct segment *s = log_segment_add(log, base_offset);
+    s->file = file;
+    s->indexed = true;
+    log->dir->open_files++;
+    log_dir_file_opened(log->dir, log);
+    return ERR_OK;
+}
+
+static void roll_flushed(struct log_flush *flush)
+{
+    mem_free(flush); /* a failure has taken the directory offline already */
+}
+
+enum err log_roll_at(struct log *log, int64_t base_offset)
+{
+    struct segment *s = log_active(log);
+    PRE(s && base_offset > s->base_offset);
+    enum err e = active_ready(log, &s);
+    if (!e) e = segment_write_indexes(log, s, false);
+    if (!e && log->config->preallocate) {
+        struct disk_file *file;
+        e = segment_open(log, s, &file);
+        if (!e && disk_truncate(file, s->size)) e = log_io_failed(log, ERR_IO, "trim");
+    }
+    if (!e) e = log_write_snapshot(log, false);
+    if (!e) e = log_begin_segment(log, base_offset);
+    if (e) return e;
+    s = &log->segments[log->segments_count - 2];
+    offset_index_free(&s->offsets);
+    time_index_free(&s->times);
+    s->indexed = false;
+    struct log_flush *flush = MEM_NEW(struct log_flush);
+    log_flush_start(log, flush, roll_flushed);
+    return ERR_OK;
+}
+
+enum err log_roll(struct log *log)
+{
+    if (log->dir->offline) return ERR_OFFLINE;
+    struct segment *s = log_active(log);
+    if (!s || s->size == 0) return ERR_OK;
+    return log_roll_at(log, log->end_offset);
+}
+
+static bool should_roll(const struct log *log, const struct segment *s, const struct log_write *w)
+{
+    const struct log_config *c = log->config;
+    if (s->size == 0) return w->last_offset - s->base_offset > INT32_MAX;
+    if (s->size > c->segment_bytes - (int64_t)w->len) return true;
+    if (s->size + (int64_t)w->len > INT32_MAX) return true; /* positions are 31 bits */
+    if (w->last_offset - s->base_offset > INT32_MAX) return true;
+    int64_t age = s->first_timestamp >= 0 && w->max_timestamp >= 0
+                      ? w->max_timestamp - s->first_timestamp
+                      : clock_wall(log->dir->env->clock).ms - s->created_ms;
+    if (age > c->segment_ms - s->jitter_ms) return true;
+    return s->offsets.count >= c->segment_index_bytes / OFFSET_ENTRY_BYTES ||
+           s->times.count >= c->segment_index_bytes / TIME_ENTRY_BYTES - 1;
+}
+
+/* After a failed write the file ends where it ended before, or the directory is lost. */
+static enum err write_undo(struct log *log, struct segment *s, enum err e)
+{
+    if (e != ERR_NO_SPACE || disk_truncate(s->file, s->size))
+        return log_io_failed(log, ERR_IO, "append");
+    return ERR_NO_SPACE;
+}
+
+enum err log_write_batches(struct log *log, const struct log_write *w, bool *rolled)
+{
+    struct segment *s;
+    struct disk_file *file;
+    enum err e = active_ready(log, &s);
+    if (e) return e;
+    if (should_roll(log, s, w)) {
+        if (s->size == 0) {
+            /* nothing can be in reach of its base: begin again */
+            e = segment_delete(log, s);
+            if (e) return e;
+            log->segments_count--;
+            e = log_begin_segment(log, w->first_offset);
+        } else {
+            e = log_roll_at(log,
+                            w->first_offset > log->end_offset ? w->first_offset : log->end_offset);
+        }
+        if (e) return e;
+        *rolled = true;
+        s = log_active(log);
+    }
+    e = segment_open(log, s, &file);
+    if (e) return e;
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)w->data, .iov_len = w->len};
+    e = disk_write(file, s->size, &iov, 1);
+    if (e) return write_undo(log, s, e);
+
+    for (size_t at = 0; at < w->len;) {
+        struct batch_header h;
+        const uint8_t *batch = w->data + at;
+        enum err parsed = batch_parse((struct bytes){batch, (int64_t)(w->len - at)}, &h);
+        INVARIANT(!parsed); /* the caller has walked it */
+        segment_index_batch(s, &h, s->size, log->config->index_interval_bytes);
+        log->end_offset = batch_last_offset(&h) + 1;
+        e = log_replay_batch(log, &h, batch, true);
+        if (e) return e == ERR_NO_SPACE ? log_io_failed(log, ERR_IO, "transaction index") : e;
+        at += (size_t)h.size;
+    }
+    if (log->unflushed_since_ms == 0) log->unflushed_since_ms = clock_wall(log->dir->env->clock).ms;
+    if (log->end_offset - log->recovery_point >= log->config->flush_messages) {
+        e = log_flush(log);
+        if (e) return e;
+    }
+    INVARIANT(log->high_watermark <= log->end_offset && log->start_offset <= log->end_offset);
+    return ERR_OK;
+}
