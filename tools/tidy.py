@@ -120,6 +120,7 @@ def read_sources(tree):
         text = tree.files[path].replace("\\\n", " ")
         names = [" ".join(re.findall(rf"^\w+_{which}\s*[:+]?=\s*(.*)$", text, re.M)).split()
                  for which in ("SOURCES", "ALLOW")]
+        names[1] = sum((names[0] if name.endswith("_SOURCES)") else [name] for name in names[1]), [])
         found[os.path.dirname(path)[len("src/"):]] = tuple(names)
     return found
 

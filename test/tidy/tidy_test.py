@@ -76,6 +76,11 @@ class TidyTest(unittest.TestCase):
         self.assert_only({"src/log/log.c": "int f(void)\n{\n    return open(0);\n}\n"},
                          ("src/log/log.c", "banned"))
 
+    def test_allowed_files_may_call_what_is_banned(self):
+        call = {"src/log/log.c": "int f(void)\n{\n    return open(0);\n}\n"}
+        for allow in ("log_ALLOW := log.c\n", "log_ALLOW := $(log_SOURCES)\n"):
+            self.assert_only({**call, "src/log/sources.mk": CLEAN["src/log/sources.mk"] + allow})
+
     def test_members_comments_and_strings_are_no_calls(self):
         self.assert_only({"src/log/log.c": "int f(struct d *d)\n{\n    /* open(x) */\n    "
                                            'return d->open(d) + d->ops.open("open(2)") + '
