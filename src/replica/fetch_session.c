@@ -187,12 +187,12 @@ void fetch_entry_answered(struct fetch_entry *e, const struct fetch_outcome *o)
     /* Behind those that have not had their turn (fairness under a byte limit). */
     if (o->error || o->bytes > 0 || o->special || o->readable || !e->replica)
         list_push_back(&e->session->dirty, &e->dirty);
+    e->countable_bytes = e->bytes_max; /* if it rests: for the fetch that is parked next */
 }
 
 void fetch_entry_parked(struct fetch_entry *e, const struct fetch_outcome *o)
 {
-    PRE(!o->error);
-    e->countable_bytes = e->bytes_max > o->bytes ? e->bytes_max - o->bytes : 0;
+    e->countable_bytes = !o->error && e->bytes_max > o->bytes ? e->bytes_max - o->bytes : 0;
     if (e->replica && !o->readable && !fetch_entry_reports(e, o)) list_remove(&e->dirty);
 }
 

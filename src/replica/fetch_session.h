@@ -138,7 +138,7 @@ void fetch_entry_answered(struct fetch_entry *e, const struct fetch_outcome *o);
 void fetch_session_park(struct fetch_session *s, void *parked, int64_t missing_bytes,
                         int64_t wait_ms, void (*wake)(struct fetch_session *));
 
-/* During parking: this entry was read with `outcome` (which has no error). */
+/* During parking: this entry was read with this outcome. */
 void fetch_entry_parked(struct fetch_entry *e, const struct fetch_outcome *o);
 
 /* The waker takes its fetch back: no wake follows. Returns what was parked. */

@@ -268,6 +268,9 @@ static void produce_topic(struct produce *p, const struct produce_request_topic_
                           struct produce_response_topic_produce_response *a, bool refuse)
 {
     bool by_id = p->request->api_version >= 13;
+    const struct replica_topic *topic =
+        by_id ? replica_manager_topic(p->broker->replicas, t->topic_id)
+              : replica_manager_topic_by_name(p->broker->replicas, t->name);
     a->name = t->name;
     a->topic_id = t->topic_id;
     a->partition_responses_count = t->partition_data_count;
@@ -282,8 +285,11 @@ static void produce_topic(struct produce *p, const struct produce_request_topic_
             p->failed = true;
             continue;
         }
-        struct located at = by_id ? locate_by_id(p->broker, t->topic_id, t->partition_data[j].index)
-                                  : locate_by_name(p->broker, t->name, t->partition_data[j].index);
+        int32_t index = t->partition_data[j].index;
+        struct located at = {topic ? replica_topic_partition(topic, index) : NULL, KAFKA_NONE};
+        if (!at.replica)
+            at = by_id ? locate_by_id(p->broker, t->topic_id, index)
+                       : locate_by_name(p->broker, t->name, index);
         struct str name = !by_id ? t->name : at.replica ? at.replica->topic->name : STR_NULL;
         produce_partition(p, at, name, &t->partition_data[j], pa);
     }

@@ -360,6 +360,21 @@ TEST(a_parked_fetch_wakes_when_its_replica_goes)
     fetch_session_cache_destroy(c);
 }
 
+TEST(a_resting_partition_wakes_a_fetch_that_was_parked_later)
+{
+    struct fetch_session_cache *c = cache_of(10);
+    struct ask a;
+    int32_t n, p[64];
+    int32_t id = round_trip(c, ask(&a, 0, 0, 2, 5), 13, &nothing, &n, p);
+    struct fetch_session *s = parked(c, ask(&a, id, 1, 0, 0), &nothing, 10);
+    assert_true(list_empty(&s->dirty));
+    move(1, 10, false);
+    fake_env_pass(&world, 0);
+    assert_int_equal(wakes, 1);
+    arena_free(&a.arena);
+    fetch_session_cache_destroy(c);
+}
+
 TEST(a_second_request_of_a_session_answers_the_parked_one_first)
 {
     struct fetch_session_cache *c = cache_of(10);
