@@ -13,3 +13,4 @@ broker_SOURCES += handlers/delete_groups.c handlers/describe_groups.c handlers/f
                   handlers/leave_group.c handlers/list_groups.c handlers/offset_commit.c \
                   handlers/offset_delete.c handlers/offset_fetch.c handlers/sync_group.c
 broker_TEST_DEPENDS := sim
+broker_TEST_LIB := test/unit/broker/data_plane.c

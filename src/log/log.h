@@ -171,7 +171,8 @@ struct log_read_options {
 };
 
 /* From the start of the batch containing `offset`, within one segment, up to bytes_max exactly: the
- * last batch may be cut. Empty when nothing is below end_offset. Reads no record bytes, allocates
+ * last batch may be cut, the first never. Empty when nothing is below end_offset, or the first
+ * batch has no room. Reads no record bytes, allocates
  * nothing. Err: OUT_OF_RANGE, OFFLINE, IO (offline from now on), NO_DESCRIPTORS (try again later).
  */
 enum err log_read(struct log *log, const struct log_read_options *options,

@@ -46,7 +46,8 @@ enum err log_read(struct log *log, const struct log_read_options *o, struct log_
     if (e) return e;
     int64_t len = end - position;
     int64_t most = o->bytes_max > 0 ? o->bytes_max : 0;
-    if (o->min_one_batch && most < h.size) most = h.size;
+    /* A first batch that would be cut is of no use to anybody. */
+    if (most < h.size) most = o->min_one_batch ? h.size : 0;
     if (len > most) len = most;
     slice->segment_base_offset = s->base_offset;
     if (len <= 0) return ERR_OK;
