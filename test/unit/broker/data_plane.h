@@ -1,3 +1,4 @@
+/* One broker's data plane on a simulated disk: enough of a broker for its data handlers, with
  * metadata that a test writes itself. Node 1 is us, node 2 another broker of the cluster. */
 #ifndef SAMSA_TEST_BROKER_DATA_PLANE_H
 #define SAMSA_TEST_BROKER_DATA_PLANE_H
