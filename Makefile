@@ -103,6 +103,8 @@ tsan:
 
 tidy:
 	@$(PYTHON) tools/tidy.py
+format:
+	@$(PYTHON) tools/tidy.py --format
 
 clean:
 	rm -rf build samsa
@@ -110,5 +112,5 @@ clean:
 -include $(wildcard mk/*.mk)
 -include $(shell find build -name '*.d' 2>/dev/null)
 
-.PHONY: all unit unit-module asan tsan tidy clean
+.PHONY: all unit unit-module asan tsan tidy format clean
 .DELETE_ON_ERROR:

@@ -3,6 +3,7 @@
 
     tools/tidy.py [ROOT]       prints `file:line: rule: what is wrong`, exits 1 when there is any
     tools/tidy.py --wrap FILE  refills the comments of these files that have lines too long
+    tools/tidy.py --format     refills and runs clang-format over all C
 
 Rules, and how to be exempt where that is allowed:
 
@@ -16,10 +17,13 @@ Rules, and how to be exempt where that is allowed:
   space       no tabs in sources, no blanks at a line's end, a newline at the file's
   orphan      every .c of src is in its sources.mk, every name there exists, every header is included
   readme      every folder of src has a README.md
+  format      C is as clang-format 14 (Debian 12's) leaves it; unchecked where that is not installed
 """
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 
 FILE_LINES = 1200
@@ -254,7 +258,38 @@ def check_readmes(tree, sources):
             yield f"src/{folder}", 1, "readme", "no README.md"
 
 
-RULES = ("layers", "banned", "file", "header", "function", "line", "space", "orphan", "readme")
+FORMAT_VERSION = "version 14."
+FORMAT_AT_ONCE = 50
+
+
+def format_command():
+    """clang-format of the one version whose output is the rule, or None."""
+    command = shutil.which("clang-format-14") or shutil.which("clang-format")
+    if command:
+        version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+        if FORMAT_VERSION in version.stdout:
+            return command
+    return None
+
+
+def check_format(tree):
+    command = format_command()
+    paths = tree.sources(".c", ".h")
+    if not command or not os.path.exists(os.path.join(tree.root, ".clang-format")):
+        return
+    for start in range(0, len(paths), FORMAT_AT_ONCE):
+        some = paths[start:start + FORMAT_AT_ONCE]
+        run = subprocess.run([command, "--dry-run", "--ferror-limit=0", *some], cwd=tree.root,
+                             capture_output=True, text=True, check=False)
+        first = {}
+        for m in re.finditer(r"^([^:\n]+):(\d+):\d+: .*-Wclang-format", run.stderr, re.M):
+            first.setdefault(m.group(1), int(m.group(2)))
+        for path, number in first.items():
+            yield path, number, "format", "clang-format would change it (make format)"
+
+
+RULES = ("layers", "banned", "file", "header", "function", "line", "space", "orphan", "readme",
+         "format")
 
 
 def check(root):
@@ -264,7 +299,7 @@ def check(root):
     found = []
     for rule in (check_layers(tree, layers), check_outside(tree), check_banned(tree, sources),
                  check_sizes(tree), check_space(tree), check_orphans(tree, sources),
-                 check_readmes(tree, sources)):
+                 check_readmes(tree, sources), check_format(tree)):
         found.extend(rule)
     return sorted(found)
 
@@ -331,10 +366,24 @@ def wrap_files(paths):
                 f.write(after)
 
 
+def format_all(root):
+    command = format_command()
+    if not command:
+        print("clang-format 14 is not installed", file=sys.stderr)
+        return 1
+    paths = [os.path.join(root, path) for path in Tree(root).sources(".c", ".h")]
+    wrap_files(paths)
+    for start in range(0, len(paths), FORMAT_AT_ONCE):
+        subprocess.run([command, "-i", *paths[start:start + FORMAT_AT_ONCE]], check=True)
+    return 0
+
+
 def main(arguments):
     if len(arguments) > 1 and arguments[1] == "--wrap":
         wrap_files(arguments[2:])
         return 0
+    if len(arguments) > 1 and arguments[1] == "--format":
+        return format_all(os.getcwd())
     root = arguments[1] if len(arguments) > 1 else os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))
     found = check(root)

@@ -40,7 +40,7 @@ void arena_reset(struct arena *a);
 /* Give every block back. The arena can be used again. */
 void arena_free(struct arena *a);
 
-#define ARENA_NEW(a, type) ((type *)arena_zalloc((a), 1, sizeof(type)))
+#define ARENA_NEW(a, type)          ((type *)arena_zalloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_zalloc((a), (size_t)(count), sizeof(type)))
 
 #endif

@@ -13,10 +13,10 @@ _Noreturn void assert_fail(const char *kind, const char *text, const char *file,
 #define SAMSA_CHECK(kind, cond) \
     (__builtin_expect(!!(cond), 1) ? (void)0 : assert_fail(kind, #cond, __FILE__, __LINE__))
 
-#define PRE(cond) SAMSA_CHECK("precondition", cond)
-#define POST(cond) SAMSA_CHECK("postcondition", cond)
+#define PRE(cond)       SAMSA_CHECK("precondition", cond)
+#define POST(cond)      SAMSA_CHECK("postcondition", cond)
 #define INVARIANT(cond) SAMSA_CHECK("invariant", cond)
-#define IMPLIES(a, b) (!(a) || (b))
-#define UNREACHABLE() assert_fail("unreachable", "reached", __FILE__, __LINE__)
+#define IMPLIES(a, b)   (!(a) || (b))
+#define UNREACHABLE()   assert_fail("unreachable", "reached", __FILE__, __LINE__)
 
 #endif

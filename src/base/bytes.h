@@ -21,7 +21,7 @@ struct bytes {
     int64_t len; /* -1 is null */
 };
 
-#define STR_NULL ((struct str){NULL, -1})
+#define STR_NULL   ((struct str){NULL, -1})
 #define BYTES_NULL ((struct bytes){NULL, -1})
 /* View of a string literal. */
 #define STR(literal) ((struct str){"" literal, (int32_t)sizeof(literal) - 1})

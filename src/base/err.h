@@ -5,34 +5,34 @@
 #ifndef SAMSA_BASE_ERR_H
 #define SAMSA_BASE_ERR_H
 
-#define ERR_LIST(X)                                                       \
-    X(OK, "ok")                                                           \
-    X(AGAIN, "would block")                                               \
-    X(EOF, "end of input")                                                \
-    X(INVALID, "invalid input")                                           \
-    X(TRUNCATED, "input ends early")                                      \
-    X(TOO_LARGE, "larger than the bound")                                 \
-    X(UNSUPPORTED, "version not supported")                               \
-    X(CORRUPT, "corrupt data")                                            \
-    X(CRC, "checksum mismatch")                                           \
-    X(NOT_FOUND, "not found")                                             \
-    X(EXISTS, "exists already")                                           \
-    X(IO, "input/output error")                                           \
-    X(NO_SPACE, "no space left on device")                                \
-    X(NO_DESCRIPTORS, "no file descriptors left")                         \
-    X(NO_MEMORY, "memory budget is used up")                              \
-    X(LOCKED, "locked by another process")                                \
-    X(PERMISSION, "permission denied")                                    \
-    X(ADDRESS_IN_USE, "address is in use")                                \
-    X(REFUSED, "connection refused")                                      \
-    X(RESET, "connection reset")                                          \
-    X(CLOSED, "closed")                                                   \
-    X(TIMEOUT, "timed out")                                               \
-    X(UNREACHABLE, "host is unreachable or unknown")                      \
-    X(OFFLINE, "log directory is offline")                                \
-    X(OUT_OF_RANGE, "offset out of range")                                \
-    X(FENCED, "epoch is stale")                                           \
-    X(NOT_LEADER, "not the leader")                                       \
+#define ERR_LIST(X)                                  \
+    X(OK, "ok")                                      \
+    X(AGAIN, "would block")                          \
+    X(EOF, "end of input")                           \
+    X(INVALID, "invalid input")                      \
+    X(TRUNCATED, "input ends early")                 \
+    X(TOO_LARGE, "larger than the bound")            \
+    X(UNSUPPORTED, "version not supported")          \
+    X(CORRUPT, "corrupt data")                       \
+    X(CRC, "checksum mismatch")                      \
+    X(NOT_FOUND, "not found")                        \
+    X(EXISTS, "exists already")                      \
+    X(IO, "input/output error")                      \
+    X(NO_SPACE, "no space left on device")           \
+    X(NO_DESCRIPTORS, "no file descriptors left")    \
+    X(NO_MEMORY, "memory budget is used up")         \
+    X(LOCKED, "locked by another process")           \
+    X(PERMISSION, "permission denied")               \
+    X(ADDRESS_IN_USE, "address is in use")           \
+    X(REFUSED, "connection refused")                 \
+    X(RESET, "connection reset")                     \
+    X(CLOSED, "closed")                              \
+    X(TIMEOUT, "timed out")                          \
+    X(UNREACHABLE, "host is unreachable or unknown") \
+    X(OFFLINE, "log directory is offline")           \
+    X(OUT_OF_RANGE, "offset out of range")           \
+    X(FENCED, "epoch is stale")                      \
+    X(NOT_LEADER, "not the leader")                  \
     X(FULL, "queue is full")
 
 enum err {

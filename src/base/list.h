@@ -58,7 +58,7 @@ static inline void list_remove(struct list_node *n)
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Iterate; the current node may be removed by the body. */
-#define LIST_EACH(head, node)                                                           \
+#define LIST_EACH(head, node)                                                              \
     for (struct list_node *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 

@@ -24,12 +24,12 @@ void mem_free(void *p);
 #define MEM_NEW(type) ((type *)mem_zalloc(1, sizeof(type)))
 
 /* Make room for one more element in a doubling array: `items` (pointer), `count`, `capacity`. */
-#define MEM_GROW(items, count, capacity)                                           \
-    do {                                                                           \
-        if ((size_t)(count) >= (size_t)(capacity)) {                               \
-            (capacity) = (__typeof__(capacity))((capacity) ? (capacity) * 2 : 8);  \
-            (items) = mem_realloc((items), (size_t)(capacity) * sizeof *(items));  \
-        }                                                                          \
+#define MEM_GROW(items, count, capacity)                                          \
+    do {                                                                          \
+        if ((size_t)(count) >= (size_t)(capacity)) {                              \
+            (capacity) = (__typeof__(capacity))((capacity) ? (capacity)*2 : 8);   \
+            (items) = mem_realloc((items), (size_t)(capacity) * sizeof *(items)); \
+        }                                                                         \
     } while (0)
 
 #endif

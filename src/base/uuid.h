@@ -13,7 +13,7 @@ struct uuid {
 
 #define UUID_ZERO ((struct uuid){{0}})
 /* Low 64 bits n, high 64 bits 0: Kafka's reserved ids. */
-#define UUID_SMALL(n) ((struct uuid){{[15] = (n)}})
+#define UUID_SMALL(n)       ((struct uuid){{[15] = (n)}})
 #define UUID_METADATA_TOPIC UUID_SMALL(1)
 
 static inline bool uuid_equal(struct uuid a, struct uuid b)

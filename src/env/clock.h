@@ -26,7 +26,7 @@ struct wall_time {
 static inline struct mono_time mono_add_ms(struct mono_time t, int64_t ms)
 {
     return (struct mono_time){ms >= (INT64_MAX - t.ns) / NS_PER_MS ? INT64_MAX
-                                                                  : t.ns + ms * NS_PER_MS};
+                                                                   : t.ns + ms * NS_PER_MS};
 }
 
 /* Milliseconds from `then` to `now`, rounded down. */

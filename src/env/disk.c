@@ -95,7 +95,7 @@ enum err disk_replace_file(struct disk *d, const char *path, struct bytes conten
     arena_init(&arena, 0);
     struct str tmp = arena_printf(&arena, "%s.tmp", path);
     const char *slash = strrchr(path, '/');
-    struct str dir = !slash         ? STR(".")
+    struct str dir = !slash          ? STR(".")
                      : slash == path ? STR("/")
                                      : arena_printf(&arena, "%.*s", (int)(slash - path), path);
     enum err e = write_and_sync(d, tmp.data, contents);

@@ -62,8 +62,10 @@ void timer_heap_remove(struct timer_heap *h, struct timer *t)
     t->heap_index = -1;
     struct timer *last = h->timers[--h->count];
     if (last == t) return;
-    if (at > 0 && before(last, h->timers[(at - 1) / 2])) sift_up(h, at, last);
-    else sift_down(h, at, last);
+    if (at > 0 && before(last, h->timers[(at - 1) / 2]))
+        sift_up(h, at, last);
+    else
+        sift_down(h, at, last);
 }
 
 void timer_heap_fire(struct timer_heap *h, struct mono_time now, const bool *stop)

@@ -24,8 +24,8 @@ void trace_line(struct trace *t, enum trace_level level, const char *component, 
                 ...) __attribute__((format(printf, 4, 5)));
 
 #define trace_debug(t, ...) trace_line((t), TRACE_DEBUG, __VA_ARGS__)
-#define trace_info(t, ...) trace_line((t), TRACE_INFO, __VA_ARGS__)
-#define trace_warn(t, ...) trace_line((t), TRACE_WARN, __VA_ARGS__)
+#define trace_info(t, ...)  trace_line((t), TRACE_INFO, __VA_ARGS__)
+#define trace_warn(t, ...)  trace_line((t), TRACE_WARN, __VA_ARGS__)
 #define trace_error(t, ...) trace_line((t), TRACE_ERROR, __VA_ARGS__)
 
 #endif

@@ -4,8 +4,9 @@
  *     … the steady loop …
  *     if (heap_count_works()) assert_int_equal(heap_allocations(), before);
  *
- * Linking heap_count.c (M_TEST_LIB in sources.mk) replaces malloc and its kin by ones that count and
- * pass on to the C library's. Under a sanitizer, which replaces them itself, nothing is counted. */
+ * Linking heap_count.c (M_TEST_LIB in sources.mk) replaces malloc and its kin by ones that count
+ * and pass on to the C library's. Under a sanitizer, which replaces them itself, nothing is
+ * counted. */
 #ifndef SAMSA_TEST_LIB_HEAP_COUNT_H
 #define SAMSA_TEST_LIB_HEAP_COUNT_H
 

@@ -13,12 +13,12 @@
 
 void test_register(const char *name, void (*body)(void **));
 
-#define TEST(name)                                                                       \
-    static void test_##name(void **state);                                               \
-    __attribute__((constructor)) static void register_##name(void)                       \
-    {                                                                                    \
-        test_register(#name, test_##name);                                               \
-    }                                                                                    \
+#define TEST(name)                                                 \
+    static void test_##name(void **state);                         \
+    __attribute__((constructor)) static void register_##name(void) \
+    {                                                              \
+        test_register(#name, test_##name);                         \
+    }                                                              \
     static void test_##name(void **state __attribute__((unused)))
 
 #define assert_ok(expression) assert_int_equal((expression), 0)

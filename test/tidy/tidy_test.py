@@ -111,6 +111,13 @@ class TidyTest(unittest.TestCase):
     def test_folder_without_readme_is_found(self):
         self.assert_only({"src/log/README.md": None}, ("src/log", "readme"))
 
+    def test_other_formatting_is_found(self):
+        style = {".clang-format": "BasedOnStyle: LLVM\nColumnLimit: 100\nIndentWidth: 4\n"
+                                  "BreakBeforeBraces: Linux\nAllowShortFunctionsOnASingleLine: None\n"}
+        found = [("src/log/log.c", "format")] if tidy.format_command() else []
+        self.assertEqual(self.findings_of({**style, "src/log/log.c": "int   x;\n"}), found)
+        self.assertEqual(self.findings_of({**style, "src/log/log.c": "int x;\n"}), [])
+
     def test_wrapping_refills_long_comments_and_nothing_else(self):
         words = " ".join(["word"] * 30)
         short = "/* A\n *   drawing " + "-" * 60 + "\n *\n * B */\nint x;\n"

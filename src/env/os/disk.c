@@ -20,26 +20,19 @@ enum err os_disk_err(int error)
 {
     switch (error) {
     case ENOENT:
-    case ENOTDIR:
-        return ERR_NOT_FOUND;
+    case ENOTDIR: return ERR_NOT_FOUND;
     case EEXIST:
-    case ENOTEMPTY:
-        return ERR_EXISTS;
+    case ENOTEMPTY: return ERR_EXISTS;
     case EACCES:
     case EPERM:
-    case EROFS:
-        return ERR_PERMISSION;
+    case EROFS: return ERR_PERMISSION;
     case EMFILE:
-    case ENFILE:
-        return ERR_NO_DESCRIPTORS;
+    case ENFILE: return ERR_NO_DESCRIPTORS;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
-        return ERR_NO_SPACE;
-    case ENAMETOOLONG:
-        return ERR_TOO_LARGE;
-    default:
-        return ERR_IO;
+    case EFBIG: return ERR_NO_SPACE;
+    case ENAMETOOLONG: return ERR_TOO_LARGE;
+    default: return ERR_IO;
     }
 }
 
@@ -176,8 +169,10 @@ static void os_sync_begin(struct disk_file *file, struct disk_sync *op)
 {
     int fd;
     enum err e = os_file_fd(file, &fd);
-    if (e) fd = -1; /* fdatasync says so, in its time */
-    else os_file_pin((struct os_file *)file);
+    if (e)
+        fd = -1; /* fdatasync says so, in its time */
+    else
+        os_file_pin((struct os_file *)file);
     os_sync_start(&disk_of(file)->sync, op, fd);
 }
 
@@ -192,8 +187,8 @@ static enum err os_rename(struct disk *disk, const char *from, const char *to)
 {
     struct os_files *files = &CONTAINER_OF(disk, struct os_disk, disk)->files;
     struct stat a, b;
-    bool same = stat(from, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev &&
-                a.st_ino == b.st_ino;
+    bool same =
+        stat(from, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
     enum err e = same ? ERR_OK : os_files_orphan(files, to);
     if (!e) e = result(rename(from, to));
     if (!e) os_files_renamed(files, from, to);
@@ -298,8 +293,7 @@ static enum err os_set_modified(struct disk *disk, const char *path, int64_t ms)
  * opening. */
 static bool held_already(const struct os_disk *d, const struct stat *st)
 {
-    LIST_EACH(&d->locks, node)
-    {
+    LIST_EACH(&d->locks, node) {
         const struct os_file *f = CONTAINER_OF(node, struct os_file, lock);
         if (f->device == st->st_dev && f->inode == st->st_ino) return true;
     }

@@ -90,8 +90,10 @@ static void attach(struct os_file *f, struct os_dir *dir, struct str name)
     f->dir = dir;
     f->name = str_dup_z(name);
     struct os_file *twin = map_get_str(&dir->files, name);
-    if (twin) list_insert_before(&twin->twins, &f->twins);
-    else map_put_str(&dir->files, name, f);
+    if (twin)
+        list_insert_before(&twin->twins, &f->twins);
+    else
+        map_put_str(&dir->files, name, f);
 }
 
 static void detach(struct os_file *f)

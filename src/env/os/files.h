@@ -25,11 +25,11 @@ struct os_file {
     int fd;                /* -1: closed for now */
     int how;               /* flags to open it again */
     int pins;
-    bool fixed;            /* the descriptor stays: a lock, or a file without a name */
+    bool fixed;             /* the descriptor stays: a lock, or a file without a name */
     uint64_t device, inode; /* of a lock, and while closed */
-    struct list_node use;  /* in os_files.used, while it could be closed */
-    struct list_node lock; /* in os_disk.locks */
-    struct os_dir *dir;    /* its place in the tree; NULL: none */
+    struct list_node use;   /* in os_files.used, while it could be closed */
+    struct list_node lock;  /* in os_disk.locks */
+    struct os_dir *dir;     /* its place in the tree; NULL: none */
     char *name;
     struct list_node twins; /* other handles of the same name, a ring without head */
 };

@@ -22,7 +22,7 @@ struct os_loop {
     int epoll_fd;
     bool stopping;
     bool never; /* false: what interrupts a batch of timers or tasks here */
-    bool busy; /* something is left to do: the next wait does not block */
+    bool busy;  /* something is left to do: the next wait does not block */
     struct mono_time mono;
     struct wall_time wall;
     struct timer_heap timers;

@@ -64,28 +64,21 @@ static struct os_net *net_of(struct net *n)
 static enum err net_err(int error)
 {
     switch (error) {
-    case ECONNREFUSED:
-        return ERR_REFUSED;
-    case ETIMEDOUT:
-        return ERR_TIMEOUT;
+    case ECONNREFUSED: return ERR_REFUSED;
+    case ETIMEDOUT: return ERR_TIMEOUT;
     case EHOSTUNREACH:
     case ENETUNREACH:
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-    case ENETDOWN:
-        return ERR_UNREACHABLE;
-    case EADDRINUSE:
-        return ERR_ADDRESS_IN_USE;
+    case ENETDOWN: return ERR_UNREACHABLE;
+    case EADDRINUSE: return ERR_ADDRESS_IN_USE;
     case EACCES:
-    case EPERM:
-        return ERR_PERMISSION;
+    case EPERM: return ERR_PERMISSION;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-        return ERR_NO_DESCRIPTORS;
-    default:
-        return ERR_RESET;
+    case ENOMEM: return ERR_NO_DESCRIPTORS;
+    default: return ERR_RESET;
     }
 }
 
@@ -406,8 +399,10 @@ static void os_peer(struct net_conn *conn, struct net_address *a)
     union os_sockaddr s;
     socklen_t len = sizeof s;
     *a = (struct net_address){.port = 0};
-    if (getpeername(c->source.fd, &s.any, &len) == 0) os_sockaddr_text(&s, a);
-    else if (c->address_at > 0) os_sockaddr_text(&c->addresses.list[c->address_at - 1], a);
+    if (getpeername(c->source.fd, &s.any, &len) == 0)
+        os_sockaddr_text(&s, a);
+    else if (c->address_at > 0)
+        os_sockaddr_text(&c->addresses.list[c->address_at - 1], a);
 }
 
 void os_net_flush(struct os_net *n)

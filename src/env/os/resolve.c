@@ -53,9 +53,12 @@ static enum err ask_resolver(const char *host, uint16_t port, struct os_addresse
         if (i->ai_addrlen > sizeof *a) continue;
         memset(a, 0, sizeof *a);
         memcpy(a, i->ai_addr, i->ai_addrlen);
-        if (i->ai_family == AF_INET) a->v4.sin_port = htons(port);
-        else if (i->ai_family == AF_INET6) a->v6.sin6_port = htons(port);
-        else continue;
+        if (i->ai_family == AF_INET)
+            a->v4.sin_port = htons(port);
+        else if (i->ai_family == AF_INET6)
+            a->v6.sin6_port = htons(port);
+        else
+            continue;
         out->count++;
     }
     freeaddrinfo(found);

@@ -137,8 +137,7 @@ void os_sync_free(struct os_sync *s)
     pthread_cond_broadcast(&s->wake);
     pthread_mutex_unlock(&s->mutex);
     for (int i = 0; i < s->threads_count; i++) pthread_join(s->threads[i], NULL);
-    LIST_EACH(&s->finished, node)
-    {
+    LIST_EACH(&s->finished, node) {
         struct os_sync_job *job = CONTAINER_OF(node, struct os_sync_job, node);
         s->finish(job);
         disk_file_unref(job->op->file);

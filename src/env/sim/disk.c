@@ -208,8 +208,10 @@ static enum err op_size(struct disk_file *file, int64_t *size)
 
 static void sync_result(struct sim_file *f, int64_t generation, enum err e)
 {
-    if (e) sim_inode_sync_fail(f->inode, generation, &f->process->node->disk_prng);
-    else if (!f->process->node->sync_lies) sim_inode_sync_end(f->inode, generation);
+    if (e)
+        sim_inode_sync_fail(f->inode, generation, &f->process->node->disk_prng);
+    else if (!f->process->node->sync_lies)
+        sim_inode_sync_end(f->inode, generation);
 }
 
 static enum err op_sync(struct disk_file *file)
@@ -406,8 +408,7 @@ void sim_disk_end(struct sim_process *p)
         mem_free(s);
         disk_file_unref(file);
     }
-    LIST_EACH(&p->files, node)
-    {
+    LIST_EACH(&p->files, node) {
         struct sim_file *f = CONTAINER_OF(node, struct sim_file, node);
         if (f->inode->locked_by == f) f->inode->locked_by = NULL;
     }

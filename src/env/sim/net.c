@@ -54,8 +54,8 @@ struct sim_conn {
     int64_t inbox_last_ns;
     bool paused, undrained, told, half_open, peer_gone, closed;
     enum err ended;
-    struct sim_event life;  /* connect, accept, outcome, retransmission */
-    struct sim_event again; /* readable again */
+    struct sim_event life;         /* connect, accept, outcome, retransmission */
+    struct sim_event again;        /* readable again */
     struct sim_listener *listener; /* while ACCEPTING */
     struct net_address peer_address;
     uint16_t local_port;
@@ -134,8 +134,7 @@ static void readable_again(struct sim_event *e)
 static void unread_append(struct sim_conn *c, const uint8_t *data, size_t len)
 {
     if (c->unread_start + c->unread_len + len > c->unread_capacity) {
-        if (c->unread_len > 0)
-            memmove(c->unread, c->unread + c->unread_start, c->unread_len);
+        if (c->unread_len > 0) memmove(c->unread, c->unread + c->unread_start, c->unread_len);
         c->unread_start = 0;
         if (c->unread_len + len > c->unread_capacity) {
             c->unread_capacity = (c->unread_len + len) * 2;
@@ -159,8 +158,10 @@ static void segment_arrives(struct sim_event *e)
     struct sim_conn *c = s->to;
     if (link_of(c->remote, c->process->node)->cut) return; /* stays in the inbox until it heals */
     sim_hash_add(c->process->sim, s->len);
-    if (s->end) c->unread_end = s->end;
-    else unread_append(c, s->data, s->len);
+    if (s->end)
+        c->unread_end = s->end;
+    else
+        unread_append(c, s->data, s->len);
     bool reset = s->end == ERR_RESET;
     segment_free(s);
     if (reset && c->paused) end(c, ERR_RESET);
@@ -298,8 +299,10 @@ static void flush(struct sim_conn *c)
             e = ERR_AGAIN;
         }
     }
-    if (sent_to_nobody && c->half_open) retransmit_start(c);
-    else if (sent_to_nobody && !c->unread_end) send_end(c, ERR_RESET);
+    if (sent_to_nobody && c->half_open)
+        retransmit_start(c);
+    else if (sent_to_nobody && !c->unread_end)
+        send_end(c, ERR_RESET);
     if (e == ERR_AGAIN) {
         if (c->chunk_at < 256) return;
         out_drop_front(&c->out, c->chunk_at);
@@ -382,8 +385,7 @@ static void conn_part(struct sim_conn *c, bool silent)
         c->peer->peer = NULL;
         c->peer->peer_gone = !silent;
         c->peer->half_open = silent;
-        if (silent && c->peer->state == OPEN && c->peer->under_way > 0)
-            retransmit_start(c->peer);
+        if (silent && c->peer->state == OPEN && c->peer->under_way > 0) retransmit_start(c->peer);
         if (!silent) send_end(c->peer, unread ? ERR_RESET : ERR_EOF);
     }
     c->peer = NULL;
@@ -431,8 +433,7 @@ static struct sim_node *resolve(const struct sim_process *p, const char *host)
 static struct sim_listener *listener_on(const struct sim_node *n, uint16_t port)
 {
     if (!n->process) return NULL;
-    LIST_EACH(&n->process->listeners, node)
-    {
+    LIST_EACH(&n->process->listeners, node) {
         struct sim_listener *l = CONTAINER_OF(node, struct sim_listener, node);
         if (l->port == port) return l;
     }
@@ -610,8 +611,7 @@ static enum err op_listen(struct net *net, const char *host, uint16_t port, int 
 /* Connections nobody has accepted yet are the listener's. */
 static void drop_pending(struct sim_process *p, const struct sim_listener *l, bool silent)
 {
-    LIST_EACH(&p->conns, node)
-    {
+    LIST_EACH(&p->conns, node) {
         struct sim_conn *c = CONTAINER_OF(node, struct sim_conn, node);
         if (c->state != ACCEPTING || c->listener != l) continue;
         c->unread_len = 1; /* as unread: the peer is reset */
@@ -660,16 +660,14 @@ void sim_net_end(struct sim_process *p, bool silent)
 {
     LIST_EACH(&p->listeners, node)
         drop_pending(p, CONTAINER_OF(node, struct sim_listener, node), silent);
-    LIST_EACH(&p->conns, node)
-        conn_part(CONTAINER_OF(node, struct sim_conn, node), silent);
+    LIST_EACH(&p->conns, node) conn_part(CONTAINER_OF(node, struct sim_conn, node), silent);
     while (!list_empty(&p->attention)) list_remove(p->attention.next);
 }
 
 void sim_net_free(struct sim_process *p)
 {
     sim_net_reap(p);
-    while (!list_empty(&p->conns))
-        conn_free(CONTAINER_OF(p->conns.next, struct sim_conn, node));
+    while (!list_empty(&p->conns)) conn_free(CONTAINER_OF(p->conns.next, struct sim_conn, node));
     while (!list_empty(&p->listeners)) {
         struct sim_listener *l = CONTAINER_OF(p->listeners.next, struct sim_listener, node);
         list_remove(&l->node);
@@ -690,8 +688,7 @@ void sim_net_delay(struct sim_node *from, struct sim_node *to, int64_t us_min, i
 static void heal(struct sim_node *from, struct sim_node *to)
 {
     if (to->process) {
-        LIST_EACH(&to->process->conns, node)
-        {
+        LIST_EACH(&to->process->conns, node) {
             struct sim_conn *c = CONTAINER_OF(node, struct sim_conn, node);
             if (c->remote != from || c->state == CONNECTING) continue;
             struct sim_queue *q = queue_of(c);
@@ -703,8 +700,7 @@ static void heal(struct sim_node *from, struct sim_node *to)
         }
     }
     if (!from->process) return;
-    LIST_EACH(&from->process->conns, node)
-    {
+    LIST_EACH(&from->process->conns, node) {
         struct sim_conn *c = CONTAINER_OF(node, struct sim_conn, node);
         if (c->remote == to && c->undrained) need_attention(c);
     }
@@ -731,15 +727,13 @@ void sim_net_isolate(struct sim_node *n, bool cut)
 
 static void drop_inbox(struct sim_conn *c)
 {
-    while (!list_empty(&c->inbox))
-        segment_free(CONTAINER_OF(c->inbox.next, struct segment, node));
+    while (!list_empty(&c->inbox)) segment_free(CONTAINER_OF(c->inbox.next, struct segment, node));
 }
 
 void sim_net_reset(struct sim_node *a, struct sim_node *b)
 {
     if (!a->process) return;
-    LIST_EACH(&a->process->conns, node)
-    {
+    LIST_EACH(&a->process->conns, node) {
         struct sim_conn *c = CONTAINER_OF(node, struct sim_conn, node);
         if (c->remote != b || c->state != OPEN) continue;
         drop_inbox(c);

@@ -23,8 +23,7 @@ int64_t sim_node_mono_ns(const struct sim_node *n)
 
 int64_t sim_node_wall_ms(const struct sim_node *n)
 {
-    return n->wall_frozen ? n->wall_frozen_ms
-                          : n->wall_base_ms + sim_node_mono_ns(n) / NS_PER_MS;
+    return n->wall_frozen ? n->wall_frozen_ms : n->wall_base_ms + sim_node_mono_ns(n) / NS_PER_MS;
 }
 
 /* The first virtual time at which the node's clock shows `mono_ns`. */
@@ -169,11 +168,8 @@ static struct sim_process *process_new(struct sim_node *n)
     sim_disk_init(p);
     sim_net_init(p);
     sim_trace_init(p);
-    p->env = (struct env){.clock = &p->clock,
-                          .rng = &p->rng,
-                          .disk = &p->disk,
-                          .net = &p->net,
-                          .trace = &p->trace};
+    p->env = (struct env){
+        .clock = &p->clock, .rng = &p->rng, .disk = &p->disk, .net = &p->net, .trace = &p->trace};
     return p;
 }
 

@@ -89,11 +89,11 @@ struct sim_process {
     struct timer_heap timers;
     struct list_node tasks;
     struct sim_event timer_event, turn_event;
-    struct list_node held;                  /* events while paused */
-    struct list_node files;                 /* sim_file */
-    struct list_node syncs;                 /* sim_sync under way */
-    struct list_node conns, listeners;      /* sim_conn, sim_listener */
-    struct list_node attention, graveyard;  /* sim_conn: to flush or report; closed in a turn */
+    struct list_node held;                 /* events while paused */
+    struct list_node files;                /* sim_file */
+    struct list_node syncs;                /* sim_sync under way */
+    struct list_node conns, listeners;     /* sim_conn, sim_listener */
+    struct list_node attention, graveyard; /* sim_conn: to flush or report; closed in a turn */
 };
 
 static inline void sim_hash_add(struct sim *s, uint64_t x)

@@ -58,8 +58,10 @@ void sim_queue_remove(struct sim_queue *q, struct sim_event *e)
     e->heap_index = -1;
     struct sim_event *last = q->heap[--q->count];
     if (last == e) return;
-    if (at > 0 && before(last, q->heap[(at - 1) / 2])) sift_up(q, at, last);
-    else sift_down(q, at, last);
+    if (at > 0 && before(last, q->heap[(at - 1) / 2]))
+        sift_up(q, at, last);
+    else
+        sift_down(q, at, last);
 }
 
 void sim_queue_put(struct sim_queue *q, struct sim_event *e, int64_t at_ns)

@@ -59,8 +59,10 @@ static bool step_until(struct sim *s, int64_t until_ns)
     s->events++;
     sim_hash_add(s, (uint64_t)s->queue.now_ns);
     sim_hash_add(s, ((uint64_t)e->kind << 32) | (uint32_t)(p ? p->node->index : -1));
-    if (p) sim_process_turn(p, e);
-    else e->run(e);
+    if (p)
+        sim_process_turn(p, e);
+    else
+        e->run(e);
     if (s->check) s->check(s->check_owner);
     return true;
 }

@@ -102,12 +102,12 @@ int64_t sim_node_handles(const struct sim_node *n);
 
 enum sim_disk_op {
     SIM_OPEN = 1,
-    SIM_READ = 2,      /* sendfile too */
-    SIM_WRITE = 4,     /* truncate and preallocate too */
+    SIM_READ = 2,  /* sendfile too */
+    SIM_WRITE = 4, /* truncate and preallocate too */
     SIM_SYNC = 8,
-    SIM_NAME = 16,     /* rename, unlink, mkdir, rmdir, set_modified, lock */
+    SIM_NAME = 16, /* rename, unlink, mkdir, rmdir, set_modified, lock */
     SIM_SYNC_DIR = 32,
-    SIM_LOOK = 64,     /* stat, list, size, space */
+    SIM_LOOK = 64, /* stat, list, size, space */
     SIM_ANY = 127,
 };
 

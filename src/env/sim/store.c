@@ -128,8 +128,7 @@ enum err sim_inode_flip(struct sim_inode *i, int64_t offset, uint8_t bits)
     if (i->is_dir || offset < 0 || offset >= i->size) return ERR_OUT_OF_RANGE;
     i->data[offset] ^= bits;
     int64_t sector = offset / SIM_SECTOR;
-    LIST_EACH(&i->generations, node)
-    {
+    LIST_EACH(&i->generations, node) {
         struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
         for (int32_t k = 0; k < g->sectors_count && seen(g, sector); k++)
             if (g->sectors[k].index == sector && g->sectors[k].old_at >= 0)
@@ -160,13 +159,11 @@ static void rewritten(struct sim_generation *lost, const struct sim_generation *
 
 void sim_inode_sync_end(struct sim_inode *i, int64_t generation)
 {
-    LIST_EACH(&i->generations, node)
-    {
+    LIST_EACH(&i->generations, node) {
         struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
         if (g->id > generation || g == open_generation(i)) break;
         if (g->lost) continue;
-        LIST_EACH(&i->generations, older)
-        {
+        LIST_EACH(&i->generations, older) {
             if (older == node) break;
             rewritten(CONTAINER_OF(older, struct sim_generation, node), g);
         }
@@ -181,8 +178,10 @@ static void restore_sector(struct sim_inode *i, const struct sim_generation *g, 
     int64_t at = s->index * SIM_SECTOR;
     if (at + to > i->size) to = i->size - at;
     if (from >= to) return;
-    if (s->old_at < 0) memset(i->data + at + from, 0, (size_t)(to - from));
-    else memcpy(i->data + at + from, g->old + s->old_at + from, (size_t)(to - from));
+    if (s->old_at < 0)
+        memset(i->data + at + from, 0, (size_t)(to - from));
+    else
+        memcpy(i->data + at + from, g->old + s->old_at + from, (size_t)(to - from));
 }
 
 static void restore_all(struct sim_inode *i, const struct sim_generation *g)
@@ -197,16 +196,10 @@ static void restore_some(struct sim_inode *i, const struct sim_generation *g, st
     for (int32_t k = 0; k < g->sectors_count; k++) {
         int64_t torn = prng_between(p, 1, SIM_SECTOR - 1);
         switch (prng_below(p, 4)) {
-        case 0:
-            break; /* written */
-        case 1:
-            restore_sector(i, g, k, 0, SIM_SECTOR);
-            break;
-        case 2:
-            restore_sector(i, g, k, torn, SIM_SECTOR);
-            break;
-        default:
-            restore_sector(i, g, k, 0, torn);
+        case 0: break; /* written */
+        case 1: restore_sector(i, g, k, 0, SIM_SECTOR); break;
+        case 2: restore_sector(i, g, k, torn, SIM_SECTOR); break;
+        default: restore_sector(i, g, k, 0, torn);
         }
     }
     uint64_t size = prng_below(p, 3);
@@ -217,8 +210,7 @@ static void restore_some(struct sim_inode *i, const struct sim_generation *g, st
 void sim_inode_sync_fail(struct sim_inode *i, int64_t generation, struct prng *p)
 {
     bool drop = is_clean(open_generation(i), i->size) && prng_chance(p, 1, 2);
-    for (struct list_node *node = i->generations.prev; node != &i->generations;
-         node = node->prev) {
+    for (struct list_node *node = i->generations.prev; node != &i->generations; node = node->prev) {
         struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
         if (g->id > generation || g->lost) continue;
         g->lost = true;
@@ -229,12 +221,13 @@ void sim_inode_sync_fail(struct sim_inode *i, int64_t generation, struct prng *p
 
 static void inode_power_loss(struct sim_inode *i, bool all, struct prng *p)
 {
-    for (struct list_node *node = i->generations.prev; node != &i->generations;
-         node = node->prev) {
+    for (struct list_node *node = i->generations.prev; node != &i->generations; node = node->prev) {
         const struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
         uint64_t draw = prng_below(p, 3);
-        if (all || g->lost || draw == 0) restore_all(i, g);
-        else if (draw == 1 && !g->cut) restore_some(i, g, p);
+        if (all || g->lost || draw == 0)
+            restore_all(i, g);
+        else if (draw == 1 && !g->cut)
+            restore_some(i, g, p);
     }
     generations_clear(i);
     generation_open(i);

@@ -19,8 +19,7 @@ static void line(struct trace *trace, enum trace_level level, const char *compon
     struct sim *s = p->sim;
     if (p->dead) return;
     struct sim_trace_line *l = &s->lines[s->lines_count++ % SIM_TRACE_LINES];
-    *l = (struct sim_trace_line){
-        .at_ns = s->queue.now_ns, .node = p->node->index, .level = level};
+    *l = (struct sim_trace_line){.at_ns = s->queue.now_ns, .node = p->node->index, .level = level};
     int n = vsnprintf(l->text, sizeof l->text, format, args);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof l->text ? (size_t)n : sizeof l->text - 1;
     sim_hash_add(s, crc32c(l->text, len));

@@ -6,10 +6,10 @@ struct probe {
     struct timer timer;
     struct task task;
     struct clock *clock;
-    int *order;  /* the next number to hand out */
-    int fired;   /* the number this one got, 0 before */
+    int *order; /* the next number to hand out */
+    int fired;  /* the number this one got, 0 before */
     int count;
-    int again;   /* times to arm for the past or post once more */
+    int again; /* times to arm for the past or post once more */
     struct timer *cancels;
     struct mono_time at;
 };
@@ -109,8 +109,10 @@ BOTH(clock_many_timers_keep_their_order)
     for (int i = 0; i < MANY; i++) {
         for (int j = i + 1; j < MANY && p[i].fired; j++) {
             if (!p[j].fired) continue;
-            if (p[i].timer.due.ns <= p[j].timer.due.ns) assert_true(p[i].fired < p[j].fired);
-            else assert_true(p[i].fired > p[j].fired);
+            if (p[i].timer.due.ns <= p[j].timer.due.ns)
+                assert_true(p[i].fired < p[j].fired);
+            else
+                assert_true(p[i].fired > p[j].fired);
         }
     }
     mem_free(p);

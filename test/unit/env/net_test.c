@@ -8,8 +8,8 @@
 struct end {
     struct net_conn *conn;
     uint8_t got[1 << 16];
-    size_t got_len;      /* bytes kept in `got`, up to its size */
-    int64_t got_total;   /* bytes read in all */
+    size_t got_len;    /* bytes kept in `got`, up to its size */
+    int64_t got_total; /* bytes read in all */
     int connected, drained, broken;
     enum err connect_result, read_end, broken_with;
     bool echo, close_on_end, keep_unread;

@@ -43,10 +43,10 @@ static void path_in(struct fixture *f, const char *name, char *to, size_t size)
     snprintf(to, size, "%s/%s", f->dir, name);
 }
 
-#define UNTIL(f, condition)                                                             \
-    do {                                                                                \
+#define UNTIL(f, condition)                                                                  \
+    do {                                                                                     \
         for (int left_ = 5000; !(condition) && left_ > 0; left_--) os_env_turn(&(f)->os, 1); \
-        assert_true(condition);                                                         \
+        assert_true(condition);                                                              \
     } while (0)
 
 TEST(lock_excludes_another_process)

@@ -154,8 +154,10 @@ TEST(replace_file_survives_power_loss_at_every_moment)
             char text[64];
             read_text(env, "meta", text);
             bool is_old = strcmp(text, "old one") == 0;
-            if (is_old) old_seen++;
-            else assert_string_equal(text, "the new one");
+            if (is_old)
+                old_seen++;
+            else
+                assert_string_equal(text, "the new one");
             if (!is_old) new_seen++;
             if (!e) assert_false(is_old);
             sim_free(s);
@@ -349,8 +351,7 @@ TEST(flipped_bits_are_read_and_survive)
 TEST(fault_loop_reaches_every_operation_and_ends_clean)
 {
     int64_t rounds = 0, last_ok = 0;
-    SIM_FAULT_LOOP(loop)
-    {
+    SIM_FAULT_LOOP(loop) {
         struct sim *s = sim_new(1);
         struct env *env = sim_node_env(s, "n");
         sim_fault_arm(&loop, sim_node(s, "n"), SIM_ANY, ERR_IO);
@@ -372,8 +373,7 @@ TEST(fault_loop_reaches_every_operation_and_ends_clean)
 TEST(budget_loop_fills_the_disk_at_every_byte)
 {
     int64_t rounds = 0;
-    SIM_FAULT_LOOP(loop)
-    {
+    SIM_FAULT_LOOP(loop) {
         struct sim *s = sim_new(1);
         struct env *env = sim_node_env(s, "n");
         sim_budget_arm(&loop, sim_node(s, "n"), 1);
