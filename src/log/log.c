@@ -290,14 +290,14 @@ enum err log_replay_batch(struct log *log, const struct batch_header *h, const u
     return ERR_OK;
 }
 
-enum err log_write_snapshot(struct log *log, bool sync)
+enum err log_write_snapshot(struct log *log, int64_t offset, bool sync)
 {
-    if (log->snapshot_offset == log->end_offset) return ERR_OK;
+    if (log->snapshot_offset == offset) return ERR_OK;
     struct byte_buffer b = {0};
     struct log_path path;
     struct disk_file *file;
     producer_state_encode(log->producers, &b);
-    log_segment_path(log, log->end_offset, ".snapshot", &path);
+    log_segment_path(log, offset, ".snapshot", &path);
     enum err e =
         disk_open(log->dir->env->disk, path.z, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
     if (!e) {
@@ -307,6 +307,6 @@ enum err log_write_snapshot(struct log *log, bool sync)
     }
     byte_buffer_free(&b);
     if (e) return log_io_failed(log, e, path.z);
-    log->snapshot_offset = log->end_offset;
+    log->snapshot_offset = offset;
     return ERR_OK;
 }

@@ -13,10 +13,11 @@ enum { NAME_BYTES_MAX = 255, CLEAN_MARKER_BYTES_MAX = 4096, SWEEP_SOON_MS = 20 }
 static const char clean_marker[] = ".kafka_cleanshutdown";
 static const char metadata_topic[] = "__cluster_metadata";
 
-static const char *const checkpoint_names[CHECKPOINT_KINDS] = {
+static const char *const checkpoint_names[CHECKPOINT_FILES] = {
     "recovery-point-offset-checkpoint",
     "log-start-offset-checkpoint",
     "replication-offset-checkpoint",
+    "cleaner-offset-checkpoint",
 };
 
 struct log_dir_options log_dir_options_default(void)
@@ -99,6 +100,23 @@ static enum err take_clean_marker(struct log_dir *dir, struct arena *arena)
     return e ? e : disk_sync_dir(disk, dir->path);
 }
 
+/* A directory made here must still be there after a power loss, with what it holds. */
+static enum err make_directory(struct disk *disk, const char *path)
+{
+    struct disk_stat st;
+    enum err e = disk_stat(disk, path, &st);
+    if (e != ERR_NOT_FOUND) return e;
+    e = disk_mkdirs(disk, path);
+    struct log_path parent;
+    snprintf(parent.z, sizeof parent.z, "%s", path);
+    for (char *slash; !e && (slash = strrchr(parent.z, '/'));) {
+        slash[slash == parent.z] = 0; /* "/" stays */
+        e = disk_sync_dir(disk, parent.z);
+        if (slash == parent.z) break;
+    }
+    return e;
+}
+
 enum err log_dir_open(struct env *env, const struct log_dir_options *options, struct log_dir **out)
 {
     struct log_path path;
@@ -119,7 +137,7 @@ enum err log_dir_open(struct env *env, const struct log_dir_options *options, st
     *out = NULL;
     arena_init(&arena, 0);
     path_in(dir, ".lock", &path);
-    enum err e = disk_mkdirs(env->disk, dir->path);
+    enum err e = make_directory(env->disk, dir->path);
     if (!e) e = disk_lock(env->disk, path.z, &dir->lock);
     if (!e) e = meta_properties_read(env->disk, dir->path, &arena, &dir->meta, &cause);
     if (!e) e = take_clean_marker(dir, &arena);
@@ -270,6 +288,7 @@ static void read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, stru
         if (kind == CHECKPOINT_RECOVERY_POINTS) o->recovery_point = entries[i].offset;
         if (kind == CHECKPOINT_START_OFFSETS) o->start_offset = entries[i].offset;
         if (kind == CHECKPOINT_HIGH_WATERMARKS) o->high_watermark = entries[i].offset;
+        if (kind == CHECKPOINT_CLEANER) o->compacted_to = entries[i].offset;
     }
 }
 
@@ -324,7 +343,7 @@ enum err log_dir_load(struct log_dir *dir)
     map_init(&options);
     enum err e = disk_list(dir->env->disk, dir->path, &arena, &entries, &count);
     if (e) e = dir_failed(dir, e, dir->path);
-    for (int kind = 0; kind < CHECKPOINT_KINDS && !e; kind++)
+    for (int kind = 0; kind < CHECKPOINT_FILES && !e; kind++)
         read_checkpoint(dir, (enum checkpoint_kind)kind, &arena, &options);
     for (int32_t i = 0; i < count && !e; i++)
         if (entries[i].is_dir) e = load_entry(dir, entries[i].name, &options);

@@ -15,7 +15,9 @@ enum checkpoint_kind {
     CHECKPOINT_RECOVERY_POINTS,
     CHECKPOINT_START_OFFSETS,
     CHECKPOINT_HIGH_WATERMARKS,
-    CHECKPOINT_KINDS
+    CHECKPOINT_KINDS,
+    CHECKPOINT_CLEANER = CHECKPOINT_KINDS, /* only read, until there is a cleaner */
+    CHECKPOINT_FILES
 };
 
 struct log_dir {

@@ -53,7 +53,8 @@ struct log {
 
     struct list_node flushes; /* of log_flush */
     int64_t unflushed_since_ms;
-    bool id_synced; /* partition.metadata and its name are durable */
+    int64_t compacted_to; /* while loading */
+    bool id_synced;       /* partition.metadata and its name are durable */
     bool is_metadata;
 };
 
@@ -120,8 +121,9 @@ enum err segment_delete(struct log *log, struct segment *s) MUST_CHECK;
 enum err log_replay_batch(struct log *log, const struct batch_header *h, const uint8_t *data,
                           bool index_transactions) MUST_CHECK;
 
-/* Write a snapshot named for the log end offset, unless the newest is. */
-enum err log_write_snapshot(struct log *log, bool sync) MUST_CHECK;
+/* Write a snapshot of the producers named for `offset`, unless the newest is: the log end offset, or the base
+ * of the segment that is about to begin. */
+enum err log_write_snapshot(struct log *log, int64_t offset, bool sync) MUST_CHECK;
 
 /* Rebuild producer state up to the log end offset from the newest snapshot <= it, and the log. */
 enum err log_load_producers(struct log *log, bool was_clean) MUST_CHECK;
@@ -150,6 +152,7 @@ struct log_load_options {
     int64_t recovery_point;
     int64_t start_offset;
     int64_t high_watermark;
+    int64_t compacted_to; /* the cleaner's checkpoint: below it segments need not join */
 };
 enum err log_load(struct log *log, const struct log_load_options *options) MUST_CHECK;
 

@@ -57,7 +57,7 @@ enum err log_roll_at(struct log *log, int64_t base_offset)
         e = segment_open(log, s, &file);
         if (!e && disk_truncate(file, s->size)) e = log_io_failed(log, ERR_IO, "trim");
     }
-    if (!e) e = log_write_snapshot(log, false);
+    if (!e) e = log_write_snapshot(log, base_offset, false);
     if (!e) e = log_begin_segment(log, base_offset);
     if (e) return e;
     s = &log->segments[log->segments_count - 2];
@@ -100,6 +100,17 @@ static enum err write_undo(struct log *log, struct segment *s, enum err e)
     return ERR_NO_SPACE;
 }
 
+/* The next segment will not join the present one, as a follower of a compacted log finds it.
+ * Recovery takes such a gap behind the recovery point for a tail that was lost, so the recovery
+ * point goes beyond it first. */
+static enum err leave_gap(struct log *log, int64_t base_offset)
+{
+    enum err e = log_flush(log);
+    if (e) return e;
+    log->recovery_point = base_offset;
+    return log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
+}
+
 enum err log_write_batches(struct log *log, const struct log_write *w, bool *rolled)
 {
     struct segment *s;
@@ -107,6 +118,7 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
     enum err e = active_ready(log, &s);
     if (e) return e;
     if (should_roll(log, s, w)) {
+        if (w->first_offset > log->end_offset && (e = leave_gap(log, w->first_offset))) return e;
         if (s->size == 0) {
             /* nothing can be in reach of its base: begin again */
             e = segment_delete(log, s);

@@ -251,6 +251,16 @@ static enum err recover(struct log *log, int32_t first)
     for (int32_t i = first; !e && i < log->segments_count; i++) {
         struct segment *s = &log->segments[i];
         bool cut = false, last = i + 1 == log->segments_count;
+        if (i > first && s->base_offset != log->end_offset && s->base_offset > log->compacted_to) {
+            /* the tail before it is lost, though no batch is torn: a hole would never be mended,
+             * a log that ends earlier is fetched again */
+            trace_warn(log->dir->env->trace, "log",
+                       "%.*s-%d: segment %020" PRId64 " does not join offset %" PRId64 "; dropped",
+                       (int)log->topic_len, log->topic, log->partition, s->base_offset,
+                       log->end_offset);
+            while (log->segments_count > i && !e) e = drop_last_segment(log);
+            break;
+        }
         log->end_offset = s->base_offset;
         e = recover_segment(log, s, last ? INT64_MAX : s[1].base_offset, &cut);
         if (e) return e;
@@ -262,9 +272,10 @@ static enum err recover(struct log *log, int32_t first)
             time_index_free(&s->times);
             s->indexed = false;
         }
-        if (!e) e = log_write_snapshot(log, true);
+        if (!e) e = log_write_snapshot(log, log->end_offset, true);
     }
-    return e;
+    /* those of what was cut must not be found again when the log has grown that far */
+    return e ? e : log_remove_snapshots_above(log, log->end_offset);
 }
 
 /* The end of the last segment, from its index and a few headers. */
@@ -477,6 +488,7 @@ enum err log_load(struct log *log, const struct log_load_options *o)
     struct listing l = {0};
     arena_init(&l.arena, 16384);
     log->start_offset = o->start_offset;
+    log->compacted_to = o->compacted_to;
     enum err e = list(log, &l);
     if (!e) e = clean_leftovers(log, &l);
     if (!e) e = load_files(log);
@@ -524,7 +536,7 @@ enum err log_close_clean(struct log *log)
         if (!e) e = segment_write_indexes(log, active, true);
     }
     if (!e) e = log_flush(log);
-    if (!e) e = log_write_snapshot(log, true);
+    if (!e) e = log_write_snapshot(log, log->end_offset, true);
     if (e) return e;
     struct log_path path;
     log_dir_path_of(log, &path);

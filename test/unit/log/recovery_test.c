@@ -1,0 +1,279 @@
+/* What a log is after its process or its machine died, or its disk failed, at any moment. */
+#include "log_world.h"
+#include "sim_fault_loop.h"
+#include "test.h"
+
+#include <stdio.h>
+
+static void small_segments(struct log_world *w, int32_t bytes)
+{
+    struct log_config *c = log_config_copy(w->config);
+    c->segment_bytes = bytes;
+    log_config_unref(w->config);
+    w->config = c;
+    log_set_config(w->log, c);
+}
+
+TEST(a_killed_process_loses_no_record_that_was_appended)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    small_segments(&w, 10000);
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 30; i++) world_append_ok(&w, 5);
+        if (round % 2) sim_run_ms(w.sim, 200000); /* checkpoints are written */
+        world_crash(&w);
+        assert_ok(world_open(&w));
+        assert_false(log_dir_was_clean(w.dir));
+        assert_int_equal(log_end_offset(w.log), (round + 1) * 150);
+        assert_int_equal(world_read_all(&w), (round + 1) * 150);
+        for (int64_t o = 0; o < log_end_offset(w.log); o += 11)
+            assert_int_equal(world_read_at(&w, o), o / 5 * 5);
+    }
+    world_free(&w);
+}
+
+TEST(power_loss_keeps_what_was_flushed_and_a_sound_log)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct log_world w;
+        world_init(&w, seed);
+        struct prng p = sim_fork(w.sim, "test");
+        small_segments(&w, 6000);
+        for (int round = 0; round < 4; round++) {
+            int64_t flushed = log_end_offset(w.log);
+            assert_ok(log_flush(w.log));
+            for (int64_t i = prng_between(&p, 1, 40); i > 0; i--) {
+                world_append_ok(&w, (int32_t)prng_between(&p, 1, 8));
+                if (prng_chance(&p, 1, 20)) {
+                    assert_ok(log_flush(w.log));
+                    flushed = log_end_offset(w.log);
+                }
+                if (prng_chance(&p, 1, 10)) sim_run_ms(w.sim, prng_between(&p, 1, 70000));
+            }
+            world_power_loss(&w, prng_chance(&p, 1, 3) ? SIM_LOSS_ALL : SIM_LOSS_RANDOM);
+            assert_ok(world_open(&w));
+            assert_true(log_end_offset(w.log) >= flushed);
+            assert_int_equal(world_read_all(&w), log_end_offset(w.log));
+            world_append_ok(&w, 3);
+        }
+        world_reopen_clean(&w);
+        assert_int_equal(world_read_all(&w), log_end_offset(w.log));
+        world_free(&w);
+    }
+}
+
+TEST(idempotence_survives_a_crash)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    small_segments(&w, 3000);
+    struct built b = {.count = 5, .timestamp = clock_wall(w.env->clock).ms, .producer_id = 42};
+    for (int i = 0; i < 20; i++) {
+        b.sequence = i * 5;
+        assert_int_equal(world_append(&w, &b), APPEND_OK);
+    }
+    world_crash(&w);
+    assert_ok(world_open(&w));
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    assert_true(w.result.duplicate);
+    assert_int_equal(w.result.base_offset, 95);
+    b.sequence = 100;
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    assert_int_equal(w.result.base_offset, 100);
+    world_free(&w);
+}
+
+TEST(rot_behind_the_recovery_point_cuts_the_log_there)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    small_segments(&w, 5000);
+    for (int i = 0; i < 40; i++) world_append_ok(&w, 5);
+    world_crash(&w);
+    assert_ok(sim_disk_flip(w.node, "/d/t-0/00000000000000000000.log", 1500, 4));
+    assert_ok(world_open(&w));
+    assert_true(log_end_offset(w.log) < 15 && log_end_offset(w.log) > 0);
+    assert_int_equal(world_read_all(&w), log_end_offset(w.log));
+    struct disk_entry *entries;
+    int32_t count, logs = 0;
+    assert_ok(disk_list(w.env->disk, "/d/t-0", &w.arena, &entries, &count));
+    for (int32_t i = 0; i < count; i++) logs += strstr(entries[i].name, ".log") ? 1 : 0;
+    assert_int_equal(logs, 1);
+    world_append_ok(&w, 5);
+    world_free(&w);
+}
+
+TEST(a_torn_snapshot_falls_back_to_an_older_one)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    small_segments(&w, 3000);
+    struct built b = {.count = 5, .timestamp = clock_wall(w.env->clock).ms, .producer_id = 42};
+    for (int i = 0; i < 20; i++) {
+        b.sequence = i * 5;
+        assert_int_equal(world_append(&w, &b), APPEND_OK);
+    }
+    world_close(&w);
+    assert_ok(sim_disk_flip(w.node, "/d/t-0/00000000000000000100.snapshot", 30, 255));
+    assert_ok(world_open(&w));
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    assert_true(w.result.duplicate);
+    world_free(&w);
+}
+
+TEST(a_full_disk_refuses_appends_keeps_reads_and_recovers_without_a_restart)
+{
+    SIM_FAULT_LOOP(loop)
+    {
+        struct log_world w;
+        world_init(&w, 3);
+        small_segments(&w, 5000);
+        world_append_ok(&w, 5);
+        int64_t kept = 5;
+        bool hit = false;
+        sim_budget_arm(&loop, w.node, 700);
+        for (int i = 0; i < 20; i++) {
+            struct built b = {.count = 5, .timestamp = clock_wall(w.env->clock).ms};
+            enum append_error e = world_append(&w, &b);
+            if (e == APPEND_OK) {
+                kept += 5;
+            } else {
+                assert_int_equal(e, APPEND_NO_SPACE);
+                hit = true;
+            }
+            assert_int_equal(log_end_offset(w.log), kept);
+        }
+        assert_int_equal(world_read_all(&w), kept);
+        sim_budget_done(&loop, w.node, hit);
+        assert_false(log_dir_is_offline(w.dir));
+        world_append_ok(&w, 5);
+        assert_int_equal(w.result.base_offset, kept);
+        world_reopen_clean(&w);
+        assert_int_equal(world_read_all(&w), kept + 5);
+        world_free(&w);
+    }
+}
+
+/* Everything a log does, with any one operation failing: nothing that was flushed may be lost, and
+ * the directory is either sound or offline. */
+static void fault_round(struct sim_fault_loop *loop, unsigned ops, enum err error)
+{
+    struct log_world w;
+    world_init(&w, 5);
+    small_segments(&w, 5000);
+    for (int i = 0; i < 5; i++) world_append_ok(&w, 5);
+    assert_ok(log_flush(w.log));
+    int64_t flushed = 25, appended = 25;
+    sim_fault_arm(loop, w.node, ops, error);
+    for (int i = 0; i < 12; i++) {
+        struct built b = {.count = 5,
+                          .timestamp = clock_wall(w.env->clock).ms,
+                          .producer_id = 9,
+                          .sequence = (int32_t)(appended - 25)};
+        if (world_append(&w, &b) == APPEND_OK) appended += 5;
+        if (i % 4 == 3 && !log_flush(w.log)) flushed = appended;
+    }
+    sim_run_ms(w.sim, 100000);
+    enum err e = log_dir_close(w.dir, 1);
+    w.dir = NULL;
+    if (!e) flushed = appended;
+    sim_fault_done(loop, w.node);
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_true(log_end_offset(w.log) >= flushed);
+    assert_int_equal(world_read_all(&w), log_end_offset(w.log));
+    world_append_ok(&w, 1);
+    world_free(&w);
+}
+
+TEST(any_failing_operation_leaves_what_was_flushed)
+{
+    SIM_FAULT_LOOP(loop) fault_round(&loop, SIM_ANY, ERR_IO);
+}
+
+TEST(any_operation_without_room_leaves_what_was_flushed)
+{
+    SIM_FAULT_LOOP(loop) fault_round(&loop, SIM_WRITE | SIM_OPEN | SIM_NAME, ERR_NO_SPACE);
+}
+
+TEST(any_failing_operation_while_loading_can_be_repeated)
+{
+    SIM_FAULT_LOOP(loop)
+    {
+        struct log_world w;
+        world_init(&w, 5);
+        small_segments(&w, 5000);
+        for (int i = 0; i < 20; i++) world_append_ok(&w, 5);
+        assert_ok(log_flush(w.log));
+        world_crash(&w);
+        w.env = sim_node_env(w.sim, "n");
+        sim_fault_arm(&loop, w.node, SIM_ANY, ERR_IO);
+        enum err e = world_open(&w);
+        sim_fault_done(&loop, w.node);
+        assert_true(e == ERR_OK || loop.hit);
+        world_crash(&w);
+        assert_ok(world_open(&w));
+        assert_int_equal(world_read_all(&w), 100);
+        world_free(&w);
+    }
+}
+
+TEST(a_failed_directory_says_so_once_and_answers_offline)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    world_append_ok(&w, 5);
+    sim_disk_fail(w.node, SIM_SYNC, 1, ERR_IO, false);
+    assert_int_equal(log_flush(w.log), ERR_IO);
+    assert_true(log_dir_is_offline(w.dir));
+    assert_false(w.offline);
+    sim_run_ms(w.sim, 1);
+    assert_true(w.offline);
+    struct built b = {.count = 1, .timestamp = 1};
+    assert_int_equal(world_append(&w, &b), APPEND_STORAGE);
+    assert_int_equal(log_flush(w.log), ERR_OFFLINE);
+    assert_int_equal(log_truncate_to(w.log, 0), ERR_OFFLINE);
+    world_free(&w);
+}
+
+TEST(a_lost_tail_never_lets_deleted_offsets_come_back)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    for (int i = 0; i < 10; i++) world_append_ok(&w, 5);
+    assert_ok(log_advance_start(w.log, 40));
+    assert_ok(log_dir_checkpoint(w.dir));
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_start_offset(w.log), 40);
+    assert_int_equal(log_end_offset(w.log), 40);
+    world_append_ok(&w, 1);
+    assert_int_equal(w.result.base_offset, 40);
+    world_free(&w);
+}
+
+TEST(directories_kafka_leaves_behind_are_understood)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    world_close(&w);
+    w.env = sim_node_env(w.sim, "n");
+    struct disk *d = w.env->disk;
+    assert_ok(disk_mkdir(d, "/d/gone-0.0123456789abcdef0123456789abcdef-delete"));
+    assert_ok(disk_mkdir(d, "/d/old-1.0123456789abcdef0123456789abcdef-stray"));
+    assert_ok(disk_mkdir(d, "/d/__cluster_metadata-0"));
+    assert_ok(disk_mkdir(d, "/d/remote-log-index-cache"));
+    assert_ok(world_open(&w));
+    assert_int_equal(log_dir_logs_count(w.dir), 1);
+    sim_run_ms(w.sim, 70000);
+    struct disk_stat st;
+    assert_int_equal(disk_stat(d, "/d/gone-0.0123456789abcdef0123456789abcdef-delete", &st),
+                     ERR_NOT_FOUND);
+    assert_ok(disk_stat(d, "/d/old-1.0123456789abcdef0123456789abcdef-stray", &st));
+    world_close(&w);
+    w.env = sim_node_env(w.sim, "n");
+    assert_ok(disk_mkdir(w.env->disk, "/d/nodash"));
+    assert_int_equal(world_open(&w), ERR_INVALID);
+    world_free(&w);
+}
