@@ -90,8 +90,8 @@ struct controller_call {
     /* -- the controller's own -- */
     struct list_node node;
     int64_t wait_offset;     /* answer when committed up to here */
-    struct mono_time due;    /* answer REQUEST_TIMED_OUT after it */
     const void *response;    /* of its own, or the refusal that replaced it */
+    const struct controller_op *op;
 };
 
 /* One API the controller serves. The controller listener advertises these beside those of raft; brokers
@@ -100,7 +100,8 @@ struct controller_api {
     int16_t key, min_version, max_version;
 };
 
-const struct controller_api *controller_apis(int32_t *count);
+/* The i-th, by key; NULL past the last. */
+const struct controller_api *controller_api(int32_t i);
 
 /* ---- lifecycle */
 
@@ -146,13 +147,17 @@ int32_t controller_epoch(const struct controller *c); /* -1 on a standby */
 /* The log has committed up to this offset (exclusive): due answers are given, from the loop. */
 void controller_committed(struct controller *c, int64_t end_offset);
 
+/* Who leads the quorum, -1 when nobody is known: for DescribeCluster, which standbys answer too. */
+void controller_set_leader(struct controller *c, int32_t node_id);
+
 /* kraft.version of the quorum, which no metadata record tells. Default 0. */
 void controller_set_kraft_version(struct controller *c, int16_t level);
 
 /* ---- requests */
 
-/* Decide. The answer comes through call->done, whatever happens; UNSUPPORTED_VERSION for APIs not in
- * controller_apis. */
+/* Decide. The answer comes through call->done, whatever happens; the API and version are in
+ * the table (asserted). There is no timeout: a leader that cannot commit loses its epoch by
+ * check quorum, and the call answers NOT_CONTROLLER then. */
 void controller_handle(struct controller *c, struct controller_call *call);
 
 /* The caller is gone: no answer. What was decided stands. */

@@ -63,10 +63,10 @@ bool image_directory_is_online(const struct image *image, int32_t broker, struct
 {
     const struct image_broker *b = image_broker(image, broker);
     if (!b) return false;
-    if (b->directories_count == 0) return true;
-    if (uuid_equal(directory, DIRECTORY_LOST)) return false;
     if (uuid_equal(directory, DIRECTORY_UNASSIGNED) || uuid_equal(directory, DIRECTORY_MIGRATING))
         return true;
+    if (uuid_equal(directory, DIRECTORY_LOST)) return false;
+    if (b->directories_count == 0) return true;
     return uuids_contain(b->directories, b->directories_count, directory);
 }
 

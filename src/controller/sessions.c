@@ -1,0 +1,174 @@
+/* Sessions of brokers: who was heard when. Not in the log; a new leader gives everybody who is
+ * unfenced a fresh session and learns the rest from heartbeats.
+ *
+ * A timer stands at the earliest end of a session, so that a silent broker is fenced on time and not
+ * at the next tick of a coarse check. */
+#include "controller/internal.h"
+
+static int32_t session_index(const struct controller *c, int32_t broker)
+{
+    int32_t low = 0, high = c->sessions_count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (c->sessions[middle].broker < broker)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct session *session_find(struct controller *c, int32_t broker)
+{
+    int32_t at = session_index(c, broker);
+    if (at < c->sessions_count && c->sessions[at].broker == broker) return &c->sessions[at];
+    return NULL;
+}
+
+struct session *session_open(struct controller *c, int32_t broker, int64_t epoch)
+{
+    struct session *s = session_find(c, broker);
+    if (!s) {
+        int32_t at = session_index(c, broker);
+        MEM_GROW(c->sessions, c->sessions_count, c->sessions_capacity);
+        memmove(c->sessions + at + 1, c->sessions + at,
+                (size_t)(c->sessions_count - at) * sizeof *c->sessions);
+        c->sessions_count++;
+        s = &c->sessions[at];
+    }
+    *s = (struct session){
+        .broker = broker, .epoch = epoch, .metadata_offset = -1, .shutdown_offset = -1};
+    return s;
+}
+
+void session_close(struct controller *c, int32_t broker)
+{
+    struct session *s = session_find(c, broker);
+    if (!s) return;
+    int32_t at = (int32_t)(s - c->sessions);
+    c->sessions_count--;
+    memmove(s, s + 1, (size_t)(c->sessions_count - at) * sizeof *s);
+}
+
+static int64_t timeout_ms(const struct controller *c)
+{
+    return config_int(c->options.config, CONFIG_BROKER_SESSION_TIMEOUT_MS);
+}
+
+static struct mono_time session_end(const struct controller *c, const struct session *s)
+{
+    return mono_add_ms(s->contact, timeout_ms(c));
+}
+
+static bool session_expired(const struct controller *c, const struct session *s)
+{
+    return now_of(c).ns >= session_end(c, s).ns;
+}
+
+bool session_valid(struct controller *c, int32_t broker, int64_t epoch)
+{
+    const struct session *s = session_find(c, broker);
+    return s && s->live && s->epoch == epoch && !session_expired(c, s);
+}
+
+static void check_arm(struct controller *c)
+{
+    const struct session *first = NULL;
+    for (int32_t i = 0; i < c->sessions_count; i++) {
+        const struct session *s = &c->sessions[i];
+        if (s->live && (!first || s->contact.ns < first->contact.ns)) first = s;
+    }
+    if (first)
+        timer_arm(c->options.clock, &c->sessions_check, session_end(c, first));
+    else
+        timer_cancel(c->options.clock, &c->sessions_check);
+}
+
+void session_touch(struct controller *c, struct session *s)
+{
+    s->live = true;
+    s->contact = now_of(c);
+    /* the timer may stand at an older end: it finds nobody then, and moves */
+    if (!timer_armed(&c->sessions_check)) check_arm(c);
+}
+
+void sessions_start(struct controller *c)
+{
+    c->sessions_count = 0;
+    for (int32_t i = 0; i < image_of(c)->brokers_count; i++) {
+        const struct image_broker *b = image_of(c)->brokers[i];
+        struct session *s = session_open(c, b->id, b->epoch);
+        if (b->fenced) continue;
+        s->live = true;
+        s->contact = now_of(c);
+    }
+    check_arm(c);
+}
+
+/* Fence one broker whose session is over. */
+static bool fence_now(struct controller *c, int32_t id, int64_t epoch, const char *why)
+{
+    const struct image_broker *b = image_broker(image_of(c), id);
+    if (!b || b->epoch != epoch || b->fenced) return true;
+    struct decision *d = decision_begin(c);
+    broker_fence(c, d, id);
+    int32_t changed = d->count - 1;
+    if (!decision_end(c, d)) return false;
+    struct session *s = session_find(c, id);
+    if (s) s->shutdown_offset = -1;
+    trace_warn(c->options.trace, "controller", "broker %d at epoch %lld is fenced: %s; "
+               "%d partitions change", id, (long long)epoch, why, changed);
+    return true;
+}
+
+void sessions_check_fired(struct timer *t)
+{
+    struct controller *c = CONTAINER_OF(t, struct controller, sessions_check);
+    /* one after the other, so that each decision sees the one before */
+    for (int32_t i = 0; i < c->sessions_count; i++) {
+        struct session *s = &c->sessions[i];
+        if (!s->live || !session_expired(c, s)) continue;
+        s->live = false;
+        if (!fence_now(c, s->broker, s->epoch, "its session has timed out")) return;
+    }
+    check_arm(c);
+}
+
+void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch)
+{
+    if (!controller_is_active(c)) return;
+    struct session *s = session_find(c, broker);
+    if (!s || s->epoch != epoch) return;
+    s->live = false; /* the next incarnation may register at once */
+    (void)fence_now(c, broker, epoch, "its connection is lost");
+}
+
+int64_t sessions_lowest_offset(const struct controller *c)
+{
+    int64_t lowest = INT64_MAX;
+    for (int32_t i = 0; i < c->sessions_count; i++) {
+        const struct session *s = &c->sessions[i];
+        const struct image_broker *b = image_broker(image_of(c), s->broker);
+        if (!b || b->fenced || s->shutdown_offset >= 0) continue;
+        if (s->metadata_offset < lowest) lowest = s->metadata_offset;
+    }
+    return lowest;
+}
+
+enum kafka_error broker_epoch_check(const struct controller *c, int32_t broker, int64_t epoch)
+{
+    const struct image_broker *b = image_broker(image_of(c), broker);
+    return b && b->epoch == epoch ? KAFKA_NONE : KAFKA_STALE_BROKER_EPOCH;
+}
+
+int32_t controller_sessions(const struct controller *c, struct arena *arena,
+                            struct controller_session **out)
+{
+    *out = ARENA_ARRAY(arena, struct controller_session, c->sessions_count);
+    for (int32_t i = 0; i < c->sessions_count; i++)
+        (*out)[i] = (struct controller_session){
+            c->sessions[i].broker,
+            c->sessions[i].live ? mono_elapsed_ms(now_of(c), c->sessions[i].contact) : -1,
+            c->sessions[i].metadata_offset};
+    return c->sessions_count;
+}
