@@ -1,34 +1,45 @@
 /* The controller as a whole: append, replay, answer; leading and renouncing. States: controller.h. */
 #include "controller/internal.h"
 
+/* key, name, versions; bound as a user's operation; answered by standbys too. By key. */
+#define OPS(X) \
+    X(CREATE_TOPICS, create_topics, 2, 7, true, false) \
+    X(DELETE_TOPICS, delete_topics, 1, 6, true, false) \
+    X(ALTER_CONFIGS, alter_configs, 0, 2, true, false) \
+    X(CREATE_PARTITIONS, create_partitions, 0, 3, true, false) \
+    X(ELECT_LEADERS, elect_leaders, 0, 2, true, false) \
+    X(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs, 0, 1, true, false) \
+    X(ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments, 0, 1, true, false) \
+    X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, 0, 0, true, false) \
+    X(ALTER_PARTITION, alter_partition, 2, 3, false, false) \
+    X(UPDATE_FEATURES, update_features, 0, 2, true, false) \
+    X(DESCRIBE_CLUSTER, describe_cluster, 0, 2, false, true) \
+    X(BROKER_REGISTRATION, broker_registration, 0, 4, false, false) \
+    X(BROKER_HEARTBEAT, broker_heartbeat, 0, 2, false, false) \
+    X(UNREGISTER_BROKER, unregister_broker, 0, 0, false, false) \
+    X(ALLOCATE_PRODUCER_IDS, allocate_producer_ids, 0, 0, false, false) \
+    X(CONTROLLER_REGISTRATION, controller_registration, 0, 0, false, false) \
+    X(ASSIGN_REPLICAS_TO_DIRS, assign_replicas_to_dirs, 0, 0, false, false)
+
+static const struct controller_api apis[] = {
+#define API(key, name, low, high, user, standby) {API_##key, low, high},
+    OPS(API)
+#undef API
+};
+
 static const struct controller_op ops[] = {
 #define OP(key, name, low, high, user, standby) \
-    {{API_##key, low, high}, user, standby, decide_##name, refuse_##name}
-    OP(CREATE_TOPICS, create_topics, 2, 7, true, false),
-    OP(DELETE_TOPICS, delete_topics, 1, 6, true, false),
-    OP(ALTER_CONFIGS, alter_configs, 0, 2, true, false),
-    OP(CREATE_PARTITIONS, create_partitions, 0, 3, true, false),
-    OP(ELECT_LEADERS, elect_leaders, 0, 2, true, false),
-    OP(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs, 0, 1, true, false),
-    OP(ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments, 0, 1, true, false),
-    OP(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, 0, 0, true, false),
-    OP(ALTER_PARTITION, alter_partition, 2, 3, false, false),
-    OP(UPDATE_FEATURES, update_features, 0, 2, true, false),
-    OP(DESCRIBE_CLUSTER, describe_cluster, 0, 2, false, true),
-    OP(BROKER_REGISTRATION, broker_registration, 0, 4, false, false),
-    OP(BROKER_HEARTBEAT, broker_heartbeat, 0, 2, false, false),
-    OP(UNREGISTER_BROKER, unregister_broker, 0, 0, false, false),
-    OP(ALLOCATE_PRODUCER_IDS, allocate_producer_ids, 0, 0, false, false),
-    OP(CONTROLLER_REGISTRATION, controller_registration, 0, 0, false, false),
-    OP(ASSIGN_REPLICAS_TO_DIRS, assign_replicas_to_dirs, 0, 0, false, false),
+    {{API_##key, low, high}, user, standby, decide_##name, refuse_##name},
+    OPS(OP)
 #undef OP
 };
 
 enum { OPS_COUNT = sizeof ops / sizeof *ops };
 
-const struct controller_api *controller_api(int32_t i)
+const struct controller_api *controller_apis(int32_t *count)
 {
-    return i < OPS_COUNT ? &ops[i].api : NULL;
+    *count = OPS_COUNT;
+    return apis;
 }
 
 /* ---- answers */

@@ -100,8 +100,7 @@ struct controller_api {
     int16_t key, min_version, max_version;
 };
 
-/* The i-th, by key; NULL past the last. */
-const struct controller_api *controller_api(int32_t i);
+const struct controller_api *controller_apis(int32_t *count);
 
 /* ---- lifecycle */
 
