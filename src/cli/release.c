@@ -23,14 +23,14 @@ static const char *const names[] = {
 };
 enum { NAMES_END = sizeof names / sizeof *names };
 
-const struct feature *feature_find(struct str name)
+const struct feature *release_feature_find(struct str name)
 {
     for (const struct feature *f = features; f->name; f++)
         if (str_equal_z(name, f->name)) return f;
     return NULL;
 }
 
-int16_t feature_default_level(const struct feature *f, int16_t metadata_version)
+int16_t release_default_level(const struct feature *f, int16_t metadata_version)
 {
     return metadata_version >= f->default_from ? f->default_level : 0;
 }
@@ -40,7 +40,7 @@ const char *metadata_version_name(int16_t level)
     return level >= 0 && level < NAMES_END ? names[level] : NULL;
 }
 
-int16_t metadata_version_parse(const char *text)
+int16_t release_parse(const char *text)
 {
     const char *dot = strchr(text, '.');
     const char *second = dot ? strchr(dot + 1, '.') : NULL;

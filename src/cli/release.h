@@ -25,16 +25,16 @@ struct feature {
 /* In the order Kafka prints them, metadata.version not among them. Ends with name NULL. */
 extern const struct feature features[];
 
-const struct feature *feature_find(struct str name);
+const struct feature *release_feature_find(struct str name);
 
 /* Level of a feature that nobody chose, at a metadata.version. */
-int16_t feature_default_level(const struct feature *f, int16_t metadata_version);
+int16_t release_default_level(const struct feature *f, int16_t metadata_version);
 
 /* "4.3-IV0" for 30; NULL when there is none. */
 const char *metadata_version_name(int16_t level);
 
 /* "4.3", "4.3-IV0", "4.3.1": only the first two dotted parts count. -1 when unknown. */
-int16_t metadata_version_parse(const char *text);
+int16_t release_parse(const char *text);
 
 /* "3.3-IV3, 3.4-IV0, …" up to the newest level known. Static storage. */
 const char *metadata_version_list(void);

@@ -220,7 +220,7 @@ static void choose_metadata_version(const struct args *a, struct arena *arena, s
     const char *release = args_value(a, "release-version"), *text;
     f->metadata_version = METADATA_VERSION_LATEST;
     if (release) {
-        f->metadata_version = metadata_version_parse(release);
+        f->metadata_version = release_parse(release);
         if (f->metadata_version < 0 || f->metadata_version > METADATA_VERSION_LATEST)
             fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: "
                                      "%s", release, metadata_version_list()).data);
@@ -275,7 +275,7 @@ static void choose_features(const struct args *a, bool dynamic, struct arena *ar
     const char *text;
     for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
         struct chosen_level c = parse_level(text, arena);
-        if (strcmp(c.name, "metadata.version") == 0 || feature_find(str_of(c.name))) continue;
+        if (strcmp(c.name, "metadata.version") == 0 || release_feature_find(str_of(c.name))) continue;
         struct str names = STR("");
         for (size_t k = 0; k < count; k++)
             names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), k ? ", " : "", sorted[k]->name);
@@ -284,7 +284,7 @@ static void choose_features(const struct args *a, bool dynamic, struct arena *ar
     }
     add_feature(f, "metadata.version", f->metadata_version);
     for (size_t k = 0; k < count; k++) {
-        int16_t level = feature_default_level(sorted[k], f->metadata_version);
+        int16_t level = release_default_level(sorted[k], f->metadata_version);
         bool given = false, kraft = strcmp(sorted[k]->name, "kraft.version") == 0;
         for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
             struct chosen_level c = parse_level(text, arena);
@@ -353,13 +353,13 @@ static int version_mapping(int argc, char **argv, struct arena *arena)
                         argc, argv);
     const char *release = args_value(&a, "release-version");
     if (!release) release = metadata_version_name(METADATA_VERSION_LATEST);
-    int16_t level = metadata_version_parse(release);
+    int16_t level = release_parse(release);
     if (level < 0)
         fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
                           release, metadata_version_list()).data);
     printf("metadata.version=%d (%s)\n", level, release);
     for (const struct feature *f = features; f->name; f++)
-        printf("%s=%d\n", f->name, feature_default_level(f, level));
+        printf("%s=%d\n", f->name, release_default_level(f, level));
     return 0;
 }
 
@@ -386,7 +386,7 @@ static void print_dependencies(const char *text, struct arena *arena)
         printf("metadata.version=%ld (%s) has no dependencies.\n", level, version);
         return;
     }
-    const struct feature *f = feature_find(name);
+    const struct feature *f = release_feature_find(name);
     if (!f) fail(arena_printf(arena, "Unknown feature: %.*s", STR_ARG(name)).data);
     if (level < 0 || level > f->level_max)
         fail(arena_printf(arena, "Feature level %ld is not supported for feature %s", level, f->name)
