@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "cli/client.h"
-#include "cli/release.h"
 #include "cli/tool.h"
+#include "metadata/feature.h"
 #include "protocol/api_versions.h"
 
 static const struct option options[] = {
@@ -29,7 +29,7 @@ static _Noreturn void fail(const char *text)
 static const char *level_text(struct client *c, struct str feature, int16_t level)
 {
     const char *version =
-        str_equal_z(feature, "metadata.version") ? metadata_version_name(level) : NULL;
+        str_equal_z(feature, "metadata.version") ? metadata_version_text(level) : NULL;
     if (version) return version;
     return arena_printf(&c->arena, "%d", level).data;
 }

@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "base/assert.h"
-#include "cli/release.h"
 #include "config/properties.h"
+#include "metadata/feature.h"
 #include "protocol/batch.h"
 #include "protocol/kraft_version_record.h"
 #include "protocol/snapshot_footer_record.h"
@@ -251,7 +251,7 @@ static enum err format_one(const struct format *f, const struct env *env, struct
                        : own              ? "dynamic metadata voter directory"
                                           : "dynamic metadata directory";
     printf("Formatting %s %s with metadata.version %s.\n", what, path,
-           metadata_version_name(f->metadata_version));
+           metadata_version_text(f->metadata_version));
     struct uuid id = metadata && own ? own->directory_id : rng_uuid(env->rng);
     enum err e = disk_mkdirs(env->disk, path);
     if (!e) e = write_bootstrap(f, env, arena, path);

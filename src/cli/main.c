@@ -12,6 +12,7 @@ const struct tool tools[] = {
     {"broker-api-versions", tool_broker_api_versions, "which requests each broker serves"},
     {"cluster", tool_cluster, "the cluster's id and endpoints"},
     {"configs", tool_configs, "describe and change configurations"},
+    {"console-producer", tool_console_producer, "write lines as records"},
     {"consumer-groups", tool_consumer_groups, "describe groups, reset and delete offsets"},
     {"delete-records", tool_delete_records, "raise log start offsets"},
     {"features", tool_features, "describe the cluster's feature levels"},
@@ -50,7 +51,7 @@ char *tool_read_file(const char *path, long *size)
 static const struct tool *find(const char *name, size_t len)
 {
     for (const struct tool *t = tools; t->name; t++)
-        if (strlen(t->name) == len && memcmp(t->name, name, len) == 0) return t->main ? t : NULL;
+        if (strlen(t->name) == len && memcmp(t->name, name, len) == 0) return t;
     return NULL;
 }
 

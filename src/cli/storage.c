@@ -4,17 +4,27 @@
 
 #include "cli/args.h"
 #include "cli/format.h"
-#include "cli/release.h"
 #include "cli/scram.h"
 #include "cli/tool.h"
 #include "config/node.h"
 #include "env/os/os.h"
+#include "metadata/feature.h"
 
 static _Noreturn void fail(const char *text)
 {
     fflush(stdout);
     fprintf(stderr, "%s\n", text);
     exit(1);
+}
+
+static _Noreturn void fail_unknown_version(struct arena *arena, const char *text)
+{
+    struct str names = STR("");
+    for (int16_t level = METADATA_VERSION_MIN; level <= METADATA_VERSION_MAX; level++)
+        names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), names.len ? ", " : "",
+                             metadata_version_text(level));
+    fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s", text,
+                      names.data).data);
 }
 
 /* The configuration file of --config, whole and checked. */
@@ -218,22 +228,18 @@ static struct chosen_level parse_level(const char *text, struct arena *arena)
 static void choose_metadata_version(const struct args *a, struct arena *arena, struct format *f)
 {
     const char *release = args_value(a, "release-version"), *text;
-    f->metadata_version = METADATA_VERSION_LATEST;
-    if (release) {
-        f->metadata_version = release_parse(release);
-        if (f->metadata_version < 0 || f->metadata_version > METADATA_VERSION_LATEST)
-            fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: "
-                                     "%s", release, metadata_version_list()).data);
-    }
+    f->metadata_version = METADATA_VERSION_DEFAULT;
+    if (release && metadata_version_parse(str_of(release), &f->metadata_version))
+        fail_unknown_version(arena, release);
     for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
         struct chosen_level c = parse_level(text, arena);
         if (strcmp(c.name, "metadata.version") != 0) continue;
         if (release)
             fail("Use --release-version instead of --feature metadata.version=X to avoid ambiguity.");
-        if (c.level < METADATA_VERSION_MIN || c.level > METADATA_VERSION_LATEST)
+        if (c.level < METADATA_VERSION_MIN || c.level > METADATA_VERSION_MAX)
             fail(arena_printf(arena, "No MetadataVersion with feature level %d. Valid feature levels "
                                      "are from %d to %d.",
-                              c.level, METADATA_VERSION_MIN, METADATA_VERSION_LATEST).data);
+                              c.level, METADATA_VERSION_MIN, METADATA_VERSION_MAX).data);
         f->metadata_version = c.level;
     }
 }
@@ -260,35 +266,29 @@ static void add_feature(struct format *f, const char *name, int16_t level)
     r->u.feature_level.feature_level = level;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(const struct feature *const *)a)->name, (*(const struct feature *const *)b)->name);
-}
-
 /* metadata.version, then the others by name, those at level 0 and kraft.version left out. */
 static void choose_features(const struct args *a, bool dynamic, struct arena *arena, struct format *f)
 {
-    const struct feature *sorted[FEATURES_MAX];
-    size_t count = 0;
-    for (const struct feature *x = features; x->name; x++) sorted[count++] = x;
-    qsort(sorted, count, sizeof *sorted, by_name);
+    int32_t count;
+    const struct feature *sorted = feature_table(&count) + 1; /* metadata.version is the first */
+    count--;
     const char *text;
     for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
         struct chosen_level c = parse_level(text, arena);
-        if (strcmp(c.name, "metadata.version") == 0 || release_feature_find(str_of(c.name))) continue;
+        if (strcmp(c.name, "metadata.version") == 0 || feature_find(str_of(c.name))) continue;
         struct str names = STR("");
-        for (size_t k = 0; k < count; k++)
-            names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), k ? ", " : "", sorted[k]->name);
+        for (int32_t k = 0; k < count; k++)
+            names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), k ? ", " : "", sorted[k].name);
         fail(arena_printf(arena, "Unsupported feature: %s. Supported features are: %s", c.name,
                           names.data).data);
     }
     add_feature(f, "metadata.version", f->metadata_version);
-    for (size_t k = 0; k < count; k++) {
-        int16_t level = release_default_level(sorted[k], f->metadata_version);
-        bool given = false, kraft = strcmp(sorted[k]->name, "kraft.version") == 0;
+    for (int32_t k = 0; k < count; k++) {
+        int16_t level = feature_default_level(&sorted[k], f->metadata_version);
+        bool given = false, kraft = strcmp(sorted[k].name, "kraft.version") == 0;
         for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
             struct chosen_level c = parse_level(text, arena);
-            if (strcmp(c.name, sorted[k]->name) != 0) continue;
+            if (strcmp(c.name, sorted[k].name) != 0) continue;
             level = c.level;
             given = true;
         }
@@ -296,18 +296,18 @@ static void choose_features(const struct args *a, bool dynamic, struct arena *ar
             check_kraft_version(a, level, given, dynamic);
             continue;
         }
-        if (level < 0 || level > sorted[k]->level_max)
-            fail(arena_printf(arena, "No feature:%s with feature level %d", sorted[k]->name, level)
+        if (level < 0 || level > sorted[k].max)
+            fail(arena_printf(arena, "No feature:%s with feature level %d", sorted[k].name, level)
                      .data);
-        if (level > 0 && f->metadata_version < sorted[k]->needs_metadata_version)
+        if (level > 0 && f->metadata_version < sorted[k].needs)
             fail(arena_printf(arena, "%s could not be set to %d because it depends on "
-                                     "metadata.version level %d", sorted[k]->name, level,
-                              sorted[k]->needs_metadata_version).data);
-        if (level > 0) add_feature(f, sorted[k]->name, level);
+                                     "metadata.version level %d", sorted[k].name, level,
+                              sorted[k].needs).data);
+        if (level > 0) add_feature(f, sorted[k].name, level);
     }
 }
 
-enum { SCRAM_FROM = 11 }; /* 3.5-IV2 */
+enum { RECORDS_MAX = 16 + OPTION_VALUES_MAX };
 
 static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
 {
@@ -319,14 +319,14 @@ static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
     struct format f = {.node = &node,
                        .cluster_id = args_value(&a, "cluster-id"),
                        .ignore_formatted = args_has(&a, "ignore-formatted")};
-    f.records = ARENA_ARRAY(arena, struct metadata_record, FEATURES_MAX + OPTION_VALUES_MAX);
+    f.records = ARENA_ARRAY(arena, struct metadata_record, RECORDS_MAX);
     choose_metadata_version(&a, arena, &f);
     choose_voters(&a, &node, os->env.rng, arena, &f);
     choose_features(&a, node.voters_count == 0, arena, &f);
     struct config_error error;
     const char *scram;
     for (int32_t i = 0; (scram = args_value_at(&a, "add-scram", i)); i++) {
-        if (f.metadata_version < SCRAM_FROM)
+        if (f.metadata_version < METADATA_VERSION_SCRAM)
             fail("SCRAM is only supported in metadata.version 3.5-IV2 or later.");
         struct metadata_record *r = &f.records[f.records_count++];
         metadata_record_init(r, METADATA_RECORD_USER_SCRAM_CREDENTIAL, 0);
@@ -352,14 +352,16 @@ static int version_mapping(int argc, char **argv, struct arena *arena)
                         "Look up the features that go with a metadata version.", mapping_options,
                         argc, argv);
     const char *release = args_value(&a, "release-version");
-    if (!release) release = metadata_version_name(METADATA_VERSION_LATEST);
-    int16_t level = release_parse(release);
-    if (level < 0)
-        fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
-                          release, metadata_version_list()).data);
+    if (!release) release = metadata_version_text(METADATA_VERSION_DEFAULT);
+    int16_t level;
+    if (metadata_version_parse(str_of(release), &level)) fail_unknown_version(arena, release);
     printf("metadata.version=%d (%s)\n", level, release);
-    for (const struct feature *f = features; f->name; f++)
-        printf("%s=%d\n", f->name, release_default_level(f, level));
+    /* in Kafka's order, which is that of its source */
+    static const char *const names[] = {"kraft.version",   "transaction.version",
+                                        "group.version",   "eligible.leader.replicas.version",
+                                        "share.version",   "streams.version"};
+    for (int i = 0; i < 6; i++)
+        printf("%s=%d\n", names[i], feature_default_level(feature_find(str_of(names[i])), level));
     return 0;
 }
 
@@ -381,21 +383,21 @@ static void print_dependencies(const char *text, struct arena *arena)
         fail(arena_printf(arena, "Invalid version format: %s for feature %.*s", equals + 1,
                           STR_ARG(name)).data);
     if (str_equal_z(name, "metadata.version")) {
-        const char *version = metadata_version_name((int16_t)level);
+        const char *version = metadata_version_text((int16_t)level);
         if (!version) fail(arena_printf(arena, "Unknown metadata.version %ld", level).data);
         printf("metadata.version=%ld (%s) has no dependencies.\n", level, version);
         return;
     }
-    const struct feature *f = release_feature_find(name);
+    const struct feature *f = feature_find(name);
     if (!f) fail(arena_printf(arena, "Unknown feature: %.*s", STR_ARG(name)).data);
-    if (level < 0 || level > f->level_max)
+    if (level < 0 || level > f->max)
         fail(arena_printf(arena, "Feature level %ld is not supported for feature %s", level, f->name)
                  .data);
-    if (level == 0 || !f->needs_metadata_version)
+    if (level == 0 || !f->needs)
         printf("%s=%ld has no dependencies.\n", f->name, level);
     else
         printf("%s=%ld requires:\n    metadata.version=%d (%s)\n", f->name, level,
-               f->needs_metadata_version, metadata_version_name(f->needs_metadata_version));
+               f->needs, metadata_version_text(f->needs));
 }
 
 static int feature_dependencies(int argc, char **argv, struct arena *arena)

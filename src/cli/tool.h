@@ -29,7 +29,7 @@ int tool_features(int argc, char **argv);
 int tool_get_offsets(int argc, char **argv);
 int tool_log_dirs(int argc, char **argv);
 int tool_metadata_quorum(int argc, char **argv);
-int tool_server_start(int argc, char **argv) __attribute__((weak));
+int tool_server_start(int argc, char **argv);
 int tool_server_stop(int argc, char **argv);
 int tool_storage(int argc, char **argv);
 int tool_topics(int argc, char **argv);
