@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-enum { IOV_AT_ONCE = 64 };
+enum { IOV_AT_ONCE = 64, SYNC_THREADS = 2 };
 
 static const struct disk_ops os_disk_ops;
 
@@ -165,22 +165,64 @@ static enum err os_sync_now(struct disk_file *file)
     return e ? e : result(fdatasync(fd));
 }
 
-static void os_sync_begin(struct disk_file *file, struct disk_sync *op)
+/* One asynchronous sync. The descriptor is pinned meanwhile. */
+struct sync_job {
+    struct os_job job; /* first */
+    struct disk_sync *op;
+    int fd; /* -1: there was none to be had, and fdatasync says so, in its time */
+    int error;
+};
+
+static void sync_work(struct os_job *job)
 {
-    int fd;
-    enum err e = os_file_fd(file, &fd);
-    if (e)
-        fd = -1; /* fdatasync says so, in its time */
-    else
-        os_file_pin((struct os_file *)file);
-    os_sync_start(&disk_of(file)->sync, op, fd);
+    struct sync_job *s = (struct sync_job *)job;
+    s->error = fdatasync(s->fd) == 0 ? 0 : errno;
 }
 
-/* The loop has the result: the descriptor may be closed again. */
-static void os_sync_finish(struct os_sync_job *job)
+static void sync_unpin(struct sync_job *s)
 {
-    struct disk_file *file = job->op->file;
-    if (job->fd >= 0) os_file_unpin(&disk_of(file)->files, (struct os_file *)file);
+    struct disk_file *file = s->op->file;
+    if (s->fd >= 0) os_file_unpin(&disk_of(file)->files, (struct os_file *)file);
+}
+
+static void sync_done(struct os_job *job)
+{
+    struct sync_job *s = (struct sync_job *)job;
+    struct disk_sync *op = s->op;
+    struct disk_file *file = op->file;
+    op->result = s->error ? os_disk_err(s->error) : ERR_OK;
+    sync_unpin(s);
+    list_push_back(&disk_of(file)->spare, &job->node);
+    op->done(op);
+    disk_file_unref(file);
+}
+
+static void sync_abandoned(struct os_job *job)
+{
+    struct sync_job *s = (struct sync_job *)job;
+    sync_unpin(s);
+    disk_file_unref(s->op->file);
+    mem_free(s);
+}
+
+static void os_sync_start(struct disk_file *file, struct disk_sync *op)
+{
+    struct os_disk *d = disk_of(file);
+    struct sync_job *s;
+    if (list_empty(&d->spare)) {
+        s = MEM_NEW(struct sync_job);
+        os_job_init(&s->job, sync_work, sync_done);
+    } else {
+        s = CONTAINER_OF(d->spare.next, struct sync_job, job.node);
+        list_remove(&s->job.node);
+    }
+    s->op = op;
+    if (os_file_fd(file, &s->fd))
+        s->fd = -1;
+    else
+        os_file_pin((struct os_file *)file);
+    disk_file_ref(file);
+    os_helpers_start(&d->helpers, &s->job);
 }
 
 static enum err os_rename(struct disk *disk, const char *from, const char *to)
@@ -341,7 +383,7 @@ static const struct disk_ops os_disk_ops = {
     .preallocate = os_preallocate,
     .size = os_size,
     .sync = os_sync_now,
-    .sync_start = os_sync_begin,
+    .sync_start = os_sync_start,
     .rename = os_rename,
     .unlink = os_unlink,
     .mkdir = os_mkdir,
@@ -359,11 +401,17 @@ enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
     *d = (struct os_disk){.disk.ops = &os_disk_ops};
     os_files_init(&d->files, open_max);
     list_init(&d->locks);
-    return os_sync_init(&d->sync, loop, os_sync_finish);
+    list_init(&d->spare);
+    return os_helpers_init(&d->helpers, loop, SYNC_THREADS);
 }
 
 void os_disk_free(struct os_disk *d)
 {
-    os_sync_free(&d->sync);
+    os_helpers_free(&d->helpers, sync_abandoned);
+    while (!list_empty(&d->spare)) {
+        struct sync_job *s = CONTAINER_OF(d->spare.next, struct sync_job, job.node);
+        list_remove(&s->job.node);
+        mem_free(s);
+    }
     os_files_free(&d->files);
 }

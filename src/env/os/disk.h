@@ -5,11 +5,12 @@
 
 #include "env/disk.h"
 #include "env/os/files.h"
-#include "env/os/sync.h"
+#include "env/os/helpers.h"
 
 struct os_disk {
-    struct disk disk; /* first */
-    struct os_sync sync;
+    struct disk disk;          /* first */
+    struct os_helpers helpers; /* wait for fsync */
+    struct list_node spare;    /* sync jobs to use again */
     struct os_files files;
     struct list_node locks; /* os_file */
 };

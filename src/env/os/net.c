@@ -27,6 +27,7 @@ enum {
     FLUSH_BYTES_PER_TURN = 4 << 20, /* then the other connections get their turn */
     CHUNKS_SENT_KEPT = 256,         /* then the front of the queue is given back */
     RESERVE_RETRY_MS = 100,
+    RESOLVE_THREADS = 1,
 };
 
 /* In os_conn.watched: taken out of epoll, because it would report the hang-up for ever. */
@@ -50,6 +51,7 @@ struct os_conn {
     uint32_t watched;   /* epoll events */
     enum err ended;     /* why the stream is over */
     bool connecting, paused, blocked, undrained, told;
+    struct resolve_job *resolving; /* while connecting by name */
     struct os_addresses addresses; /* while connecting */
     int address_at;
 };
@@ -315,22 +317,75 @@ static struct os_conn *conn_new(struct os_net *n, int fd)
     return c;
 }
 
+/* A name on its way to addresses. */
+struct resolve_job {
+    struct os_job job;    /* first */
+    struct os_conn *conn; /* the loop's; NULL: closed meanwhile */
+    uint16_t port;
+    enum err e;
+    struct os_addresses addresses;
+    char host[];
+};
+
+static void resolve_work(struct os_job *job)
+{
+    struct resolve_job *r = (struct resolve_job *)job;
+    r->e = os_resolve(r->host, r->port, &r->addresses);
+}
+
+/* Told from the loop, as every outcome is. */
+static void connect_failed(struct os_conn *c, enum err e)
+{
+    c->ended = e;
+    need_attention(c);
+}
+
+static void resolve_done(struct os_job *job)
+{
+    struct resolve_job *r = (struct resolve_job *)job;
+    struct os_conn *c = r->conn;
+    if (c) {
+        c->resolving = NULL;
+        c->addresses = r->addresses;
+        enum err e = r->e ? r->e : connect_next(c);
+        if (e) connect_failed(c, e);
+    }
+    mem_free(r);
+}
+
+static void resolve_abandoned(struct os_job *job)
+{
+    mem_free(job);
+}
+
+static void resolve_start(struct os_conn *c, const char *host, uint16_t port)
+{
+    size_t size = strlen(host) + 1;
+    struct resolve_job *r = mem_zalloc(1, sizeof *r + size);
+    os_job_init(&r->job, resolve_work, resolve_done);
+    r->conn = c;
+    r->port = port;
+    memcpy(r->host, host, size);
+    c->resolving = r;
+    os_helpers_start(&net_of(c->conn.net)->helpers, &r->job);
+}
+
 static enum err os_connect(struct net *net, const char *host, uint16_t port, struct net_conn **out)
 {
     struct os_addresses addresses;
-    enum err e = os_resolve(host, port, &addresses);
-    if (e) return e;
+    enum err e = os_resolve_numeric(host, port, &addresses);
     struct os_conn *c = conn_new(net_of(net), -1);
-    c->addresses = addresses;
     c->connecting = true;
-    e = connect_next(c);
-    if (e == ERR_NO_DESCRIPTORS) {
-        mem_free(c);
-        return e;
-    }
-    if (e) { /* told from the loop, as every outcome is */
-        c->ended = e;
-        need_attention(c);
+    if (e) {
+        resolve_start(c, host, port);
+    } else {
+        c->addresses = addresses;
+        e = connect_next(c);
+        if (e == ERR_NO_DESCRIPTORS) {
+            mem_free(c);
+            return e;
+        }
+        if (e) connect_failed(c, e);
     }
     *out = &c->conn;
     return ERR_OK;
@@ -388,6 +443,7 @@ static void os_conn_close(struct net_conn *conn)
         enum err e = send_some(c);
         (void)e; /* tried */
     }
+    if (c->resolving) c->resolving->conn = NULL;
     list_remove(&c->attention);
     out_free(&c->out);
     os_loop_retire(net_of(conn->net)->loop, &c->source);
@@ -574,11 +630,13 @@ enum err os_net_init(struct os_net *n, struct os_loop *loop)
     *n = (struct os_net){.net.ops = &os_net_ops, .loop = loop};
     list_init(&n->attention);
     n->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return n->reserve_fd < 0 ? ERR_NO_DESCRIPTORS : ERR_OK;
+    enum err e = os_helpers_init(&n->helpers, loop, RESOLVE_THREADS);
+    return e ? e : n->reserve_fd < 0 ? ERR_NO_DESCRIPTORS : ERR_OK;
 }
 
 void os_net_free(struct os_net *n)
 {
     INVARIANT(list_empty(&n->attention));
+    os_helpers_free(&n->helpers, resolve_abandoned);
     if (n->reserve_fd >= 0) close(n->reserve_fd);
 }

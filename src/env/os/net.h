@@ -3,12 +3,13 @@
 #define SAMSA_ENV_OS_NET_H
 
 #include "env/net.h"
-#include "env/os/loop.h"
+#include "env/os/helpers.h"
 
 struct os_net {
     struct net net; /* first */
     struct os_loop *loop;
     struct list_node attention; /* connections to flush or to report about at the end of the turn */
+    struct os_helpers helpers;  /* ask the resolver */
     int reserve_fd;             /* given up for a moment to refuse a connection */
 };
 

@@ -65,14 +65,18 @@ static enum err ask_resolver(const char *host, uint16_t port, struct os_addresse
     return out->count > 0 ? ERR_OK : ERR_UNREACHABLE;
 }
 
-enum err os_resolve(const char *host, uint16_t port, struct os_addresses *out)
+enum err os_resolve_numeric(const char *host, uint16_t port, struct os_addresses *out)
 {
     out->count = 0;
-    if (add_numeric(out, host, port)) return ERR_OK;
-    if (strcmp(host, "localhost") == 0) {
-        add_numeric(out, "127.0.0.1", port);
-        add_numeric(out, "::1", port);
-        return ERR_OK;
-    }
-    return ask_resolver(host, port, out);
+    if (strcmp(host, "localhost") != 0)
+        return add_numeric(out, host, port) ? ERR_OK : ERR_NOT_FOUND;
+    add_numeric(out, "127.0.0.1", port);
+    add_numeric(out, "::1", port);
+    return ERR_OK;
+}
+
+enum err os_resolve(const char *host, uint16_t port, struct os_addresses *out)
+{
+    enum err e = os_resolve_numeric(host, port, out);
+    return e == ERR_NOT_FOUND ? ask_resolver(host, port, out) : e;
 }

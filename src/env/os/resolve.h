@@ -20,8 +20,10 @@ struct os_addresses {
     int count;
 };
 
-/* Numeric addresses and "localhost" at once; other names ask the resolver and block for as long as
- * it takes. Err: UNREACHABLE. */
+/* Numeric addresses and "localhost". Err: NOT_FOUND: it is a name. */
+enum err os_resolve_numeric(const char *host, uint16_t port, struct os_addresses *out) MUST_CHECK;
+
+/* Names too: asks the resolver and blocks for as long as it takes. Any thread. Err: UNREACHABLE. */
 enum err os_resolve(const char *host, uint16_t port, struct os_addresses *out) MUST_CHECK;
 
 socklen_t os_sockaddr_len(const union os_sockaddr *a);

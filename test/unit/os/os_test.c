@@ -360,3 +360,25 @@ TEST(files_give_way_when_the_process_runs_out)
     setrlimit(RLIMIT_NOFILE, &before);
     fixture_free(f);
 }
+
+TEST(names_are_resolved_away_from_the_loop)
+{
+    struct fixture *f = fixture_new();
+    struct net_conn *c[2];
+    for (int i = 0; i < 2; i++) { /* no resolver asks the network for an empty label */
+        assert_ok(net_connect(f->os.env.net, "no..such.host", 9, &c[i]));
+        c[i]->owner = f;
+        c[i]->events = &conn_events;
+    }
+    net_close(c[1]); /* before its name is known */
+    assert_int_equal(f->refused, 0);
+    UNTIL(f, f->refused == 1);
+    for (int turn = 0; turn < 20; turn++) os_env_turn(&f->os, 1);
+    assert_int_equal(f->refused, 1);
+    net_close(c[0]);
+    assert_ok(net_connect(f->os.env.net, "no..such.host", 9, &c[0])); /* and the env goes */
+    c[0]->owner = f;
+    c[0]->events = &conn_events;
+    net_close(c[0]);
+    fixture_free(f);
+}
