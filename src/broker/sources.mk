@@ -12,5 +12,5 @@ broker_SOURCES += handlers/delete_groups.c handlers/describe_groups.c handlers/f
                   handlers/group_wait.c handlers/heartbeat.c handlers/join_group.c \
                   handlers/leave_group.c handlers/list_groups.c handlers/offset_commit.c \
                   handlers/offset_delete.c handlers/offset_fetch.c handlers/sync_group.c
-broker_TEST_DEPENDS := sim
-broker_TEST_LIB := test/unit/broker/data_plane.c
+broker_TEST_DEPENDS := sim os
+broker_TEST_LIB := test/unit/broker/data_plane.c test/lib/heap_count.c

@@ -117,7 +117,7 @@ void plane_own_topic(struct plane *p, const char *name, uint8_t id, int32_t part
 static const struct replica_events plane_events = {.standing = plane_standing,
                                                    .topic_config = plane_topic_config};
 
-struct plane *plane_open(void)
+struct plane *plane_open_on(struct env *env, const char *path)
 {
     static const struct api_handler table[API_COUNT] = {
         [API_PRODUCE] = {.min = 3, .max = 13, .handle = handle_produce},
@@ -132,14 +132,12 @@ struct plane *plane_open(void)
     };
     static struct plane plane;
     struct plane *p = the_plane = &plane;
-    *p = (struct plane){0};
-    p->sim = sim_new(1);
-    p->env = sim_node_env(p->sim, "one");
+    *p = (struct plane){.env = env};
     p->image = image_new();
     plane_register(p, SELF, "one");
     plane_register(p, OTHER, "two");
     struct log_dir_options o = log_dir_options_default();
-    o.path = "data";
+    o.path = path;
     o.offline = plane_offline;
     o.context = p;
     o.config = log_config_new();
@@ -156,15 +154,23 @@ struct plane *plane_open(void)
     return p;
 }
 
+struct plane *plane_open(void)
+{
+    struct sim *sim = sim_new(1);
+    struct plane *p = plane_open_on(sim_node_env(sim, "one"), "data");
+    p->sim = sim;
+    return p;
+}
+
 void plane_close(struct plane *p)
 {
     fetch_session_cache_destroy(p->broker.fetch_sessions);
     replica_manager_destroy(p->broker.replicas);
     assert_ok(log_dir_close(p->dir, 101));
-    assert_int_equal(sim_node_handles(sim_node(p->sim, "one")), 0);
+    if (p->sim) assert_int_equal(sim_node_handles(sim_node(p->sim, "one")), 0);
     config_free((struct config *)(uintptr_t)p->broker.config);
     image_free(p->image);
-    sim_free(p->sim);
+    if (p->sim) sim_free(p->sim);
 }
 
 void plane_call(struct plane *p, int16_t api, int16_t version, const void *body,

@@ -21,7 +21,7 @@
 enum { SELF = 1, OTHER = 2, ANSWERS_MAX = 64 };
 
 struct plane {
-    struct sim *sim;
+    struct sim *sim; /* NULL: on a real machine */
     struct env *env;
     struct broker broker;
     struct log_dir *dir;
@@ -52,6 +52,9 @@ void plane_own_topic(struct plane *p, const char *name, uint8_t id, int32_t part
 /* ---- life ---- */
 
 struct plane *plane_open(void);
+
+/* In another world: no sim. */
+struct plane *plane_open_on(struct env *env, const char *path);
 
 void plane_close(struct plane *p);
 
