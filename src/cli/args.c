@@ -399,7 +399,7 @@ const char *args_renamed(const struct args *a, const char *name, const char *old
 {
     args_exclude(a, name, old_name);
     if (!args_has(a, old_name)) return args_value(a, name);
-    printf("Warning: --%s is deprecated and will be removed in a future version. Use --%s instead.\n",
+    printf("Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n",
            old_name, name);
     return args_value(a, old_name);
 }

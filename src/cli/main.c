@@ -12,6 +12,7 @@ const struct tool tools[] = {
     {"broker-api-versions", tool_broker_api_versions, "which requests each broker serves"},
     {"cluster", tool_cluster, "the cluster's id and endpoints"},
     {"configs", tool_configs, "describe and change configurations"},
+    {"console-consumer", tool_console_consumer, "print records"},
     {"console-producer", tool_console_producer, "write lines as records"},
     {"consumer-groups", tool_consumer_groups, "describe groups, reset and delete offsets"},
     {"delete-records", tool_delete_records, "raise log start offsets"},
