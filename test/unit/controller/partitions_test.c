@@ -1,0 +1,327 @@
+/* Partitions that exist: in-sync sets, elections, reassignments, directories; and random lives. */
+#include "world.h"
+
+struct isr_change {
+    int32_t sender, partition, leader_epoch, partition_epoch;
+    int32_t *isr;
+    int32_t isr_count;
+    int8_t recovery;
+};
+
+static const struct alter_partition_response_partition_data *
+alter_isr(struct world *w, const char *topic, const struct isr_change *change)
+{
+    const struct image *image = controller_image(w->c);
+    struct alter_partition_request *rq = ARENA_NEW(&w->arena, struct alter_partition_request);
+    rq->broker_id = change->sender;
+    rq->broker_epoch = image_broker(image, change->sender)->epoch;
+    rq->topics = alter_partition_request_topic_data_new(&w->arena, 1);
+    rq->topics_count = 1;
+    rq->topics[0].topic_id = image_topic_by_name(image, str_of(topic))->id;
+    rq->topics[0].partitions = alter_partition_request_partition_data_new(&w->arena, 1);
+    rq->topics[0].partitions_count = 1;
+    struct alter_partition_request_partition_data *p = &rq->topics[0].partitions[0];
+    p->partition_index = change->partition;
+    p->leader_epoch = change->leader_epoch;
+    p->partition_epoch = change->partition_epoch;
+    p->leader_recovery_state = change->recovery;
+    p->new_isr_with_epochs =
+        alter_partition_request_broker_state_new(&w->arena, change->isr_count);
+    p->new_isr_with_epochs_count = change->isr_count;
+    for (int32_t i = 0; i < change->isr_count; i++) {
+        const struct image_broker *b = image_broker(image, change->isr[i]);
+        p->new_isr_with_epochs[i].broker_id = change->isr[i];
+        p->new_isr_with_epochs[i].broker_epoch = b ? b->epoch : -1;
+    }
+    const struct alter_partition_response *r = world_call(w, API_ALTER_PARTITION, 3, rq);
+    assert_int_equal(r->error_code, 0);
+    return &r->topics[0].partitions[0];
+}
+
+/* The leader proposes this ISR with epochs as they are. */
+static const struct alter_partition_response_partition_data *
+propose(struct world *w, const char *topic, int32_t partition, int32_t *isr, int32_t count)
+{
+    const struct image_partition *p = world_partition(w, topic, partition);
+    return alter_isr(w, topic,
+                     &(struct isr_change){p->leader, partition, p->leader_epoch, p->partition_epoch,
+                                          isr, count, p->leader_recovery_state});
+}
+
+/* Topic t, partition 0 on the brokers given, led by the first. */
+static void one_partition(struct world *w, int32_t *replicas, int32_t count)
+{
+    struct create_topics_request_creatable_replica_assignment a = {0, replicas, count};
+    struct create_topics_request_creatable_topic t = {.name = STR("t"), .num_partitions = -1,
+                                                      .replication_factor = -1, .assignments = &a,
+                                                      .assignments_count = 1};
+    struct create_topics_request rq = {.topics = &t, .topics_count = 1};
+    const struct create_topics_response *r = world_call(w, API_CREATE_TOPICS, 7, &rq);
+    assert_int_equal(r->topics[0].error_code, 0);
+}
+
+TEST(leader_shrinks_and_expands_its_isr)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    int32_t all[] = {1, 2, 3}, two[] = {1, 2}, stranger[] = {1, 9}, headless[] = {2, 3};
+    one_partition(&w, all, 3);
+    const struct alter_partition_response_partition_data *r = propose(&w, "t", 0, two, 2);
+    assert_int_equal(r->error_code, 0);
+    assert_int_equal(r->isr_count, 2);
+    assert_int_equal(r->leader_epoch, 0);
+    assert_int_equal(r->partition_epoch, 1);
+    r = propose(&w, "t", 0, all, 3);
+    assert_int_equal(r->partition_epoch, 2);
+    assert_int_equal(propose(&w, "t", 0, stranger, 2)->error_code, KAFKA_INVALID_REQUEST);
+    assert_int_equal(propose(&w, "t", 0, headless, 2)->error_code, KAFKA_INVALID_REQUEST);
+    struct isr_change change = {1, 0, 0, 2, two, 2, 0};
+#define ERROR_WITH(field, value) \
+    ({ struct isr_change x = change; x.field = (value); alter_isr(&w, "t", &x)->error_code; })
+    assert_int_equal(ERROR_WITH(leader_epoch, 1), KAFKA_NOT_CONTROLLER);
+    assert_int_equal(ERROR_WITH(partition_epoch, 3), KAFKA_NOT_CONTROLLER);
+    assert_int_equal(ERROR_WITH(leader_epoch, -1), KAFKA_FENCED_LEADER_EPOCH);
+    assert_int_equal(ERROR_WITH(sender, 2), KAFKA_INVALID_REQUEST);
+    assert_int_equal(ERROR_WITH(partition_epoch, 1), KAFKA_INVALID_UPDATE_VERSION);
+    assert_int_equal(ERROR_WITH(recovery, 1), KAFKA_INVALID_REQUEST);
+    assert_int_equal(ERROR_WITH(partition, 5), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    world_beat(&w, 10000, 3); /* 3 falls silent */
+    assert_int_equal(propose(&w, "t", 0, all, 3)->error_code, KAFKA_INELIGIBLE_REPLICA);
+    world_check(&w);
+    world_free(&w);
+#undef ERROR_WITH
+}
+
+static int16_t elect(struct world *w, int8_t type, bool all)
+{
+    int32_t zero = 0;
+    struct elect_leaders_request_topic_partitions t = {STR("t"), &zero, 1};
+    struct elect_leaders_request rq = {type, all ? NULL : &t, all ? -1 : 1, 1000};
+    const struct elect_leaders_response *r = world_call(w, API_ELECT_LEADERS, 2, &rq);
+    assert_int_equal(r->error_code, 0);
+    if (r->replica_election_results[0].partition_result_count == 0) return KAFKA_NONE;
+    return r->replica_election_results[0].partition_result[0].error_code;
+}
+
+TEST(leadership_returns_to_the_preferred_replica_when_asked_and_by_itself)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2};
+    one_partition(&w, both, 2);
+    assert_int_equal(elect(&w, 0, false), KAFKA_ELECTION_NOT_NEEDED);
+    for (int round = 0; round < 2; round++) {
+        world_beat(&w, 10000, 1);
+        assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
+        assert_int_equal(elect(&w, 0, false), KAFKA_PREFERRED_LEADER_NOT_AVAILABLE);
+        (void)world_heartbeat(&w, 1, false, false);
+        assert_int_equal(propose(&w, "t", 0, both, 2)->error_code, 0);
+        assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
+        if (round == 0)
+            assert_int_equal(elect(&w, 0, true), 0);
+        else
+            world_beat(&w, 300000, -1);
+        assert_int_equal(world_partition(&w, "t", 0)->leader, 1);
+    }
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(unclean_election_takes_whoever_lives)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2}, one[] = {1};
+    one_partition(&w, both, 2);
+    assert_int_equal(propose(&w, "t", 0, one, 1)->error_code, 0);
+    world_beat(&w, 10000, 1);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, LEADER_NONE);
+    assert_int_equal(elect(&w, 1, false), 0);
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->leader, 2);
+    assert_int_equal(p->leader_recovery_state, LEADER_RECOVERING);
+    assert_int_equal(p->isr_count, 1);
+    assert_int_equal(p->elr_count, 0);
+    assert_int_equal(elect(&w, 1, false), KAFKA_ELECTION_NOT_NEEDED);
+    world_check(&w);
+    world_free(&w);
+}
+
+/* ---- reassignment */
+
+static int16_t reassign(struct world *w, int32_t *target, int32_t count, bool factor_may_change)
+{
+    struct alter_partition_reassignments_request_reassignable_partition p = {0, target, count};
+    struct alter_partition_reassignments_request_reassignable_topic t = {STR("t"), &p, 1};
+    struct alter_partition_reassignments_request rq = {1000, factor_may_change, &t, 1};
+    const struct alter_partition_reassignments_response *r =
+        world_call(w, API_ALTER_PARTITION_REASSIGNMENTS, 1, &rq);
+    return r->responses[0].partitions[0].error_code;
+}
+
+static int32_t moving(struct world *w)
+{
+    struct list_partition_reassignments_request rq = {.topics_count = -1};
+    const struct list_partition_reassignments_response *r =
+        world_call(w, API_LIST_PARTITION_REASSIGNMENTS, 0, &rq);
+    return r->topics_count;
+}
+
+TEST(reassignment_finishes_when_the_new_replicas_are_in_sync)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 4; id++) world_broker(&w, id, NULL);
+    int32_t from[] = {1, 2}, to[] = {3, 4}, all[] = {3, 4, 1, 2}, unknown[] = {1, 9};
+    one_partition(&w, from, 2);
+    assert_int_equal(reassign(&w, unknown, 2, true), KAFKA_INVALID_REPLICA_ASSIGNMENT);
+    assert_int_equal(reassign(&w, NULL, -1, true), KAFKA_NO_REASSIGNMENT_IN_PROGRESS);
+    assert_int_equal(reassign(&w, to, 1, false), KAFKA_INVALID_REPLICATION_FACTOR);
+    assert_int_equal(reassign(&w, to, 2, false), 0);
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->replicas_count, 4);
+    assert_memory_equal(partition_replicas(p), all, sizeof all);
+    assert_int_equal(p->adding_count, 2);
+    assert_int_equal(p->removing_count, 2);
+    assert_int_equal(p->leader, 1);
+    assert_int_equal(moving(&w), 1);
+    const struct alter_partition_response_partition_data *r = propose(&w, "t", 0, all, 4);
+    assert_int_equal(r->error_code, KAFKA_NEW_LEADER_ELECTED);
+    p = world_partition(&w, "t", 0);
+    assert_int_equal(p->replicas_count, 2);
+    assert_int_equal(p->leader, 3);
+    assert_int_equal(p->adding_count + p->removing_count, 0);
+    assert_int_equal(moving(&w), 0);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(cancelled_reassignment_keeps_the_old_replicas)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 4; id++) world_broker(&w, id, NULL);
+    int32_t from[] = {1, 2}, to[] = {2, 3}, reversed[] = {2, 1};
+    one_partition(&w, from, 2);
+    assert_int_equal(reassign(&w, to, 2, true), 0);
+    assert_int_equal(reassign(&w, NULL, -1, true), 0);
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->replicas_count, 2);
+    assert_true(partition_has_replica(p, 1) && partition_has_replica(p, 2));
+    assert_int_equal(p->leader, 1);
+    assert_int_equal(reassign(&w, reversed, 2, true), 0); /* a new order is done at once */
+    p = world_partition(&w, "t", 0);
+    assert_memory_equal(partition_replicas(p), reversed, sizeof reversed);
+    assert_int_equal(p->adding_count + p->removing_count, 0);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(replica_in_a_lost_directory_leaves_the_isr)
+{
+    struct world w;
+    world_init(&w);
+    int64_t epoch = world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2};
+    one_partition(&w, both, 2);
+    struct assign_replicas_to_dirs_request_partition_data p = {0}, none = {7};
+    struct uuid id = image_topic_by_name(controller_image(w.c), STR("t"))->id;
+    struct assign_replicas_to_dirs_request_topic_data topics[] = {
+        {id, &p, 1}, {id, &none, 1}, {UUID_SMALL(3), &p, 1}};
+    struct assign_replicas_to_dirs_request_directory_data dir = {DIRECTORY_LOST, topics, 3};
+    struct assign_replicas_to_dirs_request rq = {1, epoch, &dir, 1};
+    const struct assign_replicas_to_dirs_response *r =
+        world_call(&w, API_ASSIGN_REPLICAS_TO_DIRS, 0, &rq);
+    assert_int_equal(r->directories[0].topics[0].partitions[0].error_code, 0);
+    assert_int_equal(r->directories[0].topics[1].partitions[0].error_code,
+                     KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(r->directories[0].topics[2].partitions[0].error_code, KAFKA_UNKNOWN_TOPIC_ID);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
+    assert_true(uuid_equal(
+        partition_directory_of(controller_image(w.c), world_partition(&w, "t", 0), 1),
+        DIRECTORY_LOST));
+    rq.broker_epoch++;
+    r = world_call(&w, API_ASSIGN_REPLICAS_TO_DIRS, 0, &rq);
+    assert_int_equal(r->error_code, KAFKA_STALE_BROKER_EPOCH);
+    world_check(&w);
+    world_free(&w);
+}
+
+/* ---- random lives of a cluster */
+
+struct epochs {
+    int32_t leader_epoch, partition_epoch;
+};
+
+static void random_step(struct world *w, struct prng *rng)
+{
+    int32_t id = (int32_t)prng_below(rng, 5);
+    const struct image_broker *b = image_broker(controller_image(w->c), id);
+    int32_t target[3] = {(int32_t)prng_below(rng, 5), 0, 0};
+    target[1] = (target[0] + 1 + (int32_t)prng_below(rng, 4)) % 5;
+    int16_t error;
+    switch (prng_below(rng, 9)) {
+    case 0:
+        (void)world_register(w, id, id % 2 ? "a" : "b", (uint8_t)prng_below(rng, 3),
+                             b && prng_chance(rng, 1, 2) ? b->epoch : -1, &error);
+        break;
+    case 1:
+    case 2:
+        if (b) (void)world_heartbeat(w, id, prng_chance(rng, 1, 5), prng_chance(rng, 1, 5));
+        break;
+    case 3:
+        world_sleep(w, (int64_t)prng_below(rng, 6000));
+        break;
+    case 4:
+        if (b) controller_broker_lost(w->c, id, b->epoch);
+        world_commit(w);
+        break;
+    case 5:
+        if (controller_image(w->c)->topics_count > 0)
+            (void)reassign(w, target, prng_chance(rng, 1, 4) ? -1 : 2, true);
+        break;
+    case 6:
+        if (controller_image(w->c)->topics_count > 0)
+            (void)elect(w, (int8_t)prng_below(rng, 2), false);
+        break;
+    case 7:
+        (void)world_topic(w, "t", 1, 2);
+        break;
+    default:
+        if (controller_image(w->c)->topics_count > 0) {
+            const struct image_partition *p = world_partition(w, "t", 0);
+            if (p->leader == LEADER_NONE) break;
+            int32_t isr[8] = {p->leader}, n = 1;
+            for (int32_t i = 0; i < p->replicas_count; i++)
+                if (partition_replicas(p)[i] != p->leader && prng_chance(rng, 2, 3))
+                    isr[n++] = partition_replicas(p)[i];
+            (void)propose(w, "t", 0, isr, n);
+        }
+    }
+}
+
+TEST(random_lives_keep_every_invariant)
+{
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct prng rng = prng_seed(seed);
+        struct world w;
+        struct epochs last = {-1, -1};
+        world_init(&w);
+        for (int i = 0; i < 250; i++) {
+            random_step(&w, &rng);
+            world_check(&w);
+            if (controller_image(w.c)->topics_count == 0) continue;
+            const struct image_partition *p = world_partition(&w, "t", 0);
+            assert_true(p->leader_epoch >= last.leader_epoch);
+            assert_true(p->partition_epoch >= last.partition_epoch);
+            last = (struct epochs){p->leader_epoch, p->partition_epoch};
+        }
+        world_free(&w);
+    }
+}
