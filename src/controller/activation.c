@@ -1,5 +1,5 @@
-/* What a new leader writes first: the bootstrap records of an empty log, in a transaction, or the end
- * of a transaction that its predecessor left open. */
+/* What a new leader writes first: the bootstrap records of an empty log, in a transaction, or the
+ * end of a transaction that its predecessor left open. */
 #include "controller/internal.h"
 
 static int16_t bootstrap_level(const struct controller *c, struct str feature)
@@ -33,8 +33,8 @@ static void add_bootstrap(struct controller *c, struct decision *d)
         r->u.config.resource_type = RESOURCE_BROKER;
         r->u.config.resource_name = STR("");
         r->u.config.name = STR("min.insync.replicas");
-        r->u.config.value = arena_printf(
-            d->arena, "%d", config_int(c->options.config, CONFIG_MIN_INSYNC_REPLICAS));
+        r->u.config.value =
+            arena_printf(d->arena, "%d", config_int(c->options.config, CONFIG_MIN_INSYNC_REPLICAS));
     }
 }
 
@@ -46,9 +46,8 @@ void activation_decide(struct controller *c, struct decision *d)
         d->atomic = true;
         return;
     }
-    int16_t level = c->options.bootstrap_count > 0
-                        ? bootstrap_level(c, FEATURE_METADATA_VERSION)
-                        : METADATA_VERSION_DEFAULT;
+    int16_t level = c->options.bootstrap_count > 0 ? bootstrap_level(c, FEATURE_METADATA_VERSION)
+                                                   : METADATA_VERSION_DEFAULT;
     bool transaction = level >= METADATA_VERSION_TRANSACTIONS;
     if (open) add_abort(c, d);
     if (transaction)

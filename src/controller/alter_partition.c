@@ -145,10 +145,10 @@ void decide_alter_partition(struct controller *c, struct decision *d, struct con
         for (int32_t k = 0; k < topic->partitions_count; k++) {
             to->partitions[k].partition_index = topic->partitions[k].partition_index;
             to->partitions[k].error_code =
-                (int16_t)(!t ? KAFKA_UNKNOWN_TOPIC_ID
-                          : asked_before(topic, k)
-                              ? KAFKA_INVALID_REQUEST
-                              : alter_one(c, d, call, t, &topic->partitions[k], &to->partitions[k]));
+                (int16_t)(!t                       ? KAFKA_UNKNOWN_TOPIC_ID
+                          : asked_before(topic, k) ? KAFKA_INVALID_REQUEST
+                                                   : alter_one(c, d, call, t, &topic->partitions[k],
+                                                               &to->partitions[k]));
         }
     }
 }

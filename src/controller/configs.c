@@ -20,8 +20,8 @@ struct problem configs_check_topic(const struct controller *c, struct arena *are
     return NO_PROBLEM;
 }
 
-void configs_add(struct controller *c, struct decision *d, enum resource_type type,
-                 struct str name, const struct config_pair *pairs, int32_t count)
+void configs_add(struct controller *c, struct decision *d, enum resource_type type, struct str name,
+                 const struct config_pair *pairs, int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
         struct config_record *r = &decision_add(c, d, METADATA_RECORD_CONFIG)->u.config;
@@ -123,8 +123,8 @@ static struct problem check_client_metrics(struct arena *arena, const struct con
     for (int32_t i = 0; i < count; i++)
         if (!str_equal_z(all[i].name, "interval.ms") && !str_equal_z(all[i].name, "metrics") &&
             !str_equal_z(all[i].name, "match"))
-            return PROBLEM(arena, KAFKA_INVALID_CONFIG, "Unknown client metrics configuration: %.*s",
-                           STR_ARG(all[i].name));
+            return PROBLEM(arena, KAFKA_INVALID_CONFIG,
+                           "Unknown client metrics configuration: %.*s", STR_ARG(all[i].name));
     return NO_PROBLEM;
 }
 
@@ -153,8 +153,7 @@ static struct problem check_resource(const struct controller *c, struct arena *a
         if (config_validate_group(all, count, error))
             return (struct problem){KAFKA_INVALID_CONFIG, str_of(error->text)};
         return NO_PROBLEM;
-    default:
-        return check_client_metrics(arena, all, count);
+    default: return check_client_metrics(arena, all, count);
     }
 }
 
@@ -197,13 +196,11 @@ static struct problem check_type(struct arena *arena, int8_t type)
     case RESOURCE_TOPIC:
     case RESOURCE_BROKER:
     case RESOURCE_GROUP:
-    case RESOURCE_CLIENT_METRICS:
-        return NO_PROBLEM;
+    case RESOURCE_CLIENT_METRICS: return NO_PROBLEM;
     case RESOURCE_BROKER_LOGGER:
         return PROBLEM(arena, KAFKA_INVALID_REQUEST,
                        "Loggers cannot be changed at run time on a controller.");
-    default:
-        return PROBLEM(arena, KAFKA_UNSUPPORTED_VERSION, "Unknown resource type %d.", type);
+    default: return PROBLEM(arena, KAFKA_UNSUPPORTED_VERSION, "Unknown resource type %d.", type);
     }
 }
 
@@ -287,22 +284,20 @@ static bool list_key(const struct controller *c, enum resource_type type, struct
     case RESOURCE_CLIENT_METRICS:
         *default_text = STR_NULL;
         return str_equal_z(key, "metrics") || str_equal_z(key, "match");
-    default:
-        return false;
+    default: return false;
     }
 }
 
-static struct problem list_change(struct controller *c, struct arena *arena, resource *rq,
-                                  const struct incremental_alter_configs_request_alterable_config *op,
-                                  struct str *value)
+static struct problem
+list_change(struct controller *c, struct arena *arena, resource *rq,
+            const struct incremental_alter_configs_request_alterable_config *op, struct str *value)
 {
     enum resource_type type = (enum resource_type)rq->resource_type;
     struct str default_text;
     if (!list_key(c, type, op->name, &default_text))
-        return PROBLEM(arena, KAFKA_INVALID_CONFIG,
-                       "Can't %s to key %.*s because its type is not LIST.",
-                       op->config_operation == OP_APPEND ? "APPEND" : "SUBTRACT",
-                       STR_ARG(op->name));
+        return PROBLEM(
+            arena, KAFKA_INVALID_CONFIG, "Can't %s to key %.*s because its type is not LIST.",
+            op->config_operation == OP_APPEND ? "APPEND" : "SUBTRACT", STR_ARG(op->name));
     struct str now = image_config_value(image_of(c), type, rq->resource_name, op->name);
     struct text_list have, change;
     list_split(arena, now.len >= 0 ? now : default_text, true, &have);
@@ -348,8 +343,8 @@ static struct problem incremental_one(struct controller *c, struct decision *d, 
             return PROBLEM(d->arena, KAFKA_INVALID_REQUEST, "Unknown operation type %d",
                            op->config_operation);
         if (op->config_operation != OP_DELETE && value.len < 0)
-            return PROBLEM(d->arena, KAFKA_INVALID_REQUEST,
-                           "Null value not supported for : %.*s", STR_ARG(op->name));
+            return PROBLEM(d->arena, KAFKA_INVALID_REQUEST, "Null value not supported for : %.*s",
+                           STR_ARG(op->name));
         if (op->config_operation == OP_DELETE) value = STR_NULL;
         if (op->config_operation == OP_APPEND || op->config_operation == OP_SUBTRACT) {
             problem = list_change(c, d->arena, rq, op, &value);
@@ -403,8 +398,7 @@ legacy_open(struct controller_call *call)
     return r->responses;
 }
 
-void refuse_alter_configs(struct controller_call *call, enum kafka_error error,
-                          struct str message)
+void refuse_alter_configs(struct controller_call *call, enum kafka_error error, struct str message)
 {
     const struct alter_configs_request *rq = call->request;
     struct alter_configs_response_alter_configs_resource_response *results = legacy_open(call);
@@ -422,9 +416,9 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
     enum resource_type type = (enum resource_type)rq->resource_type;
     const struct image_config *now = image_config(image_of(c), type, rq->resource_name);
     int32_t have = now ? now->pairs_count : 0;
-    struct change change = {
-        type, rq->resource_name,
-        ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + have + 1), 0};
+    struct change change = {type, rq->resource_name,
+                            ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + have + 1),
+                            0};
     for (int32_t i = 0; i < rq->configs_count; i++)
         change.pairs[change.count++] =
             (struct config_pair){rq->configs[i].name, rq->configs[i].value};

@@ -9,8 +9,8 @@ struct problem configs_check_topic(const struct controller *c, struct arena *are
                                    const struct config_pair *pairs, int32_t count);
 
 /* One ConfigRecord each. */
-void configs_add(struct controller *c, struct decision *d, enum resource_type type,
-                 struct str name, const struct config_pair *pairs, int32_t count);
+void configs_add(struct controller *c, struct decision *d, enum resource_type type, struct str name,
+                 const struct config_pair *pairs, int32_t count);
 
 /* A problem: INVALID_TOPIC_EXCEPTION. In topics.c. */
 struct problem topic_name_check(struct arena *arena, struct str name);

@@ -1,24 +1,25 @@
-/* The controller as a whole: append, replay, answer; leading and renouncing. States: controller.h. */
+/* The controller as a whole: append, replay, answer; leading and renouncing. States:
+ * controller.h. */
 #include "controller/internal.h"
 
 /* key, name, versions; bound as a user's operation; answered by standbys too. By key. */
-#define OPS(X) \
-    X(CREATE_TOPICS, create_topics, 2, 7, true, false) \
-    X(DELETE_TOPICS, delete_topics, 1, 6, true, false) \
-    X(ALTER_CONFIGS, alter_configs, 0, 2, true, false) \
-    X(CREATE_PARTITIONS, create_partitions, 0, 3, true, false) \
-    X(ELECT_LEADERS, elect_leaders, 0, 2, true, false) \
-    X(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs, 0, 1, true, false) \
+#define OPS(X)                                                                         \
+    X(CREATE_TOPICS, create_topics, 2, 7, true, false)                                 \
+    X(DELETE_TOPICS, delete_topics, 1, 6, true, false)                                 \
+    X(ALTER_CONFIGS, alter_configs, 0, 2, true, false)                                 \
+    X(CREATE_PARTITIONS, create_partitions, 0, 3, true, false)                         \
+    X(ELECT_LEADERS, elect_leaders, 0, 2, true, false)                                 \
+    X(INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs, 0, 1, true, false)         \
     X(ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments, 0, 1, true, false) \
-    X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, 0, 0, true, false) \
-    X(ALTER_PARTITION, alter_partition, 2, 3, false, false) \
-    X(UPDATE_FEATURES, update_features, 0, 2, true, false) \
-    X(DESCRIBE_CLUSTER, describe_cluster, 0, 2, false, true) \
-    X(BROKER_REGISTRATION, broker_registration, 0, 4, false, false) \
-    X(BROKER_HEARTBEAT, broker_heartbeat, 0, 2, false, false) \
-    X(UNREGISTER_BROKER, unregister_broker, 0, 0, false, false) \
-    X(ALLOCATE_PRODUCER_IDS, allocate_producer_ids, 0, 0, false, false) \
-    X(CONTROLLER_REGISTRATION, controller_registration, 0, 0, false, false) \
+    X(LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments, 0, 0, true, false)   \
+    X(ALTER_PARTITION, alter_partition, 2, 3, false, false)                            \
+    X(UPDATE_FEATURES, update_features, 0, 2, true, false)                             \
+    X(DESCRIBE_CLUSTER, describe_cluster, 0, 2, false, true)                           \
+    X(BROKER_REGISTRATION, broker_registration, 0, 4, false, false)                    \
+    X(BROKER_HEARTBEAT, broker_heartbeat, 0, 2, false, false)                          \
+    X(UNREGISTER_BROKER, unregister_broker, 0, 0, false, false)                        \
+    X(ALLOCATE_PRODUCER_IDS, allocate_producer_ids, 0, 0, false, false)                \
+    X(CONTROLLER_REGISTRATION, controller_registration, 0, 0, false, false)            \
     X(ASSIGN_REPLICAS_TO_DIRS, assign_replicas_to_dirs, 0, 0, false, false)
 
 static const struct controller_api apis[] = {
@@ -48,8 +49,7 @@ static void deliver(struct task *task)
 {
     struct controller *c = CONTAINER_OF(task, struct controller, deliver);
     while (!list_empty(&c->ready)) {
-        struct controller_call *call =
-            CONTAINER_OF(c->ready.next, struct controller_call, node);
+        struct controller_call *call = CONTAINER_OF(c->ready.next, struct controller_call, node);
         list_remove(&call->node);
         call->done(call, call->response);
     }
@@ -80,8 +80,7 @@ void controller_committed(struct controller *c, int64_t end_offset)
 {
     if (end_offset <= c->committed_end) return;
     c->committed_end = end_offset;
-    LIST_EACH(&c->waiting, node)
-    {
+    LIST_EACH(&c->waiting, node) {
         struct controller_call *call = CONTAINER_OF(node, struct controller_call, node);
         if (call->wait_offset > end_offset) break;
         list_remove(node);
@@ -164,8 +163,9 @@ void controller_handle(struct controller *c, struct controller_call *call)
     op->decide(c, d, call);
     INVARIANT(call->response);
     if (op->by_user && d->count > RECORDS_PER_OPERATION_MAX) {
-        op->refuse(call, KAFKA_POLICY_VIOLATION,
-                   arena_printf(call->arena, "Unable to perform excessively large batch operation."));
+        op->refuse(
+            call, KAFKA_POLICY_VIOLATION,
+            arena_printf(call->arena, "Unable to perform excessively large batch operation."));
         d->count = 0;
     }
     if (!decision_end(c, d)) {
@@ -293,8 +293,7 @@ bool controller_renounce(struct controller *c)
     c->sessions_count = 0;
     c->epoch = -1;
     c->lost = false;
-    LIST_EACH(&c->waiting, node)
-    {
+    LIST_EACH(&c->waiting, node) {
         list_remove(node);
         refuse(c, CONTAINER_OF(node, struct controller_call, node), KAFKA_NOT_CONTROLLER);
     }

@@ -1,21 +1,22 @@
 /* The controller: every decision about a cluster's metadata, as decide, append, replay.
  *
  * A request is decided against the image at once, on the caller's stack: the decision gives records
- * and a response. The records go to the committer, and on success into the image; the response leaves
- * when they have committed. A decision without records answers when all that it could have read has
- * committed.
+ * and a response. The records go to the committer, and on success into the image; the response
+ * leaves when they have committed. A decision without records answers when all that it could have
+ * read has committed.
  *
  * States, and what moves them (calls from whoever drives the log; `epoch` is the leader epoch):
  *
  *   STANDBY ──controller_lead──> ACTIVE ──controller_renounce, or a failed append──> STANDBY
  *
- * STANDBY: committed records are applied as they are told (controller_apply, controller_load_*); every
- * call is answered NOT_CONTROLLER. ACTIVE: own records are applied when appended, so what was not
- * committed is in the image; the log is told nothing else. On renouncing with uncommitted records the
- * image falls back to empty, and the driver feeds it from its snapshot and log again.
+ * STANDBY: committed records are applied as they are told (controller_apply, controller_load_*);
+ * every call is answered NOT_CONTROLLER. ACTIVE: own records are applied when appended, so what
+ * was not committed is in the image; the log is told nothing else. On renouncing with uncommitted
+ * records the image falls back to empty, and the driver feeds it from its snapshot and log again.
  *
- * Owns: its loader (image), sessions, calls in flight. Borrows: clock, rng, trace, config, committer.
- * Thread: the loop's. Callbacks run from the loop, never inside the call that started them. */
+ * Owns: its loader (image), sessions, calls in flight. Borrows: clock, rng, trace, config,
+ * committer. Thread: the loop's. Callbacks run from the loop, never inside the call that started
+ * them. */
 #ifndef SAMSA_CONTROLLER_CONTROLLER_H
 #define SAMSA_CONTROLLER_CONTROLLER_H
 
@@ -39,8 +40,8 @@ struct committer_ops {
 
     /* Append records as leader of `epoch`, encoded before the call returns. They get contiguous
      * offsets, the first of which is *first_offset. `atomic`: in one batch, all or none; otherwise
-     * they may be cut into batches, in order. Err: NOT_LEADER (or any other): nothing was appended, and
-     * the controller renounces by itself. */
+     * they may be cut into batches, in order. Err: NOT_LEADER (or any other): nothing was
+     * appended, and the controller renounces by itself. */
     enum err (*append)(struct committer *, int32_t epoch, const struct metadata_record *records,
                        int32_t count, bool atomic, int64_t *first_offset);
 
@@ -62,13 +63,13 @@ struct controller_options {
     struct trace *trace;
     struct committer *committer;
 
-    /* Records of bootstrap.checkpoint (FeatureLevel and SCRAM records), written when the first leader of
-     * a cluster becomes active. None: metadata.version alone, at its default. */
+    /* Records of bootstrap.checkpoint (FeatureLevel and SCRAM records), written when the first
+     * leader of a cluster becomes active. None: metadata.version alone, at its default. */
     const struct metadata_record *bootstrap;
     int32_t bootstrap_count;
 
-    /* Ids of controllers fixed by configuration, which must have registered before a feature changes;
-     * none for a dynamic quorum. */
+    /* Ids of controllers fixed by configuration, which must have registered before a feature
+     * changes; none for a dynamic quorum. */
     const int32_t *voters;
     int32_t voters_count;
 };
@@ -80,22 +81,22 @@ struct controller;
 /* Owned by the caller, who keeps it, the request and the arena alive until done. */
 struct controller_call {
     int16_t api_key, version;
-    const void *request;        /* the decoded struct of api_key */
-    struct arena *arena;        /* the response is built here */
-    struct str listener;        /* it came in on; null: inside this node */
-    bool for_broker_listener;   /* came through Envelope: what clients of brokers may see */
+    const void *request;      /* the decoded struct of api_key */
+    struct arena *arena;      /* the response is built here */
+    struct str listener;      /* it came in on; null: inside this node */
+    bool for_broker_listener; /* came through Envelope: what clients of brokers may see */
     void (*done)(struct controller_call *call, const void *response);
     void *context; /* the caller's */
 
     /* -- the controller's own -- */
     struct list_node node;
-    int64_t wait_offset;     /* answer when committed up to here */
-    const void *response;    /* of its own, or the refusal that replaced it */
+    int64_t wait_offset;  /* answer when committed up to here */
+    const void *response; /* of its own, or the refusal that replaced it */
     const struct controller_op *op;
 };
 
-/* One API the controller serves. The controller listener advertises these beside those of raft; brokers
- * forward the ones that are forwardable. */
+/* One API the controller serves. The controller listener advertises these beside those of raft;
+ * brokers forward the ones that are forwardable. */
 struct controller_api {
     int16_t key, min_version, max_version;
 };
@@ -136,7 +137,8 @@ void controller_load_done(struct controller *c, int64_t end_offset, int32_t epoc
 void controller_lead(struct controller *c, int32_t epoch);
 
 /* It no longer does. Calls in flight answer NOT_CONTROLLER. Harmless on a standby. True when
- * uncommitted records were dropped with the whole image: feed it again, from controller_end_offset. */
+ * uncommitted records were dropped with the whole image: feed it again, from
+ * controller_end_offset. */
 bool controller_renounce(struct controller *c);
 
 /* Leading and past activation: requests are decided. */
@@ -173,9 +175,9 @@ struct controller_session {
 int32_t controller_sessions(const struct controller *c, struct arena *arena,
                             struct controller_session **out);
 
-/* The connection over which a broker spoke broke or was refused: its process is gone, so it is fenced
- * now, not when its session ends. Ignored for brokers that are fenced already, and when `epoch` is no
- * longer the broker's. */
+/* The connection over which a broker spoke broke or was refused: its process is gone, so it is
+ * fenced now, not when its session ends. Ignored for brokers that are fenced already, and when
+ * `epoch` is no longer the broker's. */
 void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch);
 
 #endif

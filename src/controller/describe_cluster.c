@@ -21,8 +21,7 @@ static const struct image_endpoint *endpoint_of(const struct image_controller *n
     return NULL;
 }
 
-void decide_describe_cluster(struct controller *c, struct decision *d,
-                             struct controller_call *call)
+void decide_describe_cluster(struct controller *c, struct decision *d, struct controller_call *call)
 {
     const struct describe_cluster_request *rq = call->request;
     const struct image *image = image_of(c);
@@ -43,8 +42,8 @@ void decide_describe_cluster(struct controller *c, struct decision *d,
     r->endpoint_type = type;
     r->cluster_id = c->options.cluster_id;
     r->controller_id = c->leader_id;
-    r->brokers =
-        describe_cluster_response_describe_cluster_broker_new(call->arena, image->controllers_count);
+    r->brokers = describe_cluster_response_describe_cluster_broker_new(call->arena,
+                                                                       image->controllers_count);
     for (int32_t i = 0; i < image->controllers_count; i++) {
         const struct image_controller *node = image->controllers[i];
         const struct image_endpoint *at = endpoint_of(node, call->listener);

@@ -41,8 +41,7 @@ static void assign_topic(struct controller *c, struct decision *d, struct contro
     for (int32_t i = 0; i < rq->partitions_count; i++) {
         int32_t id = rq->partitions[i].partition_index;
         to->partitions[i].partition_index = id;
-        to->partitions[i].error_code =
-            (int16_t)assign_one(c, d, broker, directory, t, id);
+        to->partitions[i].error_code = (int16_t)assign_one(c, d, broker, directory, t, id);
     }
 }
 
@@ -58,8 +57,8 @@ void decide_assign_replicas_to_dirs(struct controller *c, struct decision *d,
         return;
     }
     struct assign_replicas_to_dirs_response *r = RESPONSE(call, assign_replicas_to_dirs_response);
-    r->directories = assign_replicas_to_dirs_response_directory_data_new(call->arena,
-                                                                         rq->directories_count);
+    r->directories =
+        assign_replicas_to_dirs_response_directory_data_new(call->arena, rq->directories_count);
     r->directories_count = rq->directories_count;
     for (int32_t i = 0; i < rq->directories_count; i++) {
         struct assign_replicas_to_dirs_response_directory_data *to = &r->directories[i];

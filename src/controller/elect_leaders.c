@@ -17,8 +17,8 @@ static struct problem elect_one(struct controller *c, struct decision *d, struct
     if (!p)
         return PROBLEM(d->arena, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "No such partition as %.*s-%d",
                        STR_ARG(name), partition);
-    bool satisfied = type == TYPE_PREFERRED ? p->leader == partition_replicas(p)[0]
-                                            : p->leader != LEADER_NONE;
+    bool satisfied =
+        type == TYPE_PREFERRED ? p->leader == partition_replicas(p)[0] : p->leader != LEADER_NONE;
     if (satisfied)
         return PROBLEM(d->arena, KAFKA_ELECTION_NOT_NEEDED,
                        "Leader election not needed for topic partition.");
@@ -26,11 +26,10 @@ static struct problem elect_one(struct controller *c, struct decision *d, struct
     election_init(&e, c, d, t, partition);
     e.kind = type == TYPE_PREFERRED ? ELECTION_PREFERRED : ELECTION_UNCLEAN;
     if (election_build(&e)) return NO_PROBLEM;
-    return type == TYPE_PREFERRED
-               ? PROBLEM(d->arena, KAFKA_PREFERRED_LEADER_NOT_AVAILABLE,
-                         "The preferred leader was not available.")
-               : PROBLEM(d->arena, KAFKA_ELIGIBLE_LEADERS_NOT_AVAILABLE,
-                         "Eligible topic partition leaders are not available.");
+    return type == TYPE_PREFERRED ? PROBLEM(d->arena, KAFKA_PREFERRED_LEADER_NOT_AVAILABLE,
+                                            "The preferred leader was not available.")
+                                  : PROBLEM(d->arena, KAFKA_ELIGIBLE_LEADERS_NOT_AVAILABLE,
+                                            "Eligible topic partition leaders are not available.");
 }
 
 static void put(result *to, int32_t partition, struct problem problem)
@@ -45,8 +44,8 @@ static struct elect_leaders_response *open_for(struct controller_call *call)
     const struct elect_leaders_request *rq = call->request;
     struct elect_leaders_response *r = RESPONSE(call, elect_leaders_response);
     if (rq->topic_partitions_count < 0) return r;
-    r->replica_election_results = elect_leaders_response_replica_election_result_new(
-        call->arena, rq->topic_partitions_count);
+    r->replica_election_results =
+        elect_leaders_response_replica_election_result_new(call->arena, rq->topic_partitions_count);
     r->replica_election_results_count = rq->topic_partitions_count;
     for (int32_t i = 0; i < rq->topic_partitions_count; i++) {
         topic_result *to = &r->replica_election_results[i];
@@ -58,8 +57,7 @@ static struct elect_leaders_response *open_for(struct controller_call *call)
     return r;
 }
 
-void refuse_elect_leaders(struct controller_call *call, enum kafka_error error,
-                          struct str message)
+void refuse_elect_leaders(struct controller_call *call, enum kafka_error error, struct str message)
 {
     const struct elect_leaders_request *rq = call->request;
     struct elect_leaders_response *r = open_for(call);

@@ -15,7 +15,8 @@ struct ids ids_without(struct arena *arena, struct ids from, struct ids drop)
 {
     struct ids to = {ARENA_ARRAY(arena, int32_t, from.count + 1), 0};
     for (int32_t i = 0; i < from.count; i++)
-        if (!ids_contain(drop.items, drop.count, from.items[i])) to.items[to.count++] = from.items[i];
+        if (!ids_contain(drop.items, drop.count, from.items[i]))
+            to.items[to.count++] = from.items[i];
     return to;
 }
 
@@ -173,7 +174,8 @@ static void elect_into(struct election *e, struct partition_change_record *r)
 
 static void set_ids(int32_t **list, int32_t *list_count, struct arena *arena, struct ids to)
 {
-    struct ids copy = ids_copy(arena, to.items, to.count); /* the image moves before it is encoded */
+    struct ids copy =
+        ids_copy(arena, to.items, to.count); /* the image moves before it is encoded */
     *list = copy.items;
     *list_count = copy.count;
 }
@@ -234,10 +236,10 @@ static void record_assignment(struct election *e, struct partition_change_record
 
 static bool is_no_op(const struct partition_change_record *r)
 {
-    return r->isr_count < 0 && r->eligible_leader_replicas_count < 0 && r->last_known_elr_count < 0 &&
-           r->leader == NO_CHANGE && r->replicas_count < 0 && r->removing_replicas_count < 0 &&
-           r->adding_replicas_count < 0 && r->leader_recovery_state == -1 &&
-           r->directories_count < 0;
+    return r->isr_count < 0 && r->eligible_leader_replicas_count < 0 &&
+           r->last_known_elr_count < 0 && r->leader == NO_CHANGE && r->replicas_count < 0 &&
+           r->removing_replicas_count < 0 && r->adding_replicas_count < 0 &&
+           r->leader_recovery_state == -1 && r->directories_count < 0;
 }
 
 bool election_build(struct election *e)
@@ -254,7 +256,8 @@ bool election_build(struct election *e)
     populate_elr(e);
     elect_into(e, r);
     /* followers of a dropped replica must notice: same leader, new epoch */
-    if (r->leader == NO_CHANGE && !ids_contain_all(e->replicas, old_replicas)) r->leader = p->leader;
+    if (r->leader == NO_CHANGE && !ids_contain_all(e->replicas, old_replicas))
+        r->leader = p->leader;
     record_elr(e, r);
     if (r->isr_count < 0 && (e->isr.count > 0 || e->elr_enabled) &&
         !ids_equal(e->isr, old_isr.items, old_isr.count))

@@ -1,6 +1,6 @@
 /* One partition's next state: who leads, who is in sync, who may lead later, and whether a
- * reassignment is done. Every PartitionChange record is built here (Kafka: PartitionChangeBuilder), so
- * the rules of kraft.md 4.5 and 4.7 hold for all of them.
+ * reassignment is done. Every PartitionChange record is built here (Kafka:
+ * PartitionChangeBuilder), so the rules of kraft.md 4.5 and 4.7 hold for all of them.
  *
  *   targets ──finish reassignment──> ──ELR──> ──elect──> ──epoch bump──> record, or nothing
  *

@@ -1,4 +1,5 @@
-/* UpdateFeatures: finalized levels go up, and down where no record would be lost. All or nothing. */
+/* UpdateFeatures: finalized levels go up, and down where no record would be lost. All or
+ * nothing. */
 #include <stdio.h>
 
 #include "controller/internal.h"
@@ -98,8 +99,7 @@ static struct problem check_level(const struct controller *c, const struct contr
     if (type < TYPE_UPGRADE || type > TYPE_UNSAFE_DOWNGRADE)
         return refuse_level(arena, u,
                             STR("The controller does not support the given upgrade type."));
-    if (level < 0)
-        return refuse_level(arena, u, STR("A feature version cannot be less than 0."));
+    if (level < 0) return refuse_level(arena, u, STR("A feature version cannot be less than 0."));
     struct str reason = reason_not_supported(c, arena, u);
     if (reason.len >= 0) return refuse_level(arena, u, reason);
     if (level < now && type == TYPE_UPGRADE)
@@ -114,8 +114,7 @@ static struct problem check_level(const struct controller *c, const struct contr
 static struct problem check_metadata_version(struct arena *arena, update *u, int8_t type,
                                              int16_t now)
 {
-    if (u->max_version_level >= now ||
-        !metadata_version_changes_records(u->max_version_level, now))
+    if (u->max_version_level >= now || !metadata_version_changes_records(u->max_version_level, now))
         return NO_PROBLEM;
     return PROBLEM(arena, KAFKA_INVALID_UPDATE_VERSION,
                    "Unsupported metadata.version downgrade from %d to %d. %s", now,
@@ -135,8 +134,8 @@ static void add_elr_settings(struct controller *c, struct decision *d)
         r->resource_type = RESOURCE_BROKER;
         r->resource_name = STR("");
         r->name = key;
-        r->value = arena_printf(d->arena, "%d",
-                                config_int(c->options.config, CONFIG_MIN_INSYNC_REPLICAS));
+        r->value =
+            arena_printf(d->arena, "%d", config_int(c->options.config, CONFIG_MIN_INSYNC_REPLICAS));
     }
     int32_t count;
     const struct image_config **all = image_configs_sorted(image_of(c), d->arena, &count);
@@ -161,8 +160,9 @@ static struct problem update_one(struct controller *c, struct decision *d,
     if (problem.error) return problem;
     if (kraft) {
         if (u->max_version_level == now) return NO_PROBLEM;
-        return refuse_level(arena, u, STR("The version of this feature cannot be changed while "
-                                          "the quorum runs."));
+        return refuse_level(arena, u,
+                            STR("The version of this feature cannot be changed while "
+                                "the quorum runs."));
     }
     if (str_equal(u->feature, FEATURE_METADATA_VERSION)) {
         problem = check_metadata_version(arena, u, type_of(call, u), now);

@@ -33,7 +33,7 @@ static enum broker_state state_next(const struct controller *c, const struct ses
     case FENCED:
         if (rq->want_shut_down) return SHUTDOWN_NOW;
         return !rq->want_fence && rq->current_metadata_offset >= b->register_offset ? UNFENCED
-                                                                                     : FENCED;
+                                                                                    : FENCED;
     case UNFENCED:
         if (rq->want_fence) return rq->want_shut_down ? SHUTDOWN_NOW : FENCED;
         if (!rq->want_shut_down) return UNFENCED;
@@ -41,16 +41,13 @@ static enum broker_state state_next(const struct controller *c, const struct ses
     case CONTROLLED_SHUTDOWN:
         if (leads_something(c, b->id)) return CONTROLLED_SHUTDOWN;
         /* everybody alive has seen that it leads nothing any more */
-        return s->shutdown_offset <= sessions_lowest_offset(c) ? SHUTDOWN_NOW
-                                                               : CONTROLLED_SHUTDOWN;
-    default:
-        return SHUTDOWN_NOW;
+        return s->shutdown_offset <= sessions_lowest_offset(c) ? SHUTDOWN_NOW : CONTROLLED_SHUTDOWN;
+    default: return SHUTDOWN_NOW;
     }
 }
 
-static struct broker_registration_change_record *add_change(struct controller *c,
-                                                            struct decision *d,
-                                                            const struct image_broker *b)
+static struct broker_registration_change_record *
+add_change(struct controller *c, struct decision *d, const struct image_broker *b)
 {
     struct broker_registration_change_record *r =
         &decision_add(c, d, METADATA_RECORD_BROKER_REGISTRATION_CHANGE)
@@ -83,8 +80,7 @@ static void broker_unfence(struct controller *c, struct decision *d, const struc
     election_sweep(c, d, &(struct election_sweep){LEADER_NONE, b->id, LEADER_NONE, false});
 }
 
-static void broker_shut_down(struct controller *c, struct decision *d,
-                             const struct image_broker *b)
+static void broker_shut_down(struct controller *c, struct decision *d, const struct image_broker *b)
 {
     if (!b->in_controlled_shutdown) {
         add_change(c, d, b)->in_controlled_shutdown = 1;
@@ -168,8 +164,7 @@ static void state_enter(struct controller *c, struct decision *d, const struct i
                                              : "is fenced as it asked");
 }
 
-void decide_broker_heartbeat(struct controller *c, struct decision *d,
-                             struct controller_call *call)
+void decide_broker_heartbeat(struct controller *c, struct decision *d, struct controller_call *call)
 {
     const struct broker_heartbeat_request *rq = call->request;
     enum kafka_error error = broker_epoch_check(c, rq->broker_id, rq->broker_epoch);

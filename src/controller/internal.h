@@ -53,10 +53,10 @@ struct session {
 struct controller {
     struct controller_options options;
     struct loader loader;
-    int32_t epoch;          /* -1: standby */
-    bool lost;              /* an append failed: waits to be told that it no longer leads */
-    int64_t committed_end;  /* known to be committed */
-    int64_t appended_end;   /* end of our own records */
+    int32_t epoch;         /* -1: standby */
+    bool lost;             /* an append failed: waits to be told that it no longer leads */
+    int64_t committed_end; /* known to be committed */
+    int64_t appended_end;  /* end of our own records */
     int16_t kraft_version;
     int32_t leader_id;
     struct decision decision; /* its array is reused */
@@ -85,9 +85,9 @@ struct problem {
     struct str message; /* null: none */
 };
 
-#define NO_PROBLEM ((struct problem){KAFKA_NONE, STR_NULL})
+#define NO_PROBLEM                ((struct problem){KAFKA_NONE, STR_NULL})
 #define PROBLEM(arena, code, ...) ((struct problem){(code), arena_printf((arena), __VA_ARGS__)})
-#define PROBLEM_BARE(code) ((struct problem){(code), STR_NULL})
+#define PROBLEM_BARE(code)        ((struct problem){(code), STR_NULL})
 
 /* A response in the call's arena, at its defaults. */
 #define RESPONSE(call, type)                                     \
@@ -109,7 +109,8 @@ static inline struct mono_time now_of(const struct controller *c)
     return clock_mono(c->options.clock);
 }
 
-/* One more record, at its version for the metadata.version, with its defaults. Valid until the next. */
+/* One more record, at its version for the metadata.version, with its defaults. Valid until the
+ * next. */
 struct metadata_record *decision_add(struct controller *c, struct decision *d, int16_t id);
 
 /* Decide outside of a request: begin, add records, end (which appends and replays). False: lost. */
@@ -149,7 +150,7 @@ void unclean_fired(struct timer *t);
 void activation_decide(struct controller *c, struct decision *d);
 
 /* ---- operations, one file each; the table is in controller.c */
-#define OPERATION(name)                                                                        \
+#define OPERATION(name)                                                                         \
     void decide_##name(struct controller *c, struct decision *d, struct controller_call *call); \
     void refuse_##name(struct controller_call *call, enum kafka_error error, struct str message);
 OPERATION(create_topics)

@@ -37,8 +37,7 @@ struct problem partitions_check_manual(const struct controller *c, struct arena 
     return NO_PROBLEM;
 }
 
-int32_t partitions_active_count(const struct controller *c, const int32_t *replicas,
-                                int32_t count)
+int32_t partitions_active_count(const struct controller *c, const int32_t *replicas, int32_t count)
 {
     int32_t active = 0;
     for (int32_t i = 0; i < count; i++) active += image_broker_is_active(image_of(c), replicas[i]);
@@ -110,8 +109,7 @@ static struct problem add_manual(struct controller *c, struct decision *d,
     int32_t start = t->partitions_count;
     for (int32_t i = 0; i < rq->assignments_count; i++) {
         struct ids replicas = {rq->assignments[i].broker_ids, rq->assignments[i].broker_ids_count};
-        struct problem problem =
-            partitions_check_manual(c, d->arena, replicas, replication_factor);
+        struct problem problem = partitions_check_manual(c, d->arena, replicas, replication_factor);
         if (problem.error) return problem;
         if (partitions_active_count(c, replicas.items, replicas.count) == 0)
             return PROBLEM(d->arena, KAFKA_INVALID_REPLICA_ASSIGNMENT,
@@ -128,8 +126,7 @@ static struct problem add_placed(struct controller *c, struct decision *d,
                                  int16_t replication_factor)
 {
     int32_t *placed;
-    struct problem problem =
-        placement_place(c, d->arena, additional, replication_factor, &placed);
+    struct problem problem = placement_place(c, d->arena, additional, replication_factor, &placed);
     if (problem.error) return problem;
     for (int32_t i = 0; i < additional; i++) {
         struct ids replicas = {placed + (size_t)i * (size_t)replication_factor, replication_factor};
@@ -187,10 +184,9 @@ void decide_create_partitions(struct controller *c, struct decision *d,
     d->atomic = true;
     for (int32_t i = 0; i < rq->topics_count; i++) {
         int32_t before = d->count;
-        struct problem problem = named_twice(rq, i)
-                                     ? PROBLEM(d->arena, KAFKA_INVALID_REQUEST,
-                                               "Duplicate topic name.")
-                                     : create_partitions(c, d, &rq->topics[i]);
+        struct problem problem =
+            named_twice(rq, i) ? PROBLEM(d->arena, KAFKA_INVALID_REQUEST, "Duplicate topic name.")
+                               : create_partitions(c, d, &rq->topics[i]);
         if (problem.error) d->count = before;
         put_result(&results[i], rq->topics[i].name, problem);
     }

@@ -11,11 +11,10 @@ struct problem partitions_check_manual(const struct controller *c, struct arena 
                                        struct ids replicas, int32_t replication_factor);
 
 /* How many of these brokers are active, and so make the first ISR. */
-int32_t partitions_active_count(const struct controller *c, const int32_t *replicas,
-                                int32_t count);
+int32_t partitions_active_count(const struct controller *c, const int32_t *replicas, int32_t count);
 
-/* The record of a new partition: ISR the active ones in order, the first of them leads. At least one
- * is active. */
+/* The record of a new partition: ISR the active ones in order, the first of them leads. At least
+ * one is active. */
 void partitions_add(struct controller *c, struct decision *d, struct uuid topic_id, int32_t id,
                     struct ids replicas);
 

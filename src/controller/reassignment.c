@@ -134,9 +134,8 @@ void decide_alter_partition_reassignments(struct controller *c, struct decision 
     d->atomic = true;
     for (int32_t i = 0; i < rq->topics_count; i++)
         for (int32_t k = 0; k < rq->topics[i].partitions_count; k++) {
-            struct problem problem =
-                alter_one(c, d, rq->topics[i].name, &rq->topics[i].partitions[k],
-                          may_change_factor);
+            struct problem problem = alter_one(c, d, rq->topics[i].name,
+                                               &rq->topics[i].partitions[k], may_change_factor);
             r->responses[i].partitions[k].error_code = (int16_t)problem.error;
             r->responses[i].partitions[k].error_message = problem.message;
         }
@@ -155,8 +154,7 @@ void refuse_list_partition_reassignments(struct controller_call *call, enum kafk
     r->error_message = message;
 }
 
-static void list_one(struct arena *arena, const struct image_topic *t, int32_t id,
-                     moving_topic *to)
+static void list_one(struct arena *arena, const struct image_topic *t, int32_t id, moving_topic *to)
 {
     const struct image_partition *p = image_topic_partition(t, id);
     if (!p || p->adding_count + p->removing_count == 0) return;

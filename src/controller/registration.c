@@ -1,4 +1,5 @@
-/* Brokers and controllers come and go: BrokerRegistration, UnregisterBroker, ControllerRegistration. */
+/* Brokers and controllers come and go: BrokerRegistration, UnregisterBroker,
+ * ControllerRegistration. */
 #include "controller/election.h"
 
 void refuse_broker_registration(struct controller_call *call, enum kafka_error error,
@@ -171,10 +172,9 @@ void decide_unregister_broker(struct controller *c, struct decision *d,
     const struct unregister_broker_request *rq = call->request;
     const struct image_broker *b = image_broker(image_of(c), rq->broker_id);
     if (!b) {
-        refuse_unregister_broker(call, KAFKA_BROKER_ID_NOT_REGISTERED,
-                                 arena_printf(call->arena,
-                                              "Broker ID %d is not currently registered",
-                                              rq->broker_id));
+        refuse_unregister_broker(
+            call, KAFKA_BROKER_ID_NOT_REGISTERED,
+            arena_printf(call->arena, "Broker ID %d is not currently registered", rq->broker_id));
         return;
     }
     /* as `removed` it leaves the ISR; where it is eligible only, `unclean` takes it out of ELR */

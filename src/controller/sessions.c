@@ -1,8 +1,8 @@
 /* Sessions of brokers: who was heard when. Not in the log; a new leader gives everybody who is
  * unfenced a fresh session and learns the rest from heartbeats.
  *
- * A timer stands at the earliest end of a session, so that a silent broker is fenced on time and not
- * at the next tick of a coarse check. */
+ * A timer stands at the earliest end of a session, so that a silent broker is fenced on time and
+ * not at the next tick of a coarse check. */
 #include "controller/internal.h"
 
 static int32_t session_index(const struct controller *c, int32_t broker)
@@ -116,8 +116,10 @@ static bool fence_now(struct controller *c, int32_t id, int64_t epoch, const cha
     if (!decision_end(c, d)) return false;
     struct session *s = session_find(c, id);
     if (s) s->shutdown_offset = -1;
-    trace_warn(c->options.trace, "controller", "broker %d at epoch %lld is fenced: %s; "
-               "%d partitions change", id, (long long)epoch, why, changed);
+    trace_warn(c->options.trace, "controller",
+               "broker %d at epoch %lld is fenced: %s; "
+               "%d partitions change",
+               id, (long long)epoch, why, changed);
     return true;
 }
 

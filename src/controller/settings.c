@@ -1,5 +1,5 @@
-/* Configuration that decisions depend on: set for the topic, for this node or for all brokers at run
- * time, or in this node's file, in that order. */
+/* Configuration that decisions depend on: set for the topic, for this node or for all brokers at
+ * run time, or in this node's file, in that order. */
 #include <stdio.h>
 
 #include "controller/internal.h"

@@ -15,11 +15,9 @@ struct problem topic_name_check(struct arena *arena, struct str name)
 {
     const enum kafka_error error = KAFKA_INVALID_TOPIC_EXCEPTION;
     if (name.len <= 0)
-        return PROBLEM(arena, error,
-                       "Topic name is invalid: the empty string is not allowed");
+        return PROBLEM(arena, error, "Topic name is invalid: the empty string is not allowed");
     if (str_equal_z(name, ".") || str_equal_z(name, ".."))
-        return PROBLEM(arena, error, "Topic name is invalid: '%.*s' is not allowed",
-                       STR_ARG(name));
+        return PROBLEM(arena, error, "Topic name is invalid: '%.*s' is not allowed", STR_ARG(name));
     if (name.len > TOPIC_NAME_LEN_MAX)
         return PROBLEM(arena, error,
                        "Topic name is invalid: the length of '%.*s' is longer than the max "
@@ -99,8 +97,7 @@ static struct problem assign_manual(struct controller *c, struct decision *d, ne
         if (inside && (*partitions)[id].count > 0)
             return PROBLEM(d->arena, error,
                            "Found multiple manual partition assignments for partition %d", id);
-        struct problem problem =
-            partitions_check_manual(c, d->arena, replicas, replication_factor);
+        struct problem problem = partitions_check_manual(c, d->arena, replicas, replication_factor);
         if (problem.error) return problem;
         replication_factor = replicas.count;
         if (partitions_active_count(c, replicas.items, replicas.count) == 0)
@@ -135,8 +132,9 @@ static struct problem assign_placed(struct controller *c, struct decision *d, ne
     int32_t *placed;
     struct problem problem = placement_place(c, d->arena, *count, factor, &placed);
     if (problem.error) {
-        problem.message = arena_printf(d->arena, "Unable to replicate the partition %d time(s): %.*s",
-                                       factor, STR_ARG(problem.message));
+        problem.message =
+            arena_printf(d->arena, "Unable to replicate the partition %d time(s): %.*s", factor,
+                         STR_ARG(problem.message));
         return problem;
     }
     *partitions = ARENA_ARRAY(d->arena, struct ids, *count);
@@ -230,8 +228,7 @@ static new_topic_result *results_open(struct controller_call *call)
     return r->topics;
 }
 
-void refuse_create_topics(struct controller_call *call, enum kafka_error error,
-                          struct str message)
+void refuse_create_topics(struct controller_call *call, enum kafka_error error, struct str message)
 {
     new_topic_result *results = results_open(call);
     const struct create_topics_request *rq = call->request;
@@ -306,8 +303,7 @@ delete_open(struct controller_call *call, struct delete_topics_request_delete_to
     return r->responses;
 }
 
-void refuse_delete_topics(struct controller_call *call, enum kafka_error error,
-                          struct str message)
+void refuse_delete_topics(struct controller_call *call, enum kafka_error error, struct str message)
 {
     struct delete_topics_request_delete_topic_state *topics;
     int32_t count;
@@ -331,8 +327,8 @@ static struct problem find_target(const struct controller *c, struct arena *aren
     if (name.len >= 0 && !uuid_is_zero(id))
         return PROBLEM(arena, KAFKA_INVALID_REQUEST,
                        "You may not specify both topic name and topic id.");
-    *found = name.len >= 0 ? image_topic_by_name(image_of(c), name)
-                           : image_topic_by_id(image_of(c), id);
+    *found =
+        name.len >= 0 ? image_topic_by_name(image_of(c), name) : image_topic_by_id(image_of(c), id);
     if (!*found)
         return name.len >= 0 ? PROBLEM(arena, KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
                                        "This server does not host this topic-partition.")
@@ -344,12 +340,10 @@ static struct problem find_target(const struct controller *c, struct arena *aren
 void decide_delete_topics(struct controller *c, struct decision *d, struct controller_call *call)
 {
     if (!config_bool(c->options.config, CONFIG_DELETE_TOPIC_ENABLE)) {
-        refuse_delete_topics(call,
-                             call->version < 3 ? KAFKA_INVALID_REQUEST
-                                               : KAFKA_TOPIC_DELETION_DISABLED,
-                             call->version < 3
-                                 ? STR("This version does not support topic deletion.")
-                                 : STR("Topic deletion is disabled."));
+        refuse_delete_topics(
+            call, call->version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED,
+            call->version < 3 ? STR("This version does not support topic deletion.")
+                              : STR("Topic deletion is disabled."));
         return;
     }
     struct delete_topics_request_delete_topic_state *topics;

@@ -63,8 +63,7 @@ static struct delta_topic *topic_touch(struct delta *d, struct uuid id, struct s
     return t;
 }
 
-void delta_touch_topic(struct delta *d, struct uuid id, struct str name, bool created,
-                       bool deleted)
+void delta_touch_topic(struct delta *d, struct uuid id, struct str name, bool created, bool deleted)
 {
     if (!d) return;
     struct delta_topic *t = topic_touch(d, id, name);

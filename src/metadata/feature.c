@@ -3,7 +3,8 @@
 #include "base/assert.h"
 
 static const struct feature table[] = {
-    {"metadata.version", METADATA_VERSION_MIN, METADATA_VERSION_MAX, METADATA_VERSION_DEFAULT, 0, 0, true},
+    {"metadata.version", METADATA_VERSION_MIN, METADATA_VERSION_MAX, METADATA_VERSION_DEFAULT, 0, 0,
+     true},
     {"eligible.leader.replicas.version", 0, 1, 1, 26, METADATA_VERSION_ELR, true},
     {"group.version", 0, 1, 1, 22, 0, true},
     {"kraft.version", 0, 1, 1, 21, 0, false},
@@ -99,8 +100,7 @@ int16_t metadata_record_version(int16_t id, int16_t metadata_version)
     case METADATA_RECORD_PARTITION_CHANGE:
         if (metadata_version >= METADATA_VERSION_ELR) return 2;
         return metadata_version >= METADATA_VERSION_DIRECTORIES ? 1 : 0;
-    default:
-        return 0;
+    default: return 0;
     }
 }
 

@@ -237,8 +237,8 @@ static void str_disown(struct str s)
     mem_free((void *)(uintptr_t)s.data);
 }
 
-void image_config_set(struct image *image, enum resource_type type, struct str name,
-                      struct str key, struct str value)
+void image_config_set(struct image *image, enum resource_type type, struct str name, struct str key,
+                      struct str value)
 {
     struct image_config *c = config_find(image, type, name);
     bool found = false;
@@ -248,8 +248,7 @@ void image_config_set(struct image *image, enum resource_type type, struct str n
         str_disown(c->pairs[at].name);
         str_disown(c->pairs[at].value);
         c->pairs_count--;
-        memmove(c->pairs + at, c->pairs + at + 1,
-                (size_t)(c->pairs_count - at) * sizeof *c->pairs);
+        memmove(c->pairs + at, c->pairs + at + 1, (size_t)(c->pairs_count - at) * sizeof *c->pairs);
         if (c->pairs_count == 0) image_config_remove(image, type, name);
         return;
     }
@@ -358,10 +357,11 @@ static void kept_free(struct map *kept)
 struct image *image_new(void)
 {
     struct image *image = MEM_NEW(struct image);
-    struct map *maps[] = {&image->topics_by_name, &image->topics_by_id,
-                          &image->topics_by_metric_name, &image->configs,
-                          &image->client_quotas, &image->acls, &image->scram_credentials,
-                          &image->delegation_tokens, &image->places, &image->directories_index};
+    struct map *maps[] = {
+        &image->topics_by_name,    &image->topics_by_id,      &image->topics_by_metric_name,
+        &image->configs,           &image->client_quotas,     &image->acls,
+        &image->scram_credentials, &image->delegation_tokens, &image->places,
+        &image->directories_index};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) map_init(maps[i]);
     return image;
 }

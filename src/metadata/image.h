@@ -23,11 +23,12 @@ enum { LEADER_NONE = -1 };
 enum { LEADER_RECOVERED = 0, LEADER_RECOVERING = 1 };
 
 /* Reserved directory ids (KIP-858). */
-#define DIRECTORY_MIGRATING UUID_SMALL(0)
+#define DIRECTORY_MIGRATING  UUID_SMALL(0)
 #define DIRECTORY_UNASSIGNED UUID_SMALL(1)
-#define DIRECTORY_LOST UUID_SMALL(2)
+#define DIRECTORY_LOST       UUID_SMALL(2)
 
-/* Resource types of ConfigRecord and of the config APIs. An empty name is the cluster-wide default. */
+/* Resource types of ConfigRecord and of the config APIs. An empty name is the cluster-wide
+ * default. */
 enum resource_type {
     RESOURCE_UNKNOWN = 0,
     RESOURCE_TOPIC = 2,
@@ -54,7 +55,8 @@ struct image_feature_range {
 struct image_broker {
     int32_t id;
     int64_t epoch;
-    int64_t register_offset; /* of its RegisterBroker record: unfenced once it has read so far. Not part
+    int64_t
+        register_offset; /* of its RegisterBroker record: unfenced once it has read so far. Not part
                               * of snapshots; after loading one, the snapshot's last offset */
     struct uuid incarnation_id;
     struct image_endpoint *endpoints;
@@ -62,9 +64,11 @@ struct image_broker {
     struct image_feature_range *features;
     int32_t features_count;
     struct str rack; /* null: none */
-    struct uuid *directories; /* online log directories, ascending; empty below metadata.version 17 */
+    struct uuid
+        *directories; /* online log directories, ascending; empty below metadata.version 17 */
     int32_t directories_count;
-    struct uuid *cordoned; /* directories that take no new replicas (metadata.version 30), ascending */
+    struct uuid
+        *cordoned; /* directories that take no new replicas (metadata.version 30), ascending */
     int32_t cordoned_count;
     bool fenced, in_controlled_shutdown, is_migrating_zk_broker;
     struct arena texts; /* the image's own */
@@ -148,13 +152,14 @@ struct image {
     struct map topics_by_name, topics_by_id;
     struct map topics_by_metric_name; /* dots as underscores -> one of them */
 
-    struct map configs; /* type byte and name -> struct image_config */
+    struct map configs;             /* type byte and name -> struct image_config */
     struct image_feature *features; /* by name, metadata.version left out */
     int32_t features_count, features_capacity;
     int16_t metadata_version; /* 0 while none is known */
     int64_t next_producer_id; /* first id of the next block; 0 before the first */
 
-    /* Kept as records, by key: for brokers to decode and for snapshots. Values: struct image_kept. */
+    /* Kept as records, by key: for brokers to decode and for snapshots. Values: struct
+     * image_kept. */
     struct map client_quotas, acls, scram_credentials, delegation_tokens;
 
     /* The image's own. */
@@ -189,8 +194,8 @@ const struct image_endpoint *image_broker_endpoint(const struct image_broker *br
 const struct image_feature_range *image_feature_range(const struct image_feature_range *ranges,
                                                       int32_t count, struct str name);
 
-/* Whether a replica in this directory of this broker can serve: UNASSIGNED and MIGRATING can, LOST and
- * what the broker no longer lists cannot. A broker that never listed directories can. */
+/* Whether a replica in this directory of this broker can serve: UNASSIGNED and MIGRATING can, LOST
+ * and what the broker no longer lists cannot. A broker that never listed directories can. */
 bool image_directory_is_online(const struct image *image, int32_t broker, struct uuid directory);
 
 /* ---- topics; NULL: unknown */
@@ -267,8 +272,8 @@ static inline bool partition_in_isr(const struct image_partition *p, int32_t bro
     return ids_contain(partition_isr(p), p->isr_count, broker);
 }
 
-/* Partitions with a replica on a broker (in its ISR or not), and those without a leader. Valid until
- * the next replay. */
+/* Partitions with a replica on a broker (in its ISR or not), and those without a leader. Valid
+ * until the next replay. */
 const struct image_places *image_places_of(const struct image *image, int32_t broker);
 
 /* The partition at a place; it must still exist (asserted). *topic may be NULL. */

@@ -43,8 +43,8 @@ struct image_controller *image_controller_add(struct image *image, int32_t id);
 void image_controller_remove(struct image *image, int32_t id);
 
 /* Null value removes. */
-void image_config_set(struct image *image, enum resource_type type, struct str name,
-                      struct str key, struct str value);
+void image_config_set(struct image *image, enum resource_type type, struct str name, struct str key,
+                      struct str value);
 void image_config_remove(struct image *image, enum resource_type type, struct str name);
 
 /* Level 0 removes. */

@@ -19,8 +19,7 @@ void loader_init(struct loader *l)
 
 static void held_drop(struct loader *l)
 {
-    for (int32_t i = 0; i < l->held_count; i++)
-        mem_free((void *)(uintptr_t)l->held[i].frame.data);
+    for (int32_t i = 0; i < l->held_count; i++) mem_free((void *)(uintptr_t)l->held[i].frame.data);
     l->held_count = 0;
     l->transaction_offset = -1;
 }
@@ -68,8 +67,7 @@ static void hold(struct loader *l, int64_t offset, const struct metadata_record 
     uint8_t *frame = mem_alloc((size_t)o.len);
     out_flatten(&o, frame);
     MEM_GROW(l->held, l->held_count, l->held_capacity);
-    l->held[l->held_count++] =
-        (struct loader_held){offset, bytes_of(frame, (size_t)o.len)};
+    l->held[l->held_count++] = (struct loader_held){offset, bytes_of(frame, (size_t)o.len)};
     out_free(&o);
 }
 

@@ -10,8 +10,8 @@
 
 /* ---- registrations */
 
-static enum err directories_check(const struct image *image, int32_t broker,
-                                  const struct uuid *ids, int32_t count)
+static enum err directories_check(const struct image *image, int32_t broker, const struct uuid *ids,
+                                  int32_t count)
 {
     for (int32_t i = 0; i < image->brokers_count; i++) {
         const struct image_broker *other = image->brokers[i];
@@ -24,8 +24,7 @@ static enum err directories_check(const struct image *image, int32_t broker,
 }
 
 static enum err replay_register_broker(struct image *image, int64_t offset,
-                                       const struct register_broker_record *r,
-                                       struct delta *delta)
+                                       const struct register_broker_record *r, struct delta *delta)
 {
     enum err err = directories_check(image, r->broker_id, r->log_dirs, r->log_dirs_count);
     if (err) return err;
@@ -41,10 +40,10 @@ static enum err replay_register_broker(struct image *image, int64_t offset,
     b->endpoints = ARENA_ARRAY(&b->texts, struct image_endpoint, r->end_points_count);
     b->endpoints_count = r->end_points_count;
     for (int32_t i = 0; i < r->end_points_count; i++)
-        b->endpoints[i] = (struct image_endpoint){arena_str(&b->texts, r->end_points[i].name),
-                                                  arena_str(&b->texts, r->end_points[i].host),
-                                                  r->end_points[i].port,
-                                                  r->end_points[i].security_protocol};
+        b->endpoints[i] =
+            (struct image_endpoint){arena_str(&b->texts, r->end_points[i].name),
+                                    arena_str(&b->texts, r->end_points[i].host),
+                                    r->end_points[i].port, r->end_points[i].security_protocol};
     b->features = ARENA_ARRAY(&b->texts, struct image_feature_range, r->features_count);
     b->features_count = r->features_count;
     for (int32_t i = 0; i < r->features_count; i++)
@@ -67,10 +66,10 @@ static enum err replay_register_controller(struct image *image,
     c->endpoints = ARENA_ARRAY(&c->texts, struct image_endpoint, r->end_points_count);
     c->endpoints_count = r->end_points_count;
     for (int32_t i = 0; i < r->end_points_count; i++)
-        c->endpoints[i] = (struct image_endpoint){arena_str(&c->texts, r->end_points[i].name),
-                                                  arena_str(&c->texts, r->end_points[i].host),
-                                                  r->end_points[i].port,
-                                                  r->end_points[i].security_protocol};
+        c->endpoints[i] =
+            (struct image_endpoint){arena_str(&c->texts, r->end_points[i].name),
+                                    arena_str(&c->texts, r->end_points[i].host),
+                                    r->end_points[i].port, r->end_points[i].security_protocol};
     c->features = ARENA_ARRAY(&c->texts, struct image_feature_range, r->features_count);
     c->features_count = r->features_count;
     for (int32_t i = 0; i < r->features_count; i++)
@@ -167,7 +166,8 @@ static enum err replay_producer_ids(struct image *image, const struct producer_i
 /* ---- records that are kept as they are */
 
 /* Keep, replace or (`gone`) drop the record under its key. */
-static void keep(struct map *kept, const struct out *key, const struct metadata_record *r, bool gone)
+static void keep(struct map *kept, const struct out *key, const struct metadata_record *r,
+                 bool gone)
 {
     size_t key_len = (size_t)key->len;
     uint8_t *flat = mem_alloc(key_len);
@@ -230,8 +230,8 @@ static enum err replay_scram(struct image *image, const struct metadata_record *
                              struct delta *delta)
 {
     bool gone = record->id == METADATA_RECORD_REMOVE_USER_SCRAM_CREDENTIAL;
-    struct str name = gone ? record->u.remove_user_scram_credential.name
-                           : record->u.user_scram_credential.name;
+    struct str name =
+        gone ? record->u.remove_user_scram_credential.name : record->u.user_scram_credential.name;
     int8_t mechanism = gone ? record->u.remove_user_scram_credential.mechanism
                             : record->u.user_scram_credential.mechanism;
     uint32_t before = image->scram_credentials.count;
@@ -264,8 +264,8 @@ static enum err replay_acl(struct image *image, const struct metadata_record *re
                            struct delta *delta)
 {
     bool gone = record->id == METADATA_RECORD_REMOVE_ACCESS_CONTROL_ENTRY;
-    struct uuid id = gone ? record->u.remove_access_control_entry.id
-                          : record->u.access_control_entry.id;
+    struct uuid id =
+        gone ? record->u.remove_access_control_entry.id : record->u.access_control_entry.id;
     bool known = is_kept(&image->acls, id.bytes, sizeof id.bytes);
     if (gone && !known) return ERR_NOT_FOUND;
     if (!gone && known) return ERR_EXISTS;
@@ -288,12 +288,9 @@ static enum err replay(struct image *image, int64_t offset, const struct metadat
         return replay_register_broker(image, offset, &record->u.register_broker, delta);
     case METADATA_RECORD_UNREGISTER_BROKER:
         return replay_unregister_broker(image, &record->u.unregister_broker, delta);
-    case METADATA_RECORD_TOPIC:
-        return replay_topic(image, &record->u.topic, delta);
-    case METADATA_RECORD_PARTITION:
-        return replay_partition(image, &record->u.partition, delta);
-    case METADATA_RECORD_CONFIG:
-        return replay_config(image, &record->u.config, delta);
+    case METADATA_RECORD_TOPIC: return replay_topic(image, &record->u.topic, delta);
+    case METADATA_RECORD_PARTITION: return replay_partition(image, &record->u.partition, delta);
+    case METADATA_RECORD_CONFIG: return replay_config(image, &record->u.config, delta);
     case METADATA_RECORD_PARTITION_CHANGE:
         return replay_partition_change(image, &record->u.partition_change, delta);
     case METADATA_RECORD_FENCE_BROKER:
@@ -305,35 +302,27 @@ static enum err replay(struct image *image, int64_t offset, const struct metadat
     case METADATA_RECORD_REMOVE_TOPIC:
         return replay_remove_topic(image, &record->u.remove_topic, delta);
     case METADATA_RECORD_DELEGATION_TOKEN:
-    case METADATA_RECORD_REMOVE_DELEGATION_TOKEN:
-        return replay_token(image, record, delta);
+    case METADATA_RECORD_REMOVE_DELEGATION_TOKEN: return replay_token(image, record, delta);
     case METADATA_RECORD_USER_SCRAM_CREDENTIAL:
-    case METADATA_RECORD_REMOVE_USER_SCRAM_CREDENTIAL:
-        return replay_scram(image, record, delta);
+    case METADATA_RECORD_REMOVE_USER_SCRAM_CREDENTIAL: return replay_scram(image, record, delta);
     case METADATA_RECORD_FEATURE_LEVEL:
         return replay_feature(image, &record->u.feature_level, delta);
-    case METADATA_RECORD_CLIENT_QUOTA:
-        return replay_client_quota(image, record, delta);
+    case METADATA_RECORD_CLIENT_QUOTA: return replay_client_quota(image, record, delta);
     case METADATA_RECORD_PRODUCER_IDS:
         return replay_producer_ids(image, &record->u.producer_ids, delta);
     case METADATA_RECORD_BROKER_REGISTRATION_CHANGE:
         return replay_registration_change(image, &record->u.broker_registration_change, delta);
     case METADATA_RECORD_ACCESS_CONTROL_ENTRY:
-    case METADATA_RECORD_REMOVE_ACCESS_CONTROL_ENTRY:
-        return replay_acl(image, record, delta);
+    case METADATA_RECORD_REMOVE_ACCESS_CONTROL_ENTRY: return replay_acl(image, record, delta);
     case METADATA_RECORD_REGISTER_CONTROLLER:
         return replay_register_controller(image, &record->u.register_controller, delta);
-    case METADATA_RECORD_CLEAR_ELR:
-        return replay_clear_elr(image, &record->u.clear_elr, delta);
+    case METADATA_RECORD_CLEAR_ELR: return replay_clear_elr(image, &record->u.clear_elr, delta);
     case METADATA_RECORD_NO_OP:
-    case METADATA_RECORD_ZK_MIGRATION_STATE:
-        return ERR_OK;
+    case METADATA_RECORD_ZK_MIGRATION_STATE: return ERR_OK;
     case METADATA_RECORD_BEGIN_TRANSACTION:
     case METADATA_RECORD_END_TRANSACTION:
-    case METADATA_RECORD_ABORT_TRANSACTION:
-        return ERR_INVALID;
-    default:
-        return ERR_UNSUPPORTED;
+    case METADATA_RECORD_ABORT_TRANSACTION: return ERR_INVALID;
+    default: return ERR_UNSUPPORTED;
     }
 }
 

@@ -1,7 +1,7 @@
 /* The only way an image changes: one record at a time.
  *
- * A record that breaks a rule of kraft.md 3.9 is refused with the image unchanged; a node that meets one
- * in its committed log must stop, because its view would differ from all others.
+ * A record that breaks a rule of kraft.md 3.9 is refused with the image unchanged; a node that
+ * meets one in its committed log must stop, because its view would differ from all others.
  * Replay reads no clock and draws no numbers. */
 #ifndef SAMSA_METADATA_REPLAY_H
 #define SAMSA_METADATA_REPLAY_H
@@ -9,13 +9,13 @@
 #include "metadata/delta.h"
 #include "protocol/metadata_record.h"
 
-/* Apply one record. `offset` is the record's own (for records of a snapshot, the last offset that it
- * covers). `delta` may be NULL. Copies all it keeps. Begin-, End- and AbortTransaction are not for an
- * image (struct loader handles them) and refused; NoOp and ZkMigrationState change nothing.
+/* Apply one record. `offset` is the record's own (for records of a snapshot, the last offset that
+ * it covers). `delta` may be NULL. Copies all it keeps. Begin-, End- and AbortTransaction are not
+ * for an image (struct loader handles them) and refused; NoOp and ZkMigrationState change nothing.
  * Does not touch image->epoch.
- * Err: EXISTS (a topic name or an ACL twice), NOT_FOUND (unknown topic, partition or broker), FENCED
- * (another broker epoch), INVALID (anything else malformed), UNSUPPORTED (a feature level beyond this
- * release, or an unknown record). */
+ * Err: EXISTS (a topic name or an ACL twice), NOT_FOUND (unknown topic, partition or broker),
+ * FENCED (another broker epoch), INVALID (anything else malformed), UNSUPPORTED (a feature level
+ * beyond this release, or an unknown record). */
 enum err image_replay(struct image *image, int64_t offset, const struct metadata_record *record,
                       struct delta *delta) MUST_CHECK;
 
@@ -49,9 +49,9 @@ enum err loader_apply_record(struct loader *l, int64_t offset, int32_t epoch,
 /* A control record, or any other offset that carries no metadata. */
 void loader_skip(struct loader *l, int64_t offset, int32_t epoch);
 
-/* A snapshot replaces everything: begin, one call per data record, done. The old image serves readers
- * until done; then it is freed and delta->everything is set. Transactions do not appear in snapshots.
- * Err: as image_replay. loader_load_abort forgets a half-read one. */
+/* A snapshot replaces everything: begin, one call per data record, done. The old image serves
+ * readers until done; then it is freed and delta->everything is set. Transactions do not appear in
+ * snapshots. Err: as image_replay. loader_load_abort forgets a half-read one. */
 void loader_load_begin(struct loader *l);
 enum err loader_load(struct loader *l, int64_t end_offset, struct bytes frame) MUST_CHECK;
 void loader_load_done(struct loader *l, int64_t end_offset, int32_t epoch, struct delta *delta);

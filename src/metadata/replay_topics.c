@@ -48,8 +48,7 @@ static bool content_valid(const struct partition_content *c)
            c->leader_recovery_state <= LEADER_RECOVERING &&
            ids_valid(c->replicas, c->replicas_count) && ids_valid(c->isr, c->isr_count) &&
            ids_valid(c->removing, c->removing_count) && ids_valid(c->adding, c->adding_count) &&
-           ids_valid(c->elr, c->elr_count) &&
-           ids_valid(c->last_known_elr, c->last_known_elr_count);
+           ids_valid(c->elr, c->elr_count) && ids_valid(c->last_known_elr, c->last_known_elr_count);
 }
 
 /* Directories as indices. Missing or all-zero ones are MIGRATING. Err: INVALID counts. */
@@ -100,12 +99,12 @@ enum err replay_partition(struct image *image, const struct partition_record *r,
 }
 
 /* Take a list of the change if it is there. */
-#define OVERLAY(field, list, list_count)        \
-    do {                                        \
-        if ((list_count) >= 0) {                \
-            c.field = (list);                   \
-            c.field##_count = (list_count);     \
-        }                                       \
+#define OVERLAY(field, list, list_count)    \
+    do {                                    \
+        if ((list_count) >= 0) {            \
+            c.field = (list);               \
+            c.field##_count = (list_count); \
+        }                                   \
     } while (0)
 
 enum err replay_partition_change(struct image *image, const struct partition_change_record *r,

@@ -42,8 +42,8 @@ static void put_broker(const struct image_snapshot *s, const struct image_broker
     r->rack = b->rack;
     r->fenced = b->fenced;
     r->in_controlled_shutdown = b->in_controlled_shutdown;
-    r->end_points = ARENA_ARRAY(arena, struct register_broker_record_broker_endpoint,
-                                b->endpoints_count);
+    r->end_points =
+        ARENA_ARRAY(arena, struct register_broker_record_broker_endpoint, b->endpoints_count);
     r->end_points_count = b->endpoints_count;
     for (int32_t i = 0; i < b->endpoints_count; i++)
         r->end_points[i] = (struct register_broker_record_broker_endpoint){
@@ -80,8 +80,8 @@ static void put_controller(const struct image_snapshot *s, const struct image_co
         r->end_points[i] = (struct register_controller_record_controller_endpoint){
             c->endpoints[i].name, c->endpoints[i].host, c->endpoints[i].port,
             c->endpoints[i].security_protocol};
-    r->features = ARENA_ARRAY(arena, struct register_controller_record_controller_feature,
-                              c->features_count);
+    r->features =
+        ARENA_ARRAY(arena, struct register_controller_record_controller_feature, c->features_count);
     r->features_count = c->features_count;
     for (int32_t i = 0; i < c->features_count; i++)
         r->features[i] = (struct register_controller_record_controller_feature){
@@ -185,8 +185,7 @@ static int compare_entries(const void *a, const void *b)
 /* In order of key: insertion order would differ between a replayed and a loaded image. */
 static void kept_open(struct image_snapshot *s, const struct map *kept)
 {
-    const struct map_entry **entries =
-        arena_alloc(&s->order, sizeof(void *) * (kept->count + 1));
+    const struct map_entry **entries = arena_alloc(&s->order, sizeof(void *) * (kept->count + 1));
     s->kept = arena_alloc(&s->order, sizeof(void *) * (kept->count + 1));
     s->kept_count = (int32_t)kept->count;
     for (uint32_t i = 0; i < kept->count; i++) entries[i] = &kept->entries[i];
@@ -194,8 +193,7 @@ static void kept_open(struct image_snapshot *s, const struct map *kept)
     for (uint32_t i = 0; i < kept->count; i++) s->kept[i] = entries[i]->value;
 }
 
-static bool kept_next(struct image_snapshot *s, struct metadata_record *record,
-                      struct arena *arena)
+static bool kept_next(struct image_snapshot *s, struct metadata_record *record, struct arena *arena)
 {
     if (s->at >= s->kept_count) return false;
     enum err err = metadata_record_decode(record, s->kept[s->at++]->value, arena);
@@ -242,10 +240,8 @@ static bool stage_next(struct image_snapshot *s, struct metadata_record *record,
         if (s->at >= image->controllers_count) return false;
         put_controller(s, image->controllers[s->at++], record, arena);
         return true;
-    case STAGE_TOPICS:
-        return topic_next(s, record, arena);
-    case STAGE_CONFIGS:
-        return config_next(s, record);
+    case STAGE_TOPICS: return topic_next(s, record, arena);
+    case STAGE_CONFIGS: return config_next(s, record);
     case STAGE_PRODUCER_IDS:
         if (s->at++ > 0 || image->next_producer_id == 0) return false;
         record_open(s, record, METADATA_RECORD_PRODUCER_IDS);
@@ -256,10 +252,8 @@ static bool stage_next(struct image_snapshot *s, struct metadata_record *record,
     case STAGE_CLIENT_QUOTAS:
     case STAGE_ACLS:
     case STAGE_SCRAM:
-    case STAGE_TOKENS:
-        return kept_next(s, record, arena);
-    case STAGE_END:
-        break;
+    case STAGE_TOKENS: return kept_next(s, record, arena);
+    case STAGE_END: break;
     }
     return false;
 }
@@ -269,26 +263,15 @@ static void stage_open(struct image_snapshot *s)
     const struct image *image = s->image;
     s->at = s->within = 0;
     switch ((enum stage)s->stage) {
-    case STAGE_TOPICS:
-        s->topics = image_topics_sorted(image, &s->order, &s->topics_count);
-        break;
+    case STAGE_TOPICS: s->topics = image_topics_sorted(image, &s->order, &s->topics_count); break;
     case STAGE_CONFIGS:
         s->configs = image_configs_sorted(image, &s->order, &s->configs_count);
         break;
-    case STAGE_CLIENT_QUOTAS:
-        kept_open(s, &image->client_quotas);
-        break;
-    case STAGE_ACLS:
-        kept_open(s, &image->acls);
-        break;
-    case STAGE_SCRAM:
-        kept_open(s, &image->scram_credentials);
-        break;
-    case STAGE_TOKENS:
-        kept_open(s, &image->delegation_tokens);
-        break;
-    default:
-        break;
+    case STAGE_CLIENT_QUOTAS: kept_open(s, &image->client_quotas); break;
+    case STAGE_ACLS: kept_open(s, &image->acls); break;
+    case STAGE_SCRAM: kept_open(s, &image->scram_credentials); break;
+    case STAGE_TOKENS: kept_open(s, &image->delegation_tokens); break;
+    default: break;
     }
 }
 

@@ -5,10 +5,14 @@ TEST(first_leader_writes_the_bootstrap_transaction)
 {
     struct world w;
     world_init(&w);
-    int16_t expected[] = {METADATA_RECORD_BEGIN_TRANSACTION, METADATA_RECORD_FEATURE_LEVEL,
-                          METADATA_RECORD_FEATURE_LEVEL,     METADATA_RECORD_FEATURE_LEVEL,
-                          METADATA_RECORD_FEATURE_LEVEL,     METADATA_RECORD_FEATURE_LEVEL,
-                          METADATA_RECORD_CONFIG,            METADATA_RECORD_END_TRANSACTION};
+    int16_t expected[] = {METADATA_RECORD_BEGIN_TRANSACTION,
+                          METADATA_RECORD_FEATURE_LEVEL,
+                          METADATA_RECORD_FEATURE_LEVEL,
+                          METADATA_RECORD_FEATURE_LEVEL,
+                          METADATA_RECORD_FEATURE_LEVEL,
+                          METADATA_RECORD_FEATURE_LEVEL,
+                          METADATA_RECORD_CONFIG,
+                          METADATA_RECORD_END_TRANSACTION};
     assert_int_equal(w.log_count, 8);
     for (int i = 0; i < 8; i++) assert_int_equal(world_record(&w, 7 - i)->id, expected[i]);
     assert_int_equal(controller_image(w.c)->metadata_version, METADATA_VERSION_DEFAULT);

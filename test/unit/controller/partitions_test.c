@@ -25,8 +25,7 @@ alter_isr(struct world *w, const char *topic, const struct isr_change *change)
     p->leader_epoch = change->leader_epoch;
     p->partition_epoch = change->partition_epoch;
     p->leader_recovery_state = change->recovery;
-    p->new_isr_with_epochs =
-        alter_partition_request_broker_state_new(&w->arena, change->isr_count);
+    p->new_isr_with_epochs = alter_partition_request_broker_state_new(&w->arena, change->isr_count);
     p->new_isr_with_epochs_count = change->isr_count;
     for (int32_t i = 0; i < change->isr_count; i++) {
         const struct image_broker *b = image_broker(image, change->isr[i]);
@@ -52,8 +51,10 @@ propose(struct world *w, const char *topic, int32_t partition, int32_t *isr, int
 static void one_partition(struct world *w, int32_t *replicas, int32_t count)
 {
     struct create_topics_request_creatable_replica_assignment a = {0, replicas, count};
-    struct create_topics_request_creatable_topic t = {.name = STR("t"), .num_partitions = -1,
-                                                      .replication_factor = -1, .assignments = &a,
+    struct create_topics_request_creatable_topic t = {.name = STR("t"),
+                                                      .num_partitions = -1,
+                                                      .replication_factor = -1,
+                                                      .assignments = &a,
                                                       .assignments_count = 1};
     struct create_topics_request rq = {.topics = &t, .topics_count = 1};
     const struct create_topics_response *r = world_call(w, API_CREATE_TOPICS, 7, &rq);
@@ -77,8 +78,12 @@ TEST(leader_shrinks_and_expands_its_isr)
     assert_int_equal(propose(&w, "t", 0, stranger, 2)->error_code, KAFKA_INVALID_REQUEST);
     assert_int_equal(propose(&w, "t", 0, headless, 2)->error_code, KAFKA_INVALID_REQUEST);
     struct isr_change change = {1, 0, 0, 2, two, 2, 0};
-#define ERROR_WITH(field, value) \
-    ({ struct isr_change x = change; x.field = (value); alter_isr(&w, "t", &x)->error_code; })
+#define ERROR_WITH(field, value)            \
+    ({                                      \
+        struct isr_change x = change;       \
+        x.field = (value);                  \
+        alter_isr(&w, "t", &x)->error_code; \
+    })
     assert_int_equal(ERROR_WITH(leader_epoch, 1), KAFKA_NOT_CONTROLLER);
     assert_int_equal(ERROR_WITH(partition_epoch, 3), KAFKA_NOT_CONTROLLER);
     assert_int_equal(ERROR_WITH(leader_epoch, -1), KAFKA_FENCED_LEADER_EPOCH);
@@ -243,9 +248,9 @@ TEST(replica_in_a_lost_directory_leaves_the_isr)
                      KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(r->directories[0].topics[2].partitions[0].error_code, KAFKA_UNKNOWN_TOPIC_ID);
     assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
-    assert_true(uuid_equal(
-        partition_directory_of(controller_image(w.c), world_partition(&w, "t", 0), 1),
-        DIRECTORY_LOST));
+    assert_true(
+        uuid_equal(partition_directory_of(controller_image(w.c), world_partition(&w, "t", 0), 1),
+                   DIRECTORY_LOST));
     rq.broker_epoch++;
     r = world_call(&w, API_ASSIGN_REPLICAS_TO_DIRS, 0, &rq);
     assert_int_equal(r->error_code, KAFKA_STALE_BROKER_EPOCH);
@@ -275,9 +280,7 @@ static void random_step(struct world *w, struct prng *rng)
     case 2:
         if (b) (void)world_heartbeat(w, id, prng_chance(rng, 1, 5), prng_chance(rng, 1, 5));
         break;
-    case 3:
-        world_sleep(w, (int64_t)prng_below(rng, 6000));
-        break;
+    case 3: world_sleep(w, (int64_t)prng_below(rng, 6000)); break;
     case 4:
         if (b) controller_broker_lost(w->c, id, b->epoch);
         world_commit(w);
@@ -290,9 +293,7 @@ static void random_step(struct world *w, struct prng *rng)
         if (controller_image(w->c)->topics_count > 0)
             (void)elect(w, (int8_t)prng_below(rng, 2), false);
         break;
-    case 7:
-        (void)world_topic(w, "t", 1, 2);
-        break;
+    case 7: (void)world_topic(w, "t", 1, 2); break;
     default:
         if (controller_image(w->c)->topics_count > 0) {
             const struct image_partition *p = world_partition(w, "t", 0);

@@ -18,7 +18,8 @@ create(struct world *w, const new_topic *topic, bool validate_only)
 
 static int16_t create_error(struct world *w, const char *name, int32_t partitions, int16_t factor)
 {
-    new_topic t = {.name = str_of(name), .num_partitions = partitions, .replication_factor = factor};
+    new_topic t = {
+        .name = str_of(name), .num_partitions = partitions, .replication_factor = factor};
     return create(w, &t, false)->error_code;
 }
 
@@ -28,8 +29,11 @@ TEST(topic_is_created_with_records_in_order)
     world_init(&w);
     for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
     struct create_topics_request_creatable_topic_config config = {STR("retention.ms"), STR("100")};
-    new_topic t = {.name = STR("t"), .num_partitions = 2, .replication_factor = 3,
-                   .configs = &config, .configs_count = 1};
+    new_topic t = {.name = STR("t"),
+                   .num_partitions = 2,
+                   .replication_factor = 3,
+                   .configs = &config,
+                   .configs_count = 1};
     const struct create_topics_response_creatable_topic_result *r = create(&w, &t, false);
     assert_int_equal(r->error_code, 0);
     assert_int_equal(r->num_partitions, 2);
@@ -92,8 +96,11 @@ TEST(topic_is_refused_for_each_reason)
     assert_int_equal(create_error(&w, "a.b", 1, 1), KAFKA_TOPIC_ALREADY_EXISTS);
     assert_int_equal(create_error(&w, "a_b", 1, 1), KAFKA_INVALID_TOPIC_EXCEPTION);
     struct create_topics_request_creatable_topic_config config = {STR("retention.ms"), STR("x")};
-    new_topic t = {.name = STR("t"), .num_partitions = 1, .replication_factor = 1,
-                   .configs = &config, .configs_count = 1};
+    new_topic t = {.name = STR("t"),
+                   .num_partitions = 1,
+                   .replication_factor = 1,
+                   .configs = &config,
+                   .configs_count = 1};
     assert_int_equal(create(&w, &t, false)->error_code, KAFKA_INVALID_CONFIG);
     config.value = STR_NULL;
     assert_int_equal(create(&w, &t, false)->error_code, KAFKA_INVALID_CONFIG);
@@ -109,9 +116,13 @@ TEST(manual_assignment_is_checked_whole)
     world_init(&w);
     for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
     int32_t a[] = {1, 2}, b[] = {3, 1}, unknown[] = {1, 9}, twice[] = {2, 2};
-    struct create_topics_request_creatable_replica_assignment assignments[] = {{0, a, 2}, {1, b, 2}};
-    new_topic t = {.name = STR("t"), .num_partitions = -1, .replication_factor = -1,
-                   .assignments = assignments, .assignments_count = 2};
+    struct create_topics_request_creatable_replica_assignment assignments[] = {{0, a, 2},
+                                                                               {1, b, 2}};
+    new_topic t = {.name = STR("t"),
+                   .num_partitions = -1,
+                   .replication_factor = -1,
+                   .assignments = assignments,
+                   .assignments_count = 2};
     new_topic bad = t;
     bad.replication_factor = 2;
     assert_int_equal(create(&w, &bad, false)->error_code, KAFKA_INVALID_REQUEST);
@@ -146,8 +157,8 @@ TEST(topics_are_deleted_by_name_and_by_id)
     assert_int_equal(create_error(&w, "b", 2, 1), 0);
     struct uuid b = image_topic_by_name(controller_image(w.c), STR("b"))->id;
     struct delete_topics_request_delete_topic_state topics[] = {
-        {STR("a"), UUID_ZERO}, {STR_NULL, b}, {STR("nope"), UUID_ZERO}, {STR_NULL, UUID_SMALL(9)},
-        {STR_NULL, UUID_ZERO}, {STR("a"), b}};
+        {STR("a"), UUID_ZERO},     {STR_NULL, b},         {STR("nope"), UUID_ZERO},
+        {STR_NULL, UUID_SMALL(9)}, {STR_NULL, UUID_ZERO}, {STR("a"), b}};
     struct delete_topics_request rq = {.topics = topics, .topics_count = 6};
     const struct delete_topics_response *r = world_call(&w, API_DELETE_TOPICS, 6, &rq);
     assert_int_equal(r->responses[0].error_code, 0);
@@ -280,7 +291,8 @@ TEST(configs_are_set_deleted_appended_and_subtracted)
     assert_int_equal(alter(&w, RESOURCE_TOPIC, "t", "retention.ms", 2, "1"), KAFKA_INVALID_CONFIG);
     assert_int_equal(alter(&w, RESOURCE_TOPIC, "t", "retention.ms", 0, "x"), KAFKA_INVALID_CONFIG);
     assert_int_equal(alter(&w, RESOURCE_TOPIC, "t", "retention.ms", 9, "1"), KAFKA_INVALID_REQUEST);
-    assert_int_equal(alter(&w, RESOURCE_TOPIC, "t", "retention.ms", 0, NULL), KAFKA_INVALID_REQUEST);
+    assert_int_equal(alter(&w, RESOURCE_TOPIC, "t", "retention.ms", 0, NULL),
+                     KAFKA_INVALID_REQUEST);
     assert_int_equal(alter(&w, RESOURCE_TOPIC, "u", "retention.ms", 0, "1"),
                      KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(alter(&w, RESOURCE_TOPIC, "", "retention.ms", 0, "1"), KAFKA_INVALID_REQUEST);

@@ -54,8 +54,8 @@ static void fill(struct rng *r, void *data, size_t len)
 
 static const struct rng_ops rng_ops = {fill};
 
-static void line(struct trace *t, enum trace_level level, const char *component,
-                 const char *format, va_list args)
+static void line(struct trace *t, enum trace_level level, const char *component, const char *format,
+                 va_list args)
 {
     (void)t, (void)level, (void)component, (void)format, (void)args;
 }
@@ -106,8 +106,11 @@ void world_init(struct world *w)
 {
     static const char *const features[] = {"eligible.leader.replicas.version", "group.version",
                                            "share.version", "streams.version"};
-    *w = (struct world){.clock = {&clock_ops}, .rng = {&rng_ops}, .trace = {.ops = &trace_ops},
-                        .committer = {&committer_ops}, .epoch = 1};
+    *w = (struct world){.clock = {&clock_ops},
+                        .rng = {&rng_ops},
+                        .trace = {.ops = &trace_ops},
+                        .committer = {&committer_ops},
+                        .epoch = 1};
     w->now.ns = 1000 * NS_PER_MS;
     w->prng = prng_seed(7);
     list_init(&w->tasks);
@@ -230,13 +233,12 @@ int64_t world_register(struct world *w, int32_t id, const char *rack, uint8_t in
     rq->features = broker_registration_request_feature_new(&w->arena, count);
     rq->features_count = count;
     for (int32_t i = 0; i < count; i++)
-        rq->features[i] = (struct broker_registration_request_feature){
-            str_of(table[i].name), table[i].min, table[i].max};
+        rq->features[i] = (struct broker_registration_request_feature){str_of(table[i].name),
+                                                                       table[i].min, table[i].max};
     rq->log_dirs = ARENA_ARRAY(&w->arena, struct uuid, 1);
     rq->log_dirs_count = 1;
     rq->log_dirs[0] = UUID_SMALL((uint8_t)(100 + id));
-    const struct broker_registration_response *r =
-        world_call(w, API_BROKER_REGISTRATION, 4, rq);
+    const struct broker_registration_response *r = world_call(w, API_BROKER_REGISTRATION, 4, rq);
     if (error) *error = r->error_code;
     return r->broker_epoch;
 }
@@ -318,8 +320,7 @@ void world_check(struct world *w)
             }
             for (int32_t i = 0; i < p->isr_count; i++) {
                 assert_true(partition_has_replica(p, partition_isr(p)[i]));
-                assert_false(
-                    ids_contain(partition_elr(p), p->elr_count, partition_isr(p)[i]));
+                assert_false(ids_contain(partition_elr(p), p->elr_count, partition_isr(p)[i]));
             }
         }
 }

@@ -33,7 +33,7 @@ struct world {
     int64_t end_offset;
     int32_t epoch;
     bool refuse_appends, resigned;
-    bool hold_commits; /* world_call does not commit then */
+    bool hold_commits;     /* world_call does not commit then */
     struct loader standby; /* follows what is committed */
     int32_t standby_at;
 };
@@ -77,8 +77,8 @@ const struct image_partition *world_partition(struct world *w, const char *topic
 /* The n-th last record of the log, decoded. */
 const struct metadata_record *world_record(struct world *w, int32_t from_last);
 
-/* Replay gives what the controller has; leaders are in the ISR; ISR within replicas; no broker that is
- * fenced leads. */
+/* Replay gives what the controller has; leaders are in the ISR; ISR within replicas; no broker
+ * that is fenced leads. */
 void world_check(struct world *w);
 
 #endif

@@ -315,9 +315,7 @@ static void random_record(struct prng *rng, struct image *image)
         r = topic((struct str){names[t], 3}, t);
         break;
     case 1:
-    case 2:
-        r = partition(t, (int32_t)prng_below(rng, 6), ids, random_ids(rng, ids));
-        break;
+    case 2: r = partition(t, (int32_t)prng_below(rng, 6), ids, random_ids(rng, ids)); break;
     case 3:
     case 4:
     case 5:
