@@ -1,6 +1,8 @@
 /* A quorum of one.
  *
  *   opened ── quorum_start ──> LEADER (epoch + 1, voted for itself, durable) ── quorum_resign ──> RESIGNED
+ *                                 ^                                                                │
+ *                                 └───────────── an election timeout later, until it works ────────┘
  *
  * The one voter leads a new epoch at each start: it writes quorum-state, then LeaderChange (and, in the
  * first epoch of a dynamic quorum, kraft.version and voters) as the epoch's first batch. Appends go to
@@ -22,7 +24,7 @@
 enum {
     BATCH_BYTES_MAX = 8 << 20,
     READ_BYTES = 1 << 20,
-    RETENTION_CHECK_MS = 60000,
+    ELECTION_TIMEOUT_MS = 1000,
     SEGMENT_BYTES = 1 << 30,
 };
 
@@ -53,6 +55,8 @@ struct quorum {
     bool flushing;
     struct task deliver;
     struct timer snapshot_timer;
+    struct timer election; /* armed while resigned */
+    struct task resigned;  /* to be told from the loop */
 };
 
 /* ---- recovery */
@@ -190,6 +194,8 @@ static const char *check_voters(struct quorum *q)
 
 static void deliver_committed(struct task *t);
 static void snapshot_timer_fired(struct timer *t);
+static void election_due(struct timer *t);
+static void tell_resigned(struct task *t);
 
 static enum err recover(struct quorum *q, const char **why)
 {
@@ -231,6 +237,8 @@ enum err quorum_open(const struct env *env, struct log_dir *dir, const struct qu
     list_init(&q->subscribers);
     task_init(&q->deliver, deliver_committed);
     timer_init(&q->snapshot_timer, snapshot_timer_fired);
+    timer_init(&q->election, election_due);
+    task_init(&q->resigned, tell_resigned);
     enum err e = recover(q, why);
     if (e) {
         arena_free(&q->paths);
@@ -391,9 +399,10 @@ static enum err append_batch(struct quorum *q)
     struct append_options options = {.origin = APPEND_FROM_RAFT, .leader_epoch = q->epoch};
     struct append_result result;
     log_append_as_leader(q->log, data, len, &options, &result);
+    if (result.error == APPEND_NO_SPACE) return ERR_NO_SPACE; /* the log is as it was */
     if (result.error) {
         quorum_fail(q, "the metadata log cannot be written");
-        return result.error == APPEND_NO_SPACE ? ERR_NO_SPACE : ERR_IO;
+        return ERR_IO;
     }
     q->bytes_since_snapshot += (int64_t)len;
     return ERR_OK;
@@ -475,43 +484,73 @@ static enum err append_leader_change(struct quorum *q)
     return append_batch(q);
 }
 
-void quorum_start(struct quorum *q)
+/* Stand for a new epoch. Err: NO_SPACE: this node leads nothing yet and may try again. */
+static enum err become_leader(struct quorum *q)
 {
-    q->epoch++;
     struct quorum_state state = {
         .leader_id = q->options.node_id,
-        .leader_epoch = q->epoch,
+        .leader_epoch = q->epoch + 1,
         .voted_id = -1,
         .data_version = q->kraft_version >= 1 ? 1 : 0,
     };
-    q->epoch_start = log_end_offset(q->log);
     enum err e = quorum_state_write(q->env.disk, q->state_path, &state, &q->options.node_id, 1);
-    if (!e) e = log_assign_epoch(q->log, q->epoch, q->epoch_start);
-    if (!e) {
-        q->leading = true;
-        e = append_leader_change(q);
+    if (e) return e;
+    q->epoch++;
+    q->epoch_start = log_end_offset(q->log);
+    e = log_assign_epoch(q->log, q->epoch, q->epoch_start);
+    return e ? e : append_leader_change(q);
+}
+
+static void stand(struct quorum *q)
+{
+    enum err e = become_leader(q);
+    if (e == ERR_NO_SPACE) {
+        trace_warn(q->env.trace, "org.apache.kafka.raft.QuorumState",
+                   "[RaftManager id=%d] No space left in %s to lead the quorum; free some, this node "
+                   "tries again by itself",
+                   q->options.node_id, q->directory);
+        timer_arm_in_ms(q->env.clock, &q->election, ELECTION_TIMEOUT_MS);
+        return;
     }
     if (e) {
-        q->leading = false;
         quorum_fail(q, "this node cannot record that it leads the quorum");
         return;
     }
+    q->leading = true;
     trace_info(q->env.trace, "org.apache.kafka.raft.QuorumState",
                "[RaftManager id=%d] Completed transition to Leader(localId=%d, epoch=%d, "
                "epochStartOffset=%lld) from Unattached",
                q->options.node_id, q->options.node_id, q->epoch, (long long)q->epoch_start);
     start_flush(q);
+    q->events.leader_changed(q->events.owner, q->options.node_id, q->epoch, NULL, 0);
+}
+
+static void election_due(struct timer *t)
+{
+    stand(CONTAINER_OF(t, struct quorum, election));
+}
+
+void quorum_start(struct quorum *q)
+{
     q->snapshot_taken = clock_mono(q->env.clock);
     if (q->options.snapshot_ms > 0)
         timer_arm_in_ms(q->env.clock, &q->snapshot_timer, q->options.snapshot_ms);
-    q->events.leader_changed(q->events.owner, q->options.node_id, q->epoch, NULL, 0);
+    stand(q);
 }
 
 void quorum_resign(struct quorum *q, int32_t epoch)
 {
-    if (!q->leading || epoch != q->epoch) return;
+    if (!q->leading || epoch != q->epoch || q->failed) return;
     q->leading = false;
-    quorum_fail(q, "the only voter of the quorum gave up leadership");
+    timer_arm_in_ms(q->env.clock, &q->election, ELECTION_TIMEOUT_MS);
+    task_post(q->env.clock, &q->resigned);
+}
+
+static void tell_resigned(struct task *t)
+{
+    struct quorum *q = CONTAINER_OF(t, struct quorum, resigned);
+    q->events.leader_changed(q->events.owner, -1, q->epoch, NULL, 0);
+    task_post(q->env.clock, &q->deliver); /* a standby is fed again */
 }
 
 int64_t quorum_end_offset(const struct quorum *q)
@@ -701,6 +740,8 @@ void quorum_handle_describe(struct request *rq, void *context)
 void quorum_close(struct quorum *q)
 {
     timer_cancel(q->env.clock, &q->snapshot_timer);
+    timer_cancel(q->env.clock, &q->election);
+    task_cancel(&q->resigned);
     task_cancel(&q->deliver);
     if (!q->failed && log_flush(q->log))
         trace_error(q->env.trace, "org.apache.kafka.raft.KafkaRaftClient",

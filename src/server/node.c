@@ -136,8 +136,8 @@ static void quorum_leader_changed(void *owner, int32_t leader_id, int32_t epoch,
     }
     n->lead_epoch = -1;
     n->controller_feed.wants_committed = true;
-    if (controller_renounce(n->controller))
-        n->controller_feed.position = controller_end_offset(n->controller);
+    controller_renounce(n->controller);
+    n->controller_feed.position = controller_end_offset(n->controller);
 }
 
 static void quorum_committed(void *owner, int64_t end_offset)
