@@ -563,6 +563,11 @@ int32_t quorum_epoch(const struct quorum *q)
     return q->epoch;
 }
 
+int64_t quorum_epoch_start(const struct quorum *q)
+{
+    return q->epoch_start;
+}
+
 int32_t quorum_leader(const struct quorum *q)
 {
     return q->leading ? q->options.node_id : -1;

@@ -87,6 +87,7 @@ void quorum_start(struct quorum *q);
 
 int64_t quorum_end_offset(const struct quorum *q);
 int32_t quorum_epoch(const struct quorum *q);
+int64_t quorum_epoch_start(const struct quorum *q); /* log end offset when this node began to lead */
 int32_t quorum_leader(const struct quorum *q); /* -1: none known */
 bool quorum_is_leader(const struct quorum *q);
 int64_t quorum_high_watermark(const struct quorum *q);

@@ -144,7 +144,7 @@ static void quorum_committed(void *owner, int64_t end_offset)
 {
     struct node *n = owner;
     n->broker->kraft_version = quorum_kraft_version(n->quorum);
-    if (n->lead_epoch >= 0) {
+    if (n->lead_epoch >= 0 && end_offset > quorum_epoch_start(n->quorum)) {
         n->controller_feed.wants_committed = false;
         controller_set_kraft_version(n->controller, quorum_kraft_version(n->quorum));
         int32_t epoch = n->lead_epoch;
