@@ -74,6 +74,8 @@ struct disk_ops {
     enum err (*size)(struct disk_file *, int64_t *size);
     enum err (*sync)(struct disk_file *);
     void (*sync_start)(struct disk_file *, struct disk_sync *);
+    void (*sync_forget)(struct disk *, struct disk_sync *);
+    enum err (*sync_tree)(struct disk *, const char *path);
     enum err (*rename)(struct disk *, const char *from, const char *to);
     enum err (*unlink)(struct disk *, const char *path);
     enum err (*mkdir)(struct disk *, const char *path);
@@ -155,6 +157,20 @@ static inline void disk_sync_start(struct disk_file *f, struct disk_sync *op,
     op->file = f;
     op->done = done;
     f->disk->ops->sync_start(f, op);
+}
+
+/* `done` will not run for this op, which may be freed: its owner goes away. A no-op when it is not
+ * under way. */
+static inline void disk_sync_forget(struct disk *d, struct disk_sync *op)
+{
+    d->ops->sync_forget(d, op);
+}
+
+/* Every file and name below a directory is durable on return; perhaps more than that. Quicker than
+ * one sync each when there are hundreds. Err: IO, NOT_FOUND. */
+static inline enum err MUST_CHECK disk_sync_tree(struct disk *d, const char *path)
+{
+    return d->ops->sync_tree(d, path);
 }
 
 /* Atomic; replaces an existing file. */

@@ -168,7 +168,9 @@ static enum err os_sync_now(struct disk_file *file)
 /* One asynchronous sync. The descriptor is pinned meanwhile. */
 struct sync_job {
     struct os_job job; /* first */
-    struct disk_sync *op;
+    struct disk_sync *op; /* NULL: forgotten */
+    struct disk_file *file;
+    struct list_node underway; /* in os_disk.underway */
     int fd; /* -1: there was none to be had, and fdatasync says so, in its time */
     int error;
 };
@@ -181,19 +183,19 @@ static void sync_work(struct os_job *job)
 
 static void sync_unpin(struct sync_job *s)
 {
-    struct disk_file *file = s->op->file;
-    if (s->fd >= 0) os_file_unpin(&disk_of(file)->files, (struct os_file *)file);
+    list_remove(&s->underway);
+    if (s->fd >= 0) os_file_unpin(&disk_of(s->file)->files, (struct os_file *)s->file);
 }
 
 static void sync_done(struct os_job *job)
 {
     struct sync_job *s = (struct sync_job *)job;
     struct disk_sync *op = s->op;
-    struct disk_file *file = op->file;
-    op->result = s->error ? os_disk_err(s->error) : ERR_OK;
+    struct disk_file *file = s->file;
+    if (op) op->result = s->error ? os_disk_err(s->error) : ERR_OK;
     sync_unpin(s);
     list_push_back(&disk_of(file)->spare, &job->node);
-    op->done(op);
+    if (op) op->done(op);
     disk_file_unref(file);
 }
 
@@ -201,7 +203,7 @@ static void sync_abandoned(struct os_job *job)
 {
     struct sync_job *s = (struct sync_job *)job;
     sync_unpin(s);
-    disk_file_unref(s->op->file);
+    disk_file_unref(s->file);
     mem_free(s);
 }
 
@@ -212,17 +214,28 @@ static void os_sync_start(struct disk_file *file, struct disk_sync *op)
     if (list_empty(&d->spare)) {
         s = MEM_NEW(struct sync_job);
         os_job_init(&s->job, sync_work, sync_done);
+        list_init(&s->underway);
     } else {
         s = CONTAINER_OF(d->spare.next, struct sync_job, job.node);
         list_remove(&s->job.node);
     }
     s->op = op;
+    s->file = file;
+    list_push_back(&d->underway, &s->underway);
     if (os_file_fd(file, &s->fd))
         s->fd = -1;
     else
         os_file_pin((struct os_file *)file);
     disk_file_ref(file);
     os_helpers_start(&d->helpers, &s->job);
+}
+
+static void os_sync_forget(struct disk *disk, struct disk_sync *op)
+{
+    LIST_EACH(&CONTAINER_OF(disk, struct os_disk, disk)->underway, node) {
+        struct sync_job *s = CONTAINER_OF(node, struct sync_job, underway);
+        if (s->op == op) s->op = NULL;
+    }
 }
 
 static enum err os_rename(struct disk *disk, const char *from, const char *to)
@@ -261,6 +274,16 @@ static enum err os_sync_dir(struct disk *disk, const char *path)
     int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
     enum err e = result(fsync(fd));
+    close(fd);
+    return e;
+}
+
+static enum err os_sync_tree(struct disk *disk, const char *path)
+{
+    struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
+    int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return os_disk_err(errno);
+    enum err e = result(syncfs(fd));
     close(fd);
     return e;
 }
@@ -384,6 +407,8 @@ static const struct disk_ops os_disk_ops = {
     .size = os_size,
     .sync = os_sync_now,
     .sync_start = os_sync_start,
+    .sync_forget = os_sync_forget,
+    .sync_tree = os_sync_tree,
     .rename = os_rename,
     .unlink = os_unlink,
     .mkdir = os_mkdir,
@@ -402,6 +427,7 @@ enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
     os_files_init(&d->files, open_max);
     list_init(&d->locks);
     list_init(&d->spare);
+    list_init(&d->underway);
     return os_helpers_init(&d->helpers, loop, SYNC_THREADS);
 }
 

@@ -11,6 +11,7 @@ struct os_disk {
     struct disk disk;          /* first */
     struct os_helpers helpers; /* wait for fsync */
     struct list_node spare;    /* sync jobs to use again */
+    struct list_node underway; /* sync jobs */
     struct os_files files;
     struct list_node locks; /* os_file */
 };

@@ -14,7 +14,8 @@ struct sim_file {
 struct sim_sync {
     struct sim_event event;
     struct list_node node; /* in process->syncs */
-    struct disk_sync *op;
+    struct disk_sync *op; /* NULL: forgotten */
+    struct disk_file *file;
     int64_t generation;
     enum err result;
 };
@@ -227,12 +228,12 @@ static void sync_finished(struct sim_event *event)
 {
     struct sim_sync *s = CONTAINER_OF(event, struct sim_sync, event);
     struct disk_sync *op = s->op;
-    struct disk_file *file = op->file;
+    struct disk_file *file = s->file;
     sync_result((struct sim_file *)file, s->generation, s->result);
-    op->result = s->result;
+    if (op) op->result = s->result;
     list_remove(&s->node);
     mem_free(s);
-    op->done(op);
+    if (op) op->done(op);
     disk_file_unref(file);
 }
 
@@ -244,6 +245,7 @@ static void op_sync_start(struct disk_file *file, struct disk_sync *op)
     if (p->dead) return;
     struct sim_sync *s = MEM_NEW(struct sim_sync);
     s->op = op;
+    s->file = file;
     s->result = e;
     s->generation = sim_inode_sync_begin(f->inode);
     disk_file_ref(file);
@@ -252,6 +254,14 @@ static void op_sync_start(struct disk_file *file, struct disk_sync *op)
     sim_event_init(&s->event, SIM_KIND_SYNC, p, sync_finished);
     int64_t us = sim_draw(&p->node->disk_prng, p->node->sync_us_min, p->node->sync_us_max);
     sim_queue_put(&p->sim->queue, &s->event, p->sim->queue.now_ns + us * 1000 + SIM_TURN_NS);
+}
+
+static void op_sync_forget(struct disk *d, struct disk_sync *op)
+{
+    LIST_EACH(&of_disk(d)->syncs, node) {
+        struct sim_sync *s = CONTAINER_OF(node, struct sim_sync, node);
+        if (s->op == op) s->op = NULL;
+    }
 }
 
 /* ---- names */
@@ -289,6 +299,27 @@ static enum err op_sync_dir(struct disk *d, const char *path)
     struct sim_inode *i = sim_store_find(&p->node->store, path);
     if (!i || !i->is_dir) return ERR_NOT_FOUND;
     if (!p->node->sync_lies) sim_store_sync_dir(&p->node->store, i);
+    return ERR_OK;
+}
+
+static void sync_tree(struct sim_store *st, struct sim_inode *i)
+{
+    if (!i->is_dir) {
+        sim_inode_sync_end(i, sim_inode_sync_begin(i));
+        return;
+    }
+    sim_store_sync_dir(st, i);
+    for (uint32_t n = 0; n < i->entries.count; n++) sync_tree(st, i->entries.entries[n].value);
+}
+
+static enum err op_sync_tree(struct disk *d, const char *path)
+{
+    struct sim_process *p = of_disk(d);
+    enum err e = begin(p, SIM_SYNC, 2, (int64_t)strlen(path));
+    if (e) return e;
+    struct sim_inode *i = sim_store_find(&p->node->store, path);
+    if (!i || !i->is_dir) return ERR_NOT_FOUND;
+    if (!p->node->sync_lies) sync_tree(&p->node->store, i);
     return ERR_OK;
 }
 
@@ -383,6 +414,8 @@ static const struct disk_ops disk_ops = {
     .unlink = op_unlink,
     .mkdir = op_mkdir,
     .rmdir = op_rmdir,
+    .sync_forget = op_sync_forget,
+    .sync_tree = op_sync_tree,
     .sync_dir = op_sync_dir,
     .list = op_list,
     .stat = op_stat,
@@ -402,7 +435,7 @@ void sim_disk_end(struct sim_process *p)
 {
     while (!list_empty(&p->syncs)) {
         struct sim_sync *s = CONTAINER_OF(p->syncs.next, struct sim_sync, node);
-        struct disk_file *file = s->op->file;
+        struct disk_file *file = s->file;
         list_remove(&s->node);
         sim_queue_remove(&p->sim->queue, &s->event);
         mem_free(s);
