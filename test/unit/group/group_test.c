@@ -195,7 +195,7 @@ TEST(followers_wait_for_the_leaders_assignment_and_for_its_record)
 {
     struct bench b;
     struct probe one, two;
-    char a[TEXT_MAX], c[TEXT_MAX], both[2 * TEXT_MAX + 8];
+    char a[TEXT_MAX], c[TEXT_MAX], both[2 * TEXT_MAX + 40];
     bench_init(&b);
     bench_join_dynamic(&b, &one, a, (struct joining){0});
     bench_join_dynamic(&b, &two, c, (struct joining){0});
@@ -483,7 +483,7 @@ static void static_stable(struct bench *b, char *first, char *second)
     bench_pass(b, 6000);
     snprintf(first, TEXT_MAX, "%s", one.member_id);
     snprintf(second, TEXT_MAX, "%s", two.member_id);
-    char both[2 * TEXT_MAX + 8];
+    char both[2 * TEXT_MAX + 40];
     snprintf(both, sizeof both, "%s=A,%s=B", first, second);
     bench_sync(b, &two, second, 1, NULL);
     bench_sync(b, &one, first, 1, both);

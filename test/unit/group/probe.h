@@ -274,7 +274,7 @@ static inline void bench_stable(struct bench *b, char *first, char *second)
     assert_int_equal(one.answers, 1);
     assert_int_equal(two.answers, 1);
     assert_string_equal(one.leader, first);
-    char both[2 * TEXT_MAX + 8];
+    char both[2 * TEXT_MAX + 40];
     snprintf(both, sizeof both, "%s=A,%s=B", first, second);
     bench_sync(b, &two, second, 1, NULL);
     bench_sync(b, &one, first, 1, both);
