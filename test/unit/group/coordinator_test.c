@@ -840,6 +840,25 @@ TEST(offsets_of_simple_groups_expire_and_take_their_group_along)
     node_free(&n);
 }
 
+TEST(expiry_passes_over_a_group_with_a_commit_on_its_way)
+{
+    struct node n;
+    struct ask a, b;
+    node_new(&n);
+    n.settings.commit_timeout_ms = 5000;
+    commit(&n, &a, "g", "t", 1);
+    sim_run_ms(n.sim, 1019000); /* due at 1,000 s, looked for at 1,020 s */
+    n.log.hold = true;
+    commit(&n, &b, "g", "t", 2);
+    sim_run_ms(n.sim, 2000); /* the look falls between */
+    commit_up_to(&n, n.log.end);
+    n.log.hold = false;
+    assert_int_equal(b.error, 0);
+    fetch(&n, &a, "g", "t", false);
+    assert_int_equal(a.value, 2);
+    node_free(&n);
+}
+
 TEST(a_live_group_keeps_the_offsets_of_what_it_consumes_and_loses_the_rest)
 {
     struct node n;

@@ -251,6 +251,26 @@ TEST(the_record_of_an_overtaken_generation_changes_nothing)
     bench_free(&b);
 }
 
+TEST(the_record_of_an_overtaken_generation_does_not_assign_in_the_next_one)
+{
+    struct bench b;
+    struct probe one, two, three;
+    char a[TEXT_MAX], c[TEXT_MAX], text[TEXT_MAX + 40];
+    bench_init(&b);
+    bench_join_dynamic(&b, &one, a, (struct joining){0});
+    bench_pass(&b, 3000);
+    snprintf(text, sizeof text, "%s=old", a);
+    bench_sync(&b, &one, a, 1, text);
+    bench_join_dynamic(&b, &two, c, (struct joining){0});
+    bench_join(&b, &three, (struct joining){.member = a});
+    assert_int_equal(b.group->state, GROUP_COMPLETING);
+    assert_int_equal(b.group->generation, 2);
+    bench_commit(&b, KAFKA_NONE); /* of generation 1 */
+    assert_int_equal(b.group->state, GROUP_COMPLETING);
+    assert_int_equal(group_find_member(b.group, str_of(a))->assignment.len, 0);
+    bench_free(&b);
+}
+
 TEST(sync_is_refused_for_strangers_old_generations_other_protocols_and_while_preparing)
 {
     struct bench b;
