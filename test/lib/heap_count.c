@@ -1,8 +1,18 @@
 #include "heap_count.h"
 
+#include <execinfo.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static int64_t allocations;
+static bool showing;
+
+void heap_count_show(bool on)
+{
+    void *first[1];
+    if (on) backtrace(first, 1); /* which allocates once */
+    showing = on;
+}
 
 int64_t heap_allocations(void)
 {
@@ -35,6 +45,10 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 static void count(void)
 {
     __atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+    if (!showing) return;
+    void *frames[32];
+    int depth = backtrace(frames, 32);
+    backtrace_symbols_fd(frames, depth, STDERR_FILENO);
 }
 
 bool heap_count_works(void)

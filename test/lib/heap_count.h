@@ -18,4 +18,8 @@ bool heap_count_works(void);
 /* Calls of malloc, calloc, realloc and aligned allocation by all threads so far. */
 int64_t heap_allocations(void);
 
+/* From now on each allocation writes its stack to standard error: to find the one that a failing
+ * test has counted (addresses; `addr2line -e BINARY -f` names them). */
+void heap_count_show(bool on);
+
 #endif
