@@ -1,4 +1,5 @@
-/* Shards by leadership, and the membership requests: JoinGroup, SyncGroup, Heartbeat, LeaveGroup. */
+/* Shards by leadership, and the membership requests: JoinGroup, SyncGroup, Heartbeat,
+ * LeaveGroup. */
 #include "group/coordinator.h"
 
 #include "base/mem.h"
@@ -154,7 +155,8 @@ void group_coordinator_sync(struct group_coordinator *c, const struct sync_group
     /* From version 5 on both must be there (KIP-559). */
     if (call->version >= 5 && (str_is_null(rq->protocol_type) || str_is_null(rq->protocol_name)))
         e = KAFKA_INCONSISTENT_GROUP_PROTOCOL;
-    else if (rq->group_id.len <= 0) e = KAFKA_INVALID_GROUP_ID;
+    else if (rq->group_id.len <= 0)
+        e = KAFKA_INVALID_GROUP_ID;
     struct group_shard *s = e ? NULL : coordinator_shard(c, rq->group_id, &e);
     struct shard_group *sg = s ? shard_find(s, rq->group_id) : NULL;
     if (!e && (!sg || sg->group->state == GROUP_EMPTY)) e = KAFKA_UNKNOWN_MEMBER_ID;

@@ -4,12 +4,13 @@
  * partition that the hash of its id names. Every request function takes the decoded request and a
  * `struct group_call`, and ends it exactly once, inside the call or later from the loop, with the
  * generated response of that API. Errors are in the response, as Kafka puts them: partition not led
- * here NOT_COORDINATOR, not loaded yet COORDINATOR_LOAD_IN_PROGRESS, group id empty INVALID_GROUP_ID.
+ * here NOT_COORDINATOR, not loaded yet COORDINATOR_LOAD_IN_PROGRESS, group id empty
+ * INVALID_GROUP_ID.
  *
- * The caller checks what needs metadata (do topic and partition exist, names of topic ids) and, when
- * there is security, rights. Not here yet, by intent: the KIP-848 protocol, share and streams groups
- * (their records are kept, their groups are visible and read-only), TxnOffsetCommit (transactional
- * offsets that are in the log already take effect).
+ * The caller checks what needs metadata (do topic and partition exist, names of topic ids) and,
+ * when there is security, rights. Not here yet, by intent: the KIP-848 protocol, share and streams
+ * groups (their records are kept, their groups are visible and read-only), TxnOffsetCommit
+ * (transactional offsets that are in the log already take effect).
  *
  * Owns: shards, groups, parked calls' places. Borrows: env, logs between elected and resigned.
  * Thread: the loop's. */
@@ -35,10 +36,10 @@ struct group_coordinator;
 
 /* Who asks, and how to answer. The request and this struct live until `done`, which runs once. */
 struct group_call {
-    int16_t version;              /* of the request's API */
-    struct str client_id;         /* may be null */
-    struct str client_host;       /* "/10.0.0.1" */
-    struct arena *arena;          /* for the answer; the request's */
+    int16_t version;        /* of the request's API */
+    struct str client_id;   /* may be null */
+    struct str client_host; /* "/10.0.0.1" */
+    struct arena *arena;    /* for the answer; the request's */
     /* `response`: the generated struct of the API; valid during the call. */
     void (*done)(struct group_call *, const void *response);
 };

@@ -77,7 +77,8 @@ static void describe_members(const struct group *g, struct arena *arena,
                              struct describe_groups_response_described_group *to)
 {
     to->members = describe_groups_response_described_group_member_new(arena, g->members_count);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         struct describe_groups_response_described_group_member *d =
             &to->members[to->members_count++];
         d->member_id = m->member_id;
@@ -153,8 +154,7 @@ static void delete_groups_part(struct delete_groups_op *op)
 static void delete_one_done(void *context, enum kafka_error error)
 {
     struct delete_one *one = context;
-    if (error)
-        one->op->response.results[one->index].error_code = (int16_t)rsm_client_error(error);
+    if (error) one->op->response.results[one->index].error_code = (int16_t)rsm_client_error(error);
     delete_groups_part(one->op);
 }
 

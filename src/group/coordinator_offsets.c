@@ -148,8 +148,8 @@ static void fetch_partition(struct offset_fetch_response_partitions *to, int32_t
         return;
     }
     /* The offset of an earlier topic of the same name is none. */
-    bool other_topic = !uuid_is_zero(o->topic_id) && !uuid_is_zero(topic_id) &&
-                       !uuid_equal(o->topic_id, topic_id);
+    bool other_topic =
+        !uuid_is_zero(o->topic_id) && !uuid_is_zero(topic_id) && !uuid_equal(o->topic_id, topic_id);
     if (!o->present || other_topic) return;
     to->committed_offset = o->offset;
     to->committed_leader_epoch = o->leader_epoch;
@@ -191,8 +191,7 @@ static void fetch_all(const struct group *g, const struct fetch_op *op,
         const struct topic_offsets *t = g->offsets.topics.entries[i].value;
         struct offset_fetch_response_topics *to = &r->topics[r->topics_count];
         to->name = t->topic;
-        to->partitions =
-            offset_fetch_response_partitions_new(arena, (int32_t)t->partitions.count);
+        to->partitions = offset_fetch_response_partitions_new(arena, (int32_t)t->partitions.count);
         for (uint32_t k = 0; k < t->partitions.count; k++) {
             const struct committed_offset *o = t->partitions.entries[k].value;
             if (!o->present) continue;
@@ -215,16 +214,20 @@ static void fetch_answer(const struct fetch_op *op)
     struct offset_fetch_response_group r;
     offset_fetch_response_group_init(&r);
     r.group_id = op->request->group_id;
-    if (op->request->topics_count < 0) fetch_all(g, op, &r);
-    else fetch_some(g, op, &r);
+    if (op->request->topics_count < 0)
+        fetch_all(g, op, &r);
+    else
+        fetch_some(g, op, &r);
     op->call->done(op->call, &r);
 }
 
 static void fetch_settled(struct rsm_write *write, enum kafka_error error)
 {
     struct fetch_op *op = CONTAINER_OF(write, struct fetch_op, barrier);
-    if (error) fetch_error(op->call, op->request->group_id, rsm_client_error(error));
-    else fetch_answer(op);
+    if (error)
+        fetch_error(op->call, op->request->group_id, rsm_client_error(error));
+    else
+        fetch_answer(op);
 }
 
 void group_coordinator_fetch(struct group_coordinator *c,
@@ -286,11 +289,13 @@ static void collect_delete(const struct group *g, const struct offset_delete_op 
         bool subscribed = group_is_subscribed(g, from->name);
         to->name = from->name;
         to->partitions_count = from->partitions_count;
-        to->partitions = offset_delete_response_partition_new(op->call->arena, from->partitions_count);
+        to->partitions =
+            offset_delete_response_partition_new(op->call->arena, from->partitions_count);
         for (int32_t k = 0; k < from->partitions_count; k++) {
             int32_t partition = from->partitions[k].partition_index;
             to->partitions[k].partition_index = partition;
-            if (subscribed) to->partitions[k].error_code = KAFKA_GROUP_SUBSCRIBED_TO_TOPIC;
+            if (subscribed)
+                to->partitions[k].error_code = KAFKA_GROUP_SUBSCRIBED_TO_TOPIC;
             else if (group_offsets_find(&g->offsets, from->name, partition))
                 records_add_offset_tombstone(l, g->id, from->name, partition);
         }

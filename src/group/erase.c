@@ -1,8 +1,8 @@
 /* Tombstones: deleted groups, expired offsets, offsets of deleted topics.
  *
- * A decision to delete reads committed state. What is in flight for the same group must be in it, or
- * its replay would bring back what the tombstone took: so groups are buried and a barrier waited for,
- * and expiry passes over groups with commits in flight. */
+ * A decision to delete reads committed state. What is in flight for the same group must be in it,
+ * or its replay would bring back what the tombstone took: so groups are buried and a barrier waited
+ * for, and expiry passes over groups with commits in flight. */
 #include "base/mem.h"
 #include "group/shard.h"
 #include "group/text.h"
@@ -59,7 +59,8 @@ enum kafka_error shard_write_bulk(struct group_shard *s, const struct record_lis
         part->bulk = bulk;
         part->write.done = bulk_part_done;
         int32_t n = part_size(l, first);
-        e = rsm_shard_write(&s->rsm, &part->write, &l->records[first], n, clock_wall(s->env->clock));
+        e = rsm_shard_write(&s->rsm, &part->write, &l->records[first], n,
+                            clock_wall(s->env->clock));
         if (e) {
             mem_free(part);
         } else {
@@ -198,8 +199,8 @@ void shard_expire(struct group_shard *s)
         if (e) expire_done(s, e);
     }
     if (l.count > 0 || erased > 0)
-        trace_info(s->env->trace, "group", "%s: expiring %d offsets and %d groups", s->name, l.count,
-                   erased);
+        trace_info(s->env->trace, "group", "%s: expiring %d offsets and %d groups", s->name,
+                   l.count, erased);
     arena_free(&arena);
 }
 
@@ -219,7 +220,8 @@ static void forget_free(struct forget_op *op)
     mem_free(op);
 }
 
-static void forget_in_group(const struct forget_op *op, const struct group *g, struct record_list *l)
+static void forget_in_group(const struct forget_op *op, const struct group *g,
+                            struct record_list *l)
 {
     for (int32_t i = 0; i < op->count; i++) {
         const struct topic_offsets *t = map_get_str(&g->offsets.topics, op->topics[i].name);

@@ -57,7 +57,8 @@ void group_free(struct group *g)
 void group_check(const struct group *g)
 {
     int32_t parked = 0;
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         parked += m->join_call != NULL;
         INVARIANT(IMPLIES(m->sync_call, g->state == GROUP_COMPLETING));
         INVARIANT(group_find_member(g, m->member_id) == m);
@@ -65,7 +66,8 @@ void group_check(const struct group *g)
     }
     INVARIANT(parked == g->joins_parked);
     INVARIANT((uint32_t)g->members_count == g->members_by_id.count);
-    INVARIANT(IMPLIES(g->members_count > 0, !str_is_null(g->leader) && group_find_member(g, g->leader)));
+    INVARIANT(
+        IMPLIES(g->members_count > 0, !str_is_null(g->leader) && group_find_member(g, g->leader)));
     INVARIANT(IMPLIES(g->state == GROUP_EMPTY || g->state == GROUP_DEAD, g->members_count == 0));
     INVARIANT(IMPLIES(g->state == GROUP_STABLE || g->state == GROUP_COMPLETING,
                       g->members_count > 0 && !str_is_null(g->protocol)));
@@ -84,7 +86,8 @@ void group_load(struct group *g, const struct group_metadata_value *v)
         const struct group_metadata_value_member_metadata *r = &v->members[i];
         /* A record that names a member twice is not Kafka's; the first counts. */
         if (group_find_member(g, r->member_id)) continue;
-        if (!str_is_null(r->group_instance_id) && members_by_instance(g, r->group_instance_id)) continue;
+        if (!str_is_null(r->group_instance_id) && members_by_instance(g, r->group_instance_id))
+            continue;
         struct join_group_request_protocol protocol = {
             .name = str_is_null(v->protocol) ? STR("") : v->protocol, .metadata = r->subscription};
         struct member_description d = {
@@ -100,9 +103,9 @@ void group_load(struct group *g, const struct group_metadata_value *v)
         text_set_bytes(&m->assignment, r->assignment);
     }
     text_set(&g->protocol_type, v->protocol_type.len > 0 ? v->protocol_type : STR_NULL);
-    text_set(&g->protocol, g->members_count > 0 && str_is_null(v->protocol) ? STR("") : v->protocol);
-    if (!str_is_null(v->leader) && group_find_member(g, v->leader))
-        text_set(&g->leader, v->leader);
+    text_set(&g->protocol,
+             g->members_count > 0 && str_is_null(v->protocol) ? STR("") : v->protocol);
+    if (!str_is_null(v->leader) && group_find_member(g, v->leader)) text_set(&g->leader, v->leader);
     g->state = g->members_count > 0 ? GROUP_STABLE : GROUP_EMPTY;
     g->previous_state = GROUP_DEAD;
     g->state_since = (struct wall_time){v->current_state_timestamp};
@@ -118,7 +121,8 @@ void group_record(const struct group *g, struct arena *arena, struct group_metad
     v->leader = g->leader;
     v->current_state_timestamp = g->state_since.ms;
     v->members = ARENA_ARRAY(arena, struct group_metadata_value_member_metadata, g->members_count);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         struct group_metadata_value_member_metadata *r = &v->members[v->members_count++];
         group_metadata_value_member_metadata_init(r);
         r->member_id = m->member_id;
@@ -144,7 +148,8 @@ enum kafka_error group_admit_delete(const struct group *g)
 enum kafka_error group_admit_offset_delete(const struct group *g)
 {
     if (g->state == GROUP_DEAD) return KAFKA_GROUP_ID_NOT_FOUND;
-    if (g->kind != GROUP_CLASSIC) return KAFKA_NON_EMPTY_GROUP; /* who its members are is not known */
+    if (g->kind != GROUP_CLASSIC)
+        return KAFKA_NON_EMPTY_GROUP; /* who its members are is not known */
     if (g->state == GROUP_EMPTY || str_equal(g->protocol_type, STR("consumer"))) return KAFKA_NONE;
     return KAFKA_NON_EMPTY_GROUP;
 }

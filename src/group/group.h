@@ -3,13 +3,14 @@
  * A pure state machine: time comes in with each event, answers and records go out through
  * `struct group_host`. It knows no log and no clock.
  *
- *      EMPTY ── a member joins ──> PREPARING ── all joined, or the wait is over ──> COMPLETING
- *       ^ │                         ^    │                                         │    │
- *       │ │    join, leave, expiry, │    │ nobody is left                join, leave,   │ leader's
- *       │ │    leader joins again   │    v                               sync timeout   │ assignment
- *       │ │                         │  EMPTY (a record)                        │        │ committed
- *       │ v                         └──────────────── STABLE <─────────────────┴─> PREPARING
- *       DEAD: its tombstone is on the way; back to EMPTY if that fails
+ *      EMPTY ── a member joins ──> PREPARING ── all joined, or time is over ──> COMPLETING
+ *       ^ │                         ^  │                                         │    │
+ *       │ │    join, leave, expiry, │  │ nobody is left           join, leave,   │    │ leader's
+ *       │ │    leader joins again   │  v                          sync time-out  │    │ assignment
+ *       │ │                         │  EMPTY (with a record)                     │    │ committed
+ *       │ v                         └────────────── STABLE <─────────────────────┼────┘
+ *       DEAD: its tombstone is on the way;                      PREPARING <──────┘
+ *       back to EMPTY if that fails
  *
  * The group has a durable half (protocol, generation, leader, members' assignments), which
  * group_metadata records carry and group_load restores, and a passing half (who waits, deadlines),
@@ -78,11 +79,11 @@ struct group {
     struct wall_time state_since; /* -1: unknown (old records) */
     int32_t generation;
     struct str protocol_type, protocol, leader; /* null: none; the leader's is a member's id */
-    struct list_node members; /* of struct group_member */
+    struct list_node members;                   /* of struct group_member */
     int32_t members_count;
     int32_t joins_parked; /* members with a join_call */
     struct map members_by_id, members_by_instance;
-    struct map supported; /* by protocol name: how many members have it, as uintptr_t */
+    struct map supported;     /* by protocol name: how many members have it, as uintptr_t */
     struct map pending_by_id; /* of struct group_pending_member */
     struct list_node pending;
 
@@ -126,7 +127,8 @@ struct group_host_ops {
                        const struct join_group_response *response);
     void (*sync_reply)(struct group_host *, struct group_call *,
                        const struct sync_group_response *response);
-    /* Append the group's record. group_written is called exactly once for it, later, never inside. */
+    /* Append the group's record. group_written is called exactly once for it, later, never
+     * inside. */
     void (*write)(struct group_host *, struct group *, const struct group_metadata_value *value,
                   struct group_write *write);
 };
@@ -162,7 +164,8 @@ void group_sync(struct group *g, const struct group_world *w,
 enum kafka_error group_heartbeat(struct group *g, const struct group_world *w, struct str member_id,
                                  struct str instance_id, int32_t generation);
 
-/* Fills one answer per member asked for (versions below 3 are brought to that form by the caller). */
+/* Fills one answer per member asked for (versions below 3 are brought to that form by the
+ * caller). */
 enum kafka_error group_leave(struct group *g, const struct group_world *w,
                              const struct leave_group_request_member_identity *members,
                              int32_t count, struct leave_group_response_member_response *answers);

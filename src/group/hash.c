@@ -6,9 +6,10 @@ static uint32_t next_code_point(struct str s, int32_t *i)
     const uint8_t *p = (const uint8_t *)s.data;
     uint8_t first = p[(*i)++];
     if (first < 0x80) return first;
-    int more = first >= 0xF0 && first <= 0xF4 ? 3 : first >= 0xE0 && first < 0xF0 ? 2
-               : first >= 0xC2 && first < 0xE0                                    ? 1
-                                                                                  : 0;
+    int more = first >= 0xF0 && first <= 0xF4  ? 3
+               : first >= 0xE0 && first < 0xF0 ? 2
+               : first >= 0xC2 && first < 0xE0 ? 1
+                                               : 0;
     if (more == 0) return 0xFFFD;
     static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     uint32_t c = first & (0x3Fu >> more);

@@ -1,5 +1,5 @@
-/* Java's view of a string: UTF-16 units. Group ids are dealt out over partitions by it for the life of
- * a cluster, and metadata is bounded by it. */
+/* Java's view of a string: UTF-16 units. Group ids are dealt out over partitions by it for the life
+ * of a cluster, and metadata is bounded by it. */
 #ifndef SAMSA_GROUP_HASH_H
 #define SAMSA_GROUP_HASH_H
 

@@ -23,8 +23,10 @@ static void count_protocols(struct group *g, const struct group_member *m, int b
     for (int32_t i = 0; i < m->protocols_count; i++) {
         if (!first_of_name(m->protocols, i)) continue;
         uintptr_t n = supported_by(g, m->protocols[i].name) + (uintptr_t)by;
-        if (n) map_put_str(&g->supported, m->protocols[i].name, (void *)n);
-        else map_remove_str(&g->supported, m->protocols[i].name);
+        if (n)
+            map_put_str(&g->supported, m->protocols[i].name, (void *)n);
+        else
+            map_remove_str(&g->supported, m->protocols[i].name);
     }
 }
 
@@ -34,7 +36,8 @@ protocols_copy(const struct join_group_request_protocol *from, int32_t count)
 {
     size_t size = (size_t)count * sizeof *from;
     for (int32_t i = 0; i < count; i++)
-        size += (size_t)from[i].name.len + (size_t)(from[i].metadata.len > 0 ? from[i].metadata.len : 0);
+        size += (size_t)from[i].name.len +
+                (size_t)(from[i].metadata.len > 0 ? from[i].metadata.len : 0);
     struct join_group_request_protocol *to = mem_alloc(size);
     char *text = (char *)(to + count);
     for (int32_t i = 0; i < count; i++) {
@@ -61,8 +64,8 @@ void members_set_protocols(struct group *g, struct group_member *m,
 }
 
 struct group_member *members_add(struct group *g, const struct member_description *d,
-                                 struct str type, const struct join_group_request_protocol *protocols,
-                                 int32_t count)
+                                 struct str type,
+                                 const struct join_group_request_protocol *protocols, int32_t count)
 {
     PRE(!group_find_member(g, d->member_id));
     PRE(str_is_null(d->instance_id) || !members_by_instance(g, d->instance_id));
@@ -96,9 +99,10 @@ void members_remove(struct group *g, struct group_member *m)
     if (!str_is_null(m->instance_id)) map_remove_str(&g->members_by_instance, m->instance_id);
     g->members_count--;
     if (led)
-        text_set(&g->leader, list_empty(&g->members)
-                                 ? STR_NULL
-                                 : CONTAINER_OF(g->members.next, struct group_member, node)->member_id);
+        text_set(&g->leader,
+                 list_empty(&g->members)
+                     ? STR_NULL
+                     : CONTAINER_OF(g->members.next, struct group_member, node)->member_id);
     text_free(m->member_id);
     text_free(m->instance_id);
     text_free(m->client_id);
@@ -130,7 +134,8 @@ bool member_matches(const struct group_member *m,
     for (int32_t i = 0; i < count; i++) {
         struct bytes a = m->protocols[i].metadata, b = protocols[i].metadata;
         if (!str_equal(m->protocols[i].name, protocols[i].name)) return false;
-        if (a.len != b.len || (a.len > 0 && memcmp(a.data, b.data, (size_t)a.len) != 0)) return false;
+        if (a.len != b.len || (a.len > 0 && memcmp(a.data, b.data, (size_t)a.len) != 0))
+            return false;
     }
     return true;
 }
@@ -151,7 +156,8 @@ struct str members_select_protocol(const struct group *g)
     PRE(g->members_count > 0);
     struct map votes;
     map_init(&votes);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         for (int32_t i = 0; i < m->protocols_count; i++) {
             struct str name = m->protocols[i].name;
             if (supported_by(g, name) != (uintptr_t)g->members_count) continue;
@@ -181,7 +187,7 @@ int32_t members_rebalance_timeout_ms(const struct group *g)
 {
     int32_t most = 0;
     MEMBERS_EACH(g, m)
-        if (m->rebalance_timeout_ms > most) most = m->rebalance_timeout_ms;
+    if (m->rebalance_timeout_ms > most) most = m->rebalance_timeout_ms;
     return most;
 }
 
@@ -212,7 +218,7 @@ void members_compute_subscribed(struct group *g)
     arena_init(&arena, 0);
     bool known = true;
     MEMBERS_EACH(g, m)
-        known = known && add_subscription(g, group_member_metadata(g, m), &arena);
+    known = known && add_subscription(g, group_member_metadata(g, m), &arena);
     arena_free(&arena);
     g->subscribed_known = known;
 }

@@ -14,7 +14,8 @@ struct member_description {
 /* A member of `type` with these protocols joins the group: no join is parked yet. PRE: neither its
  * id nor its instance is a member's; the group supports the protocols. */
 struct group_member *members_add(struct group *g, const struct member_description *d,
-                                 struct str type, const struct join_group_request_protocol *protocols,
+                                 struct str type,
+                                 const struct join_group_request_protocol *protocols,
                                  int32_t count);
 
 /* Its calls have been answered. The leader's place passes to the eldest. */
@@ -33,7 +34,8 @@ struct join_group_request_protocol *member_copy_protocols(const struct group_mem
 bool member_matches(const struct group_member *m,
                     const struct join_group_request_protocol *protocols, int32_t count);
 
-/* An empty group takes any type with any protocol; else type and at least one protocol are common. */
+/* An empty group takes any type with any protocol; else type and at least one protocol are
+ * common. */
 bool members_support(const struct group *g, struct str type,
                      const struct join_group_request_protocol *protocols, int32_t count);
 
@@ -49,8 +51,9 @@ struct group_member *members_by_instance(const struct group *g, struct str insta
 /* Topics of all subscriptions, if the group's protocol type is "consumer" and all can be read. */
 void members_compute_subscribed(struct group *g);
 
-#define MEMBERS_EACH(g, m)                                                              \
-    LIST_EACH(&(g)->members, m##_node)                                                  \
-    for (struct group_member *m = CONTAINER_OF(m##_node, struct group_member, node); m; m = NULL)
+#define MEMBERS_EACH(g, m)                                                                  \
+    LIST_EACH(&(g)->members, m##_node)                                                      \
+        for (struct group_member *m = CONTAINER_OF(m##_node, struct group_member, node); m; \
+             m = NULL)
 
 #endif

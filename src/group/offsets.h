@@ -9,14 +9,14 @@
 
 struct committed_offset {
     int64_t offset;
-    int32_t leader_epoch;     /* -1: none */
-    struct str metadata;      /* owned */
-    int64_t commit_ms;        /* wall time */
-    int64_t expire_ms;        /* -1: by the group's retention */
-    struct uuid topic_id;     /* zero: not known */
-    int64_t record_offset;    /* of its record in the log */
-    int32_t transactions;     /* open transactions that have an offset pending for this partition */
-    bool present;             /* false: only a transaction's is pending */
+    int32_t leader_epoch;  /* -1: none */
+    struct str metadata;   /* owned */
+    int64_t commit_ms;     /* wall time */
+    int64_t expire_ms;     /* -1: by the group's retention */
+    struct uuid topic_id;  /* zero: not known */
+    int64_t record_offset; /* of its record in the log */
+    int32_t transactions;  /* open transactions that have an offset pending for this partition */
+    bool present;          /* false: only a transaction's is pending */
 };
 
 struct topic_offsets {

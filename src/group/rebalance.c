@@ -1,6 +1,6 @@
-/* How a group moves: joins, syncs, heartbeats, leaves, deadlines and its own records (group.h has the
- * picture). After ClassicGroup and GroupMetadataManager of Apache Kafka 4.3, whose answers are part of
- * the protocol: clients depend on each.
+/* How a group moves: joins, syncs, heartbeats, leaves, deadlines and its own records (group.h has
+ * the picture). After ClassicGroup and GroupMetadataManager of Apache Kafka 4.3, whose answers are
+ * part of the protocol: clients depend on each.
  *
  * Who is parked:   PREPARING: members with join_call     COMPLETING: members with sync_call
  *                  STABLE: a static member whose new id is being written, with join_call */
@@ -58,8 +58,8 @@ static void move_to(struct group *g, const struct group_world *w, enum group_sta
     g->state_since = w->wall;
 }
 
-static void set_join_timer(struct group *g, const struct group_world *w, enum group_join_timer timer,
-                           int64_t ms)
+static void set_join_timer(struct group *g, const struct group_world *w,
+                           enum group_join_timer timer, int64_t ms)
 {
     g->join_timer = timer;
     g->join_deadline = mono_add_ms(w->now, ms > 0 ? ms : 0);
@@ -101,7 +101,8 @@ static void fill_join_members(const struct group *g, const struct group_world *w
                               struct join_group_response *r)
 {
     r->members = ARENA_ARRAY(w->scratch, struct join_group_response_member, g->members_count);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         struct join_group_response_member *to = &r->members[r->members_count++];
         join_group_response_member_init(to);
         to->member_id = m->member_id;
@@ -111,8 +112,9 @@ static void fill_join_members(const struct group *g, const struct group_world *w
 }
 
 /* The present generation, as `member_id` is told of it. */
-static void reply_joined(const struct group *g, const struct group_world *w, struct group_call *call,
-                         struct str member_id, struct str leader, bool with_members, bool skip)
+static void reply_joined(const struct group *g, const struct group_world *w,
+                         struct group_call *call, struct str member_id, struct str leader,
+                         bool with_members, bool skip)
 {
     struct join_group_response r;
     join_group_response_init(&r);
@@ -199,10 +201,10 @@ static struct str new_member_id(const struct group_world *w, struct str prefix)
     struct uuid u = rng_uuid(w->rng);
     const uint8_t *b = u.bytes;
     if (str_is_null(prefix)) prefix = STR("");
-    return arena_printf(w->scratch,
-                        "%.*s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                        (int)prefix.len, prefix.data ? prefix.data : "", b[0], b[1], b[2], b[3], b[4],
-                        b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return arena_printf(
+        w->scratch, "%.*s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+        (int)prefix.len, prefix.data ? prefix.data : "", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
+        b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 /* ---- records ---- */
@@ -245,7 +247,8 @@ static void write_record(struct group *g, const struct group_world *w,
 static void void_assignments(struct group *g, const struct group_world *w, enum kafka_error error)
 {
     PRE(g->state == GROUP_COMPLETING);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         text_set_bytes(&m->assignment, (struct bytes){NULL, 0});
         struct group_call *call = m->sync_call;
         if (!call) continue;
@@ -285,8 +288,10 @@ static void maybe_complete_join(struct group *g, const struct group_world *w)
 
 static void rebalance_or_complete(struct group *g, const struct group_world *w)
 {
-    if (can_rebalance(g)) prepare_rebalance(g, w);
-    else maybe_complete_join(g, w);
+    if (can_rebalance(g))
+        prepare_rebalance(g, w);
+    else
+        maybe_complete_join(g, w);
 }
 
 /* The initial wait goes on while members keep coming, up to the rebalance timeout in all. */
@@ -309,7 +314,7 @@ static void initial_wait_over(struct group *g, const struct group_world *w)
 static void remove_absent(struct group *g, const struct group_world *w)
 {
     MEMBERS_EACH(g, m)
-        if (!m->join_call && str_is_null(m->instance_id)) remove_member(g, w, m);
+    if (!m->join_call && str_is_null(m->instance_id)) remove_member(g, w, m);
 }
 
 /* The leader must be among those who have joined. False: nobody has. */
@@ -317,7 +322,8 @@ static bool elect_joined_leader(struct group *g)
 {
     if (str_is_null(g->leader)) return false;
     if (group_find_member(g, g->leader)->join_call) return true;
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         if (!m->join_call) continue;
         text_set(&g->leader, m->member_id);
         return true;
@@ -351,7 +357,8 @@ static void complete_join(struct group *g, const struct group_world *w)
         write_record(g, w, &value, write_new(g, WRITE_EMPTIED));
         return;
     }
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         struct group_call *call = take_join(g, m);
         if (call) reply_joined(g, w, call, m->member_id, g->leader, leads(g, m), false);
         renew_session(g, w, m, m->session_timeout_ms);
@@ -370,9 +377,9 @@ static int32_t rebalance_timeout_of(const struct group_joiner *from,
     return from->version == 0 ? rq->session_timeout_ms : rq->rebalance_timeout_ms;
 }
 
-static void add_member(struct group *g, const struct group_world *w, const struct group_joiner *from,
-                       const struct join_group_request *rq, struct str member_id,
-                       struct group_call *call)
+static void add_member(struct group *g, const struct group_world *w,
+                       const struct group_joiner *from, const struct join_group_request *rq,
+                       struct str member_id, struct group_call *call)
 {
     struct group_pending_member *p = pending_member(g, member_id);
     if (g->state == GROUP_PREPARING && g->previous_state == GROUP_EMPTY) g->member_added = true;
@@ -444,8 +451,10 @@ static void replace_static(struct group *g, const struct group_world *w, struct 
         return;
     }
     write_free(write);
-    if (g->state == GROUP_PREPARING) maybe_complete_join(g, w);
-    else prepare_rebalance(g, w);
+    if (g->state == GROUP_PREPARING)
+        maybe_complete_join(g, w);
+    else
+        prepare_rebalance(g, w);
 }
 
 static void join_new(struct group *g, const struct group_world *w, const struct group_joiner *from,
@@ -456,8 +465,10 @@ static void join_new(struct group *g, const struct group_world *w, const struct 
         new_member_id(w, str_is_null(instance_id) ? from->client_id : instance_id);
     if (!str_is_null(instance_id)) {
         struct group_member *m = members_by_instance(g, instance_id);
-        if (m) replace_static(g, w, m, from, rq, member_id, call);
-        else add_member(g, w, from, rq, member_id, call);
+        if (m)
+            replace_static(g, w, m, from, rq, member_id, call);
+        else
+            add_member(g, w, from, rq, member_id, call);
         return;
     }
     if (from->version < 4) {
@@ -489,8 +500,10 @@ static void join_existing(struct group *g, const struct group_world *w,
                           struct group_call *call)
 {
     if (pending_member(g, rq->member_id)) {
-        if (str_is_null(rq->group_instance_id)) add_member(g, w, from, rq, rq->member_id, call);
-        else reply_join_error(w, call, KAFKA_UNKNOWN_SERVER_ERROR, rq->member_id);
+        if (str_is_null(rq->group_instance_id))
+            add_member(g, w, from, rq, rq->member_id, call);
+        else
+            reply_join_error(w, call, KAFKA_UNKNOWN_SERVER_ERROR, rq->member_id);
         return;
     }
     enum kafka_error error = validate_member(g, rq->member_id, rq->group_instance_id);
@@ -555,13 +568,16 @@ void group_join(struct group *g, const struct group_world *w, const struct group
         group_record(g, w->scratch, &value);
         write_record(g, w, &value, write_new(g, WRITE_CREATED));
     }
-    if (!accepts(g, w, named)) refuse_full(g, w, named, call);
+    if (!accepts(g, w, named))
+        refuse_full(g, w, named, call);
     else if (g->state == GROUP_DEAD)
         reply_join_error(w, call, KAFKA_COORDINATOR_NOT_AVAILABLE, named);
     else if (!members_support(g, rq->protocol_type, rq->protocols, rq->protocols_count))
         reply_join_error(w, call, KAFKA_INCONSISTENT_GROUP_PROTOCOL, named);
-    else if (anonymous) join_new(g, w, from, rq, call);
-    else join_existing(g, w, from, rq, call);
+    else if (anonymous)
+        join_new(g, w, from, rq, call);
+    else
+        join_existing(g, w, from, rq, call);
     group_check(g);
 }
 
@@ -648,7 +664,8 @@ static void assignment_written(struct group *g, const struct group_world *w,
         return;
     }
     move_to(g, w, GROUP_STABLE);
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         const struct bytes *kept = map_get_str(&write->assignments, m->member_id);
         text_set_bytes(&m->assignment, kept ? *kept : (struct bytes){NULL, 0});
         struct group_call *call = m->sync_call;
@@ -735,7 +752,8 @@ static enum kafka_error leave_one(struct group *g, const struct group_world *w,
 {
     struct group_member *m = NULL;
     if (who->member_id.len <= 0) { /* an administrator, by instance */
-        if (!str_is_null(who->group_instance_id)) m = members_by_instance(g, who->group_instance_id);
+        if (!str_is_null(who->group_instance_id))
+            m = members_by_instance(g, who->group_instance_id);
         if (!m) return KAFKA_UNKNOWN_MEMBER_ID;
     } else {
         struct group_pending_member *p = pending_member(g, who->member_id);
@@ -766,8 +784,10 @@ enum kafka_error group_leave(struct group *g, const struct group_world *w,
         answers[i].error_code = (int16_t)e;
         any |= e == KAFKA_NONE;
     }
-    if (any && (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING)) prepare_rebalance(g, w);
-    else if (any && g->state == GROUP_PREPARING) maybe_complete_join(g, w);
+    if (any && (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING))
+        prepare_rebalance(g, w);
+    else if (any && g->state == GROUP_PREPARING)
+        maybe_complete_join(g, w);
     group_check(g);
     return KAFKA_NONE;
 }
@@ -782,8 +802,10 @@ static void expire_member(struct group *g, const struct group_world *w, struct g
         return;
     }
     remove_member(g, w, m);
-    if (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING) prepare_rebalance(g, w);
-    else if (g->state == GROUP_PREPARING && all_joined(g)) complete_join(g, w);
+    if (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING)
+        prepare_rebalance(g, w);
+    else if (g->state == GROUP_PREPARING && all_joined(g))
+        complete_join(g, w);
 }
 
 static bool expire_one(struct group *g, const struct group_world *w)
@@ -795,7 +817,8 @@ static bool expire_one(struct group *g, const struct group_world *w)
         if (g->state == GROUP_PREPARING && all_joined(g)) complete_join(g, w);
         return true;
     }
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         if (m->session_deadline.ns > w->now.ns) continue;
         expire_member(g, w, m);
         return true;
@@ -809,7 +832,8 @@ static void sync_overdue(struct group *g, const struct group_world *w)
     g->sync_deadline = MONO_NEVER;
     if (g->state != GROUP_COMPLETING && g->state != GROUP_STABLE) return;
     bool any = false;
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         if (!m->sync_expected) continue;
         remove_member(g, w, m);
         any = true;
@@ -829,11 +853,14 @@ static void find_wake(struct group *g)
 void group_tick(struct group *g, const struct group_world *w)
 {
     group_check(g);
-    while (expire_one(g, w)) {}
+    while (expire_one(g, w)) {
+    }
     if (g->sync_deadline.ns <= w->now.ns) sync_overdue(g, w);
     if (g->join_timer != JOIN_TIMER_NONE && g->join_deadline.ns <= w->now.ns) {
-        if (g->join_timer == JOIN_TIMER_INITIAL) initial_wait_over(g, w);
-        else complete_join(g, w);
+        if (g->join_timer == JOIN_TIMER_INITIAL)
+            initial_wait_over(g, w);
+        else
+            complete_join(g, w);
     }
     find_wake(g);
     group_check(g);
@@ -850,7 +877,8 @@ void group_activate(struct group *g, const struct group_world *w)
 void group_end(struct group *g, struct group_host *host, enum kafka_error error)
 {
     struct group_world w = {.host = host};
-    MEMBERS_EACH(g, m) {
+    MEMBERS_EACH(g, m)
+    {
         struct group_call *join = take_join(g, m), *sync = m->sync_call;
         m->sync_call = NULL;
         if (join) reply_join_error(&w, join, error, m->member_id);

@@ -1,6 +1,6 @@
-/* Which versions: an offset is value version 4 (topic id in a tag), or 1 when the client gave its own
- * retention (OffsetCommit 2 to 4); group metadata is version 3. What readers must take is more: see
- * replay.c. */
+/* Which versions: an offset is value version 4 (topic id in a tag), or 1 when the client gave its
+ * own retention (OffsetCommit 2 to 4); group metadata is version 3. What readers must take is more:
+ * see replay.c. */
 #include "group/records.h"
 
 #include "base/mem.h"
@@ -52,8 +52,8 @@ static struct group_record_key offset_key(struct str group, struct str topic, in
     return key;
 }
 
-void records_add_offset(struct record_list *l, struct str group, struct str topic, int32_t partition,
-                        const struct committed_offset *o)
+void records_add_offset(struct record_list *l, struct str group, struct str topic,
+                        int32_t partition, const struct committed_offset *o)
 {
     struct group_record_key key = offset_key(group, topic, partition);
     struct group_record_value value;

@@ -1,4 +1,5 @@
-/* Records of __consumer_offsets, as Apache Kafka 4.3 writes them (broker.md 5.2). Private to group/. */
+/* Records of __consumer_offsets, as Apache Kafka 4.3 writes them (broker.md 5.2). Private to
+ * group/. */
 #ifndef SAMSA_GROUP_RECORDS_H
 #define SAMSA_GROUP_RECORDS_H
 
@@ -14,8 +15,8 @@ struct record_list {
     int32_t count, capacity;
 };
 
-void records_add_offset(struct record_list *l, struct str group, struct str topic, int32_t partition,
-                        const struct committed_offset *o);
+void records_add_offset(struct record_list *l, struct str group, struct str topic,
+                        int32_t partition, const struct committed_offset *o);
 void records_add_offset_tombstone(struct record_list *l, struct str group, struct str topic,
                                   int32_t partition);
 void records_add_group(struct record_list *l, struct str group,

@@ -1,8 +1,8 @@
 /* Committed records into state. What this release does not know (key types of a later Kafka, value
  * versions above ours) is skipped and stays in the log.
  *
- * An offset creates its group if need be: a simple group, without a protocol type. A group's tombstone
- * removes it, unless offsets are left, which then belong to a simple group. */
+ * An offset creates its group if need be: a simple group, without a protocol type. A group's
+ * tombstone removes it, unless offsets are left, which then belong to a simple group. */
 #include "base/mem.h"
 #include "group/shard.h"
 #include "group/text.h"
@@ -39,7 +39,8 @@ static void pending_offset_free(struct pending_offset *p)
 }
 
 static void transaction_put(struct group_shard *s, int64_t producer_id,
-                            const struct offset_commit_key *key, const struct committed_offset *value)
+                            const struct offset_commit_key *key,
+                            const struct committed_offset *value)
 {
     struct transaction *t = transaction_of(s, producer_id);
     struct committed_offset copy = *value;
@@ -82,8 +83,7 @@ void shard_end_transaction(struct rsm_machine *m, int64_t producer_id, bool comm
     for (int32_t i = 0; commit && i < t->count; i++) {
         struct pending_offset *p = &t->offsets[i];
         struct group_offsets *offsets = &find_or_add(s, p->group)->group->offsets;
-        const struct committed_offset *there =
-            group_offsets_find(offsets, p->topic, p->partition);
+        const struct committed_offset *there = group_offsets_find(offsets, p->topic, p->partition);
         /* A plain commit may have come between: the later record in the log counts. */
         if (there && there->present && there->record_offset > p->value.record_offset) continue;
         group_offsets_put(offsets, p->topic, p->partition, &p->value);
@@ -125,7 +125,8 @@ static void replay_offset(struct group_shard *s, const struct rsm_replay *r,
         transaction_put(s, r->producer_id, key, value);
         return;
     }
-    group_offsets_put(&find_or_add(s, key->group)->group->offsets, key->topic, key->partition, value);
+    group_offsets_put(&find_or_add(s, key->group)->group->offsets, key->topic, key->partition,
+                      value);
 }
 
 /* ---- groups ---- */
@@ -177,7 +178,8 @@ static void replay_kind(struct group_shard *s, struct str id, enum group_kind ki
 
 /* ---- one record ---- */
 
-static struct committed_offset from_value(const struct offset_commit_value *v, int64_t record_offset)
+static struct committed_offset from_value(const struct offset_commit_value *v,
+                                          int64_t record_offset)
 {
     return (struct committed_offset){
         .offset = v->offset,
@@ -242,7 +244,8 @@ void shard_replay(struct rsm_machine *m, const struct rsm_replay *r)
     bool tombstone = r->value.len < 0;
     enum err e = group_record_key_decode(&key, r->key, &arena);
     if (!e && !tombstone) e = group_record_value_decode(&value, key.type, r->value, &arena);
-    if (!e) apply(s, r, &key, tombstone ? NULL : &value);
+    if (!e)
+        apply(s, r, &key, tombstone ? NULL : &value);
     else if (e != ERR_UNSUPPORTED)
         trace_warn(s->env->trace, "group", "%s: skipping the record at offset %lld: %s", s->name,
                    (long long)r->offset, err_text(e));

@@ -13,6 +13,7 @@ struct group_settings group_settings_of(const struct config *c)
         .retention_ms = config_int(c, CONFIG_OFFSETS_RETENTION_MINUTES) * 60000LL,
         .retention_check_ms = config_long(c, CONFIG_OFFSETS_RETENTION_CHECK_INTERVAL_MS),
         .commit_timeout_ms = config_int(c, CONFIG_OFFSETS_COMMIT_TIMEOUT_MS),
+        .compression = config_int(c, CONFIG_OFFSETS_TOPIC_COMPRESSION_CODEC),
         .partitions = config_int(c, CONFIG_OFFSETS_TOPIC_NUM_PARTITIONS),
     };
 }

@@ -9,7 +9,8 @@
 struct record_op {
     struct rsm_write write;
     struct group_shard *shard;
-    struct shard_group *sg; /* lives as long: a group is not removed while it has writes in flight */
+    struct shard_group
+        *sg; /* lives as long: a group is not removed while it has writes in flight */
     struct group_write *what;
     struct list_node failed;
     enum kafka_error error;
@@ -81,12 +82,11 @@ static void host_write(struct group_host *h, struct group *g,
     arena_init(&arena, 0);
     struct record_list l = {.arena = &arena};
     records_add_group(&l, g->id, value);
-    op->error =
-        rsm_shard_write(&s->rsm, &op->write, l.records, l.count, clock_wall(s->env->clock));
+    op->error = rsm_shard_write(&s->rsm, &op->write, l.records, l.count, clock_wall(s->env->clock));
     arena_free(&arena);
     if (!op->error) return;
-    trace_warn(s->env->trace, "group", "%s: the record of group %.*s was refused: error %d", s->name,
-               STR_ARG(g->id), op->error);
+    trace_warn(s->env->trace, "group", "%s: the record of group %.*s was refused: error %d",
+               s->name, STR_ARG(g->id), op->error);
     list_push_back(&s->failed, &op->failed);
     task_post(s->env->clock, &s->tell_failed);
 }
@@ -106,6 +106,7 @@ struct group_shard *shard_create(const struct env *env, const struct group_setti
     s->settings = settings;
     snprintf(s->name, sizeof s->name, "__consumer_offsets-%d", partition);
     rsm_shard_init(&s->rsm, env, &s->machine, s->name, settings->commit_timeout_ms);
+    s->rsm.compression = (enum compression)settings->compression;
     map_init(&s->groups);
     map_init(&s->transactions);
     timer_init(&s->expiry, expiry_fired);

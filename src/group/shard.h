@@ -1,8 +1,8 @@
 /* One partition of __consumer_offsets: its groups, as a machine over rsm/. Private to group/.
  *
  * What records describe (offsets, loaded groups, who is gone) is changed by replay.c alone. Groups
- * that live here write their own records and apply them when they have committed (group_written); the
- * replay of such a record therefore changes nothing.
+ * that live here write their own records and apply them when they have committed (group_written);
+ * the replay of such a record therefore changes nothing.
  *
  * Deleting a group: bury it (nothing new begins), wait until what is in flight has committed, then
  * write the tombstones of its offsets and its own; their replay removes it.
@@ -76,7 +76,8 @@ void shard_forget_transactions(struct group_shard *s);
 /* ---- erase.c: everything that writes tombstones ---- */
 
 /* Records in as many batches as needed, all appended before this returns; `done` once, later, with
- * the first error, unless an error is returned (then nothing, or only a first part, was appended). */
+ * the first error, unless an error is returned (then nothing, or only a first part, was
+ * appended). */
 struct bulk_write;
 enum kafka_error shard_write_bulk(struct group_shard *s, const struct record_list *l, void *context,
                                   void (*done)(void *context, enum kafka_error)) MUST_CHECK;

@@ -35,12 +35,13 @@ struct rsm_log_ops {
     int64_t (*start_offset)(struct rsm_log *);
     int64_t (*end_offset)(struct rsm_log *);
     int64_t (*high_watermark)(struct rsm_log *);
-    /* Whole batches from the one holding `offset`, below `end_offset`, about `bytes_max` of them, at
-     * least one, in the arena. Empty: none is left. Err: OUT_OF_RANGE, IO, OFFLINE. */
+    /* Whole batches from the one holding `offset`, below `end_offset`, about `bytes_max` of them,
+     * at least one, in the arena. Empty: none is left. Err: OUT_OF_RANGE, IO, OFFLINE. */
     enum err (*read)(struct rsm_log *, int64_t offset, int64_t end_offset, int64_t bytes_max,
                      struct arena *arena, struct bytes *batches);
     /* As a produce with acks=all. `batch` is patched in place. *end_offset is the log end offset
-     * behind it. The high watermark may move inside the call. Errors as of Produce, before waiting. */
+     * behind it. The high watermark may move inside the call. Errors as of Produce, before
+     * waiting. */
     enum kafka_error (*append)(struct rsm_log *, uint8_t *batch, size_t len, int64_t *end_offset);
 };
 
@@ -76,17 +77,18 @@ struct rsm_machine_ops {
 /* One write in flight; part of what its caller keeps about the request. */
 struct rsm_write {
     struct rsm_pending *pending; /* the shard's */
-    /* Once. NONE: the records have been replayed. REQUEST_TIMED_OUT: they are in the log and will be
-     * replayed if they commit. NOT_COORDINATOR: this node leads no more; the outcome is unknown. */
+    /* Once. NONE: the records have been replayed. REQUEST_TIMED_OUT: they are in the log and will
+     * be replayed if they commit. NOT_COORDINATOR: this node leads no more; the outcome is
+     * unknown. */
     void (*done)(struct rsm_write *, enum kafka_error);
 };
 
 enum rsm_state { RSM_IDLE, RSM_LOADING, RSM_ACTIVE, RSM_FAILED };
 
 enum {
-    RSM_LOAD_STEP_BYTES = 1 << 20,     /* read and replayed in one turn of the loop */
-    RSM_PENDING_BYTES_MAX = 64 << 20,  /* of batches that wait for the high watermark */
-    RSM_RECORD_BYTES_MAX = 256 << 20,  /* decompressed, of one batch */
+    RSM_LOAD_STEP_BYTES = 1 << 20,    /* read and replayed in one turn of the loop */
+    RSM_PENDING_BYTES_MAX = 64 << 20, /* of batches that wait for the high watermark */
+    RSM_RECORD_BYTES_MAX = 256 << 20, /* decompressed, of one batch */
 };
 
 struct rsm_shard {
@@ -96,16 +98,17 @@ struct rsm_shard {
     struct rsm_log *log;
     enum rsm_state state;
     int32_t leader_epoch;
-    int64_t replayed;      /* everything below this offset is in the state */
-    int64_t load_end;      /* log end offset at election */
+    int64_t replayed; /* everything below this offset is in the state */
+    int64_t load_end; /* log end offset at election */
     int64_t write_timeout_ms;
-    struct list_node pending; /* of struct rsm_pending, by offset */
+    enum compression compression; /* of what is written; NONE unless set after init */
+    struct list_node pending;     /* of struct rsm_pending, by offset */
     int64_t pending_bytes;
     struct task step;     /* load on, or complete what has committed */
     struct timer timeout; /* of the oldest pending write */
     struct batch_builder builder;
     struct byte_buffer scratch;
-    struct codec *codec; /* made when a compressed batch is met */
+    struct codec *codec; /* made when a compressed batch is met or written */
 };
 
 /* write_timeout_ms: offsets.commit.timeout.ms and the like. */

@@ -4,9 +4,9 @@
  *      ├── in the state ┼── committed, replayed next ──────┼── in flight ────────┤
  *                                                          (batches of `pending`)
  *
- * While LOADING the records come from the log. Once ACTIVE they come from the pending batches, which
- * are then all that lies between `replayed` and the log end offset: as leader nobody else appends
- * (transaction markers, when there will be any, come through this shard too). */
+ * While LOADING the records come from the log. Once ACTIVE they come from the pending batches,
+ * which are then all that lies between `replayed` and the log end offset: as leader nobody else
+ * appends (transaction markers, when there will be any, come through this shard too). */
 #include "base/mem.h"
 #include "rsm/rsm.h"
 
@@ -232,16 +232,18 @@ static void complete_step(struct rsm_shard *s)
 static void step_run(struct task *t)
 {
     struct rsm_shard *s = CONTAINER_OF(t, struct rsm_shard, step);
-    if (s->state == RSM_LOADING) load_step(s);
-    else if (s->state == RSM_ACTIVE) complete_step(s);
+    if (s->state == RSM_LOADING)
+        load_step(s);
+    else if (s->state == RSM_ACTIVE)
+        complete_step(s);
 }
 
 static void timeout_fired(struct timer *t)
 {
     struct rsm_shard *s = CONTAINER_OF(t, struct rsm_shard, timeout);
     struct mono_time now = clock_mono(s->env->clock);
-    /* `done` may write anew, at the end of the list, or unload, which empties it: look again from the
-     * front each time. */
+    /* `done` may write anew, at the end of the list, or unload, which empties it: look again from
+     * the front each time. */
     for (bool found = true; found;) {
         found = false;
         LIST_EACH(&s->pending, n) {
@@ -278,12 +280,15 @@ enum kafka_error rsm_shard_write(struct rsm_shard *s, struct rsm_write *write,
     PRE(count > 0);
     enum kafka_error admitted = rsm_shard_admit(s);
     if (admitted) return admitted;
-    batch_begin(&s->builder, &BATCH_OPTIONS_DEFAULT);
+    struct batch_options options = BATCH_OPTIONS_DEFAULT;
+    options.compression = s->compression;
+    if (s->compression != COMPRESSION_NONE && !s->codec) s->codec = codec_new();
+    batch_begin(&s->builder, &options);
     for (int32_t i = 0; i < count; i++)
         batch_add(&s->builder, now.ms, records[i].key, records[i].value, NULL, 0);
     uint8_t *batch;
     size_t size;
-    enum err e = batch_finish(&s->builder, NULL, &batch, &size);
+    enum err e = batch_finish(&s->builder, s->codec, &batch, &size);
     INVARIANT(e == ERR_OK); /* only a compression level can be invalid */
     if (s->pending_bytes + (int64_t)size > RSM_PENDING_BYTES_MAX && !list_empty(&s->pending))
         return KAFKA_COORDINATOR_NOT_AVAILABLE;

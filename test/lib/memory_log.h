@@ -1,5 +1,5 @@
-/* A coordinator's log in memory, for tests: batches one behind the other, a high watermark that follows
- * by itself or is held, appends that can be refused. */
+/* A coordinator's log in memory, for tests: batches one behind the other, a high watermark that
+ * follows by itself or is held, appends that can be refused. */
 #ifndef SAMSA_TEST_LIB_MEMORY_LOG_H
 #define SAMSA_TEST_LIB_MEMORY_LOG_H
 
@@ -54,9 +54,8 @@ static enum err memory_log_read(struct rsm_log *log, int64_t offset, int64_t end
             to = at + (size_t)h.size;
         at += (size_t)h.size;
     }
-    *batches = from == SIZE_MAX
-                   ? (struct bytes){NULL, 0}
-                   : arena_bytes(arena, bytes_of(m->bytes.data + from, to - from));
+    *batches = from == SIZE_MAX ? (struct bytes){NULL, 0}
+                                : arena_bytes(arena, bytes_of(m->bytes.data + from, to - from));
     return ERR_OK;
 }
 

@@ -1,6 +1,6 @@
-/* FindCoordinator, versions 0-6: the leader of the partition of __consumer_offsets that a group lives
- * in. The topic is made when it is first asked for. Coordinators of transactions and share groups do
- * not exist yet: their clients are told so at once, with an error they do not retry. */
+/* FindCoordinator, versions 0-6: the leader of the partition of __consumer_offsets that a group
+ * lives in. The topic is made when it is first asked for. Coordinators of transactions and share
+ * groups do not exist yet: their clients are told so at once, with an error they do not retry. */
 #include "protocol/find_coordinator.h"
 
 #include "broker/auto_topics.h"

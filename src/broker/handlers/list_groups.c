@@ -1,4 +1,5 @@
-/* ListGroups, versions 0-5: of the partitions this broker leads, by state (KIP-518) and type (KIP-848). */
+/* ListGroups, versions 0-5: of the partitions this broker leads, by state (KIP-518) and type
+ * (KIP-848). */
 #include "protocol/list_groups.h"
 
 #include "broker/handlers/group_wait.h"

@@ -51,8 +51,8 @@ static void take_topic(const struct broker *b, struct request *rq, struct commit
             asked->partitions[asked->partitions_count++] = from->partitions[k];
             c->answers[c->answers_count++] = &to->partitions[k];
         } else {
-            to->partitions[k].error_code = !topic && by_id ? KAFKA_UNKNOWN_TOPIC_ID
-                                                           : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+            to->partitions[k].error_code =
+                !topic && by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         }
     }
     if (asked->partitions_count > 0) c->asked.topics_count++;
@@ -75,6 +75,8 @@ void handle_offset_commit(struct request *rq, void *context)
     c->answers = ARENA_ARRAY(&rq->arena, struct offset_commit_response_partition *, partitions);
     for (int32_t i = 0; i < q->topics_count; i++)
         take_topic(b, rq, c, &q->topics[i], &c->response.topics[i]);
-    if (c->asked.topics_count == 0) request_reply(rq, &c->response);
-    else group_coordinator_commit(b->groups, &c->asked, &c->wait.call);
+    if (c->asked.topics_count == 0)
+        request_reply(rq, &c->response);
+    else
+        group_coordinator_commit(b->groups, &c->asked, &c->wait.call);
 }

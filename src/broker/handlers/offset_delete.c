@@ -4,7 +4,8 @@
 #include "broker/handlers/group_wait.h"
 #include "broker/handlers/handlers.h"
 
-struct delete {
+struct delete
+{
     struct group_wait wait;
     struct offset_delete_response response;
     struct offset_delete_request asked;

@@ -1,5 +1,5 @@
-/* OffsetFetch, versions 1-10: one group, or from version 8 several (KIP-709); topics by name, or from
- * version 10 by id (KIP-848); null topics: all that are committed. */
+/* OffsetFetch, versions 1-10: one group, or from version 8 several (KIP-709); topics by name, or
+ * from version 10 by id (KIP-848); null topics: all that are committed. */
 #include "protocol/offset_fetch.h"
 
 #include "broker/handlers/group_wait.h"
@@ -62,16 +62,17 @@ static void reply_single(struct fetch *f)
     struct part *p = &f->parts[0];
     struct offset_fetch_response r;
     offset_fetch_response_init(&r);
-    if (f->request->api_version >= VERSION_WITH_TOP_ERROR) r.error_code = p->answer.error_code;
-    else if (p->answer.error_code) fail_topics(p, p->answer.error_code);
+    if (f->request->api_version >= VERSION_WITH_TOP_ERROR)
+        r.error_code = p->answer.error_code;
+    else if (p->answer.error_code)
+        fail_topics(p, p->answer.error_code);
     r.topics_count = p->answer.topics_count;
     r.topics = offset_fetch_response_topic_new(arena, r.topics_count);
     for (int32_t i = 0; i < r.topics_count; i++) {
         const struct offset_fetch_response_topics *from = &p->answer.topics[i];
         r.topics[i].name = from->name;
         r.topics[i].partitions_count = from->partitions_count;
-        r.topics[i].partitions =
-            offset_fetch_response_partition_new(arena, from->partitions_count);
+        r.topics[i].partitions = offset_fetch_response_partition_new(arena, from->partitions_count);
         for (int32_t k = 0; k < from->partitions_count; k++)
             r.topics[i].partitions[k] = (struct offset_fetch_response_partition){
                 .partition_index = from->partitions[k].partition_index,
@@ -96,8 +97,10 @@ static void reply_groups(struct fetch *f)
 static void part_is_done(struct fetch *f)
 {
     if (--f->left > 0) return;
-    if (f->request->api_version >= VERSION_WITH_GROUPS) reply_groups(f);
-    else reply_single(f);
+    if (f->request->api_version >= VERSION_WITH_GROUPS)
+        reply_groups(f);
+    else
+        reply_single(f);
 }
 
 /* Texts of the group are good for this call only; others may be waited for. */
@@ -143,8 +146,10 @@ static void fetched(struct group_call *call, const void *response)
     struct arena *arena = &f->request->arena;
     p->answer = *(const struct offset_fetch_response_group *)response;
     if (f->request->api_version >= VERSION_WITH_TOPIC_IDS && p->answer.error_code == 0) {
-        if (p->asked.topics_count < 0) name_by_id(f->broker, p);
-        else if (p->unknown_count > 0) add_unknown(p, arena);
+        if (p->asked.topics_count < 0)
+            name_by_id(f->broker, p);
+        else if (p->unknown_count > 0)
+            add_unknown(p, arena);
     }
     if (f->left > 1) keep_texts(p, arena);
     part_is_done(f);
@@ -216,8 +221,10 @@ void handle_offset_fetch(struct request *rq, void *context)
         struct part *p = &f->parts[i];
         p->fetch = f;
         p->wait = *CONTAINER_OF(group_wait_for(rq, fetched), struct group_wait, call);
-        if (groups) p->asked = q->groups[i];
-        else single_group(q, &rq->arena, &p->asked);
+        if (groups)
+            p->asked = q->groups[i];
+        else
+            single_group(q, &rq->arena, &p->asked);
         if (rq->api_version >= VERSION_WITH_TOPIC_IDS && p->asked.topics_count >= 0)
             resolve_ids(b, p, &rq->arena);
         group_coordinator_fetch(b->groups, &p->asked, q->require_stable, &p->wait.call);

@@ -138,8 +138,8 @@ static void fetched(struct group_call *call, const void *response)
             size_t len = strlen(a->text);
             a->value = p->committed_offset;
             snprintf(a->text + len, sizeof a->text - len, "%.*s-%d=%lld%s%s ",
-                     STR_ARG(r->topics[i].name), p->partition_index,
-                     (long long)p->committed_offset, p->metadata.len > 0 ? "+note" : "",
+                     STR_ARG(r->topics[i].name), p->partition_index, (long long)p->committed_offset,
+                     p->metadata.len > 0 ? "+note" : "",
                      p->error_code == KAFKA_UNSTABLE_OFFSET_COMMIT ? " unstable" : "");
         }
 }
@@ -552,7 +552,8 @@ TEST(requests_that_no_group_can_answer)
     group_coordinator_resigned(n.groups, 0);
     assert_int_equal(heartbeat(&n, "group", "m", 1), KAFKA_NOT_COORDINATOR);
     group_coordinator_elected(n.groups, 0, 2, &n.log.log);
-    assert_int_equal(heartbeat(&n, "group", "m", 1), KAFKA_NONE); /* loading: nobody is thrown out */
+    assert_int_equal(heartbeat(&n, "group", "m", 1),
+                     KAFKA_NONE); /* loading: nobody is thrown out */
     node_free(&n);
 }
 
@@ -679,8 +680,8 @@ static void groups_deleted(struct group_call *call, const void *response)
     struct ask *a = asked(call);
     for (int32_t i = 0; i < r->results_count; i++) {
         size_t len = strlen(a->text);
-        snprintf(a->text + len, sizeof a->text - len, "%.*s=%d ",
-                 STR_ARG(r->results[i].group_id), r->results[i].error_code);
+        snprintf(a->text + len, sizeof a->text - len, "%.*s=%d ", STR_ARG(r->results[i].group_id),
+                 r->results[i].error_code);
     }
 }
 

@@ -146,9 +146,9 @@ static inline void bench_pass(struct bench *b, int64_t ms)
 }
 
 struct joining {
-    const char *member, *instance; /* "" and NULL */
-    const char *protocols;         /* "range:topic,sticky:topic"; NULL: "range:" */
-    const char *type;              /* NULL: "consumer" */
+    const char *member, *instance;    /* "" and NULL */
+    const char *protocols;            /* "range:topic,sticky:topic"; NULL: "range:" */
+    const char *type;                 /* NULL: "consumer" */
     int32_t session_ms, rebalance_ms; /* 0: 10,000 and 60,000 */
     int16_t version;                  /* 0: 9 */
     bool created;

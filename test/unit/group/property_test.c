@@ -1,10 +1,11 @@
-/* Random clients against a coordinator whose log stalls, refuses and changes hands. Held at every step:
+/* Random clients against a coordinator whose log stalls, refuses and changes hands. Held at every
+ * step:
  *   S18  an acknowledged commit is never unseen again, also after elections
  *   S19  within one generation a member has one assignment, and nobody else's
  *        no generation is handed out after a later one was
  *        every request is answered exactly once
- * and once the faults stop all clients end up together in one generation, and a coordinator loaded from
- * the log equals the one that wrote it. */
+ * and once the faults stop all clients end up together in one generation, and a coordinator loaded
+ * from the log equals the one that wrote it. */
 #include "env/sim/sim.h"
 #include "group/coordinator.h"
 #include "group/members.h"
@@ -246,8 +247,7 @@ static void fetched(struct group_call *call, const void *response)
 {
     const struct offset_fetch_response_group *f = response;
     struct request_of *r = answered(call);
-    if (!f->error_code)
-        assert_true(f->topics[0].partitions[0].committed_offset >= r->offset);
+    if (!f->error_code) assert_true(f->topics[0].partitions[0].committed_offset >= r->offset);
 }
 
 static void client_fetch(struct world *w, struct client *c)
@@ -287,12 +287,18 @@ static void client_step(struct world *w, struct client *c, bool calm)
         if (!calm && prng_chance(&w->prng, 1, 30)) client_vanish(w, c);
         break;
     case IN:
-        if (calm || prng_chance(&w->prng, 3, 4)) client_heartbeat(w, c);
-        else if (prng_chance(&w->prng, 1, 8)) client_vanish(w, c);
-        else if (prng_chance(&w->prng, 1, 8)) client_leave(w, c);
-        else if (prng_chance(&w->prng, 1, 3)) client_join(w, c);
-        else if (prng_chance(&w->prng, 1, 2)) client_commit(w, c);
-        else client_fetch(w, c);
+        if (calm || prng_chance(&w->prng, 3, 4))
+            client_heartbeat(w, c);
+        else if (prng_chance(&w->prng, 1, 8))
+            client_vanish(w, c);
+        else if (prng_chance(&w->prng, 1, 8))
+            client_leave(w, c);
+        else if (prng_chance(&w->prng, 1, 3))
+            client_join(w, c);
+        else if (prng_chance(&w->prng, 1, 2))
+            client_commit(w, c);
+        else
+            client_fetch(w, c);
         break;
     }
 }
@@ -333,10 +339,13 @@ static void fault(struct world *w)
         commit_up_to(w, w->log.end);
         break;
     case 3:
-        commit_up_to(w, w->log.watermark +
-                            (int64_t)prng_below(&w->prng, (uint64_t)(w->log.end - w->log.watermark + 1)));
+        commit_up_to(
+            w, w->log.watermark +
+                   (int64_t)prng_below(&w->prng, (uint64_t)(w->log.end - w->log.watermark + 1)));
         break;
-    case 4: w->log.refuse = prng_chance(&w->prng, 1, 2) ? KAFKA_NOT_ENOUGH_REPLICAS : KAFKA_NONE; break;
+    case 4:
+        w->log.refuse = prng_chance(&w->prng, 1, 2) ? KAFKA_NOT_ENOUGH_REPLICAS : KAFKA_NONE;
+        break;
     case 5: fail_over(w); break;
     default: break;
     }
@@ -367,9 +376,10 @@ static struct str fingerprint(const struct world *w, struct arena *arena)
     struct str s = arena_printf(arena, "%d %.*s %.*s %.*s %d", g->generation, STR_ARG(g->leader),
                                 STR_ARG(g->protocol), STR_ARG(g->protocol_type), g->members_count);
     MEMBERS_EACH(g, m)
-        s = arena_printf(arena, "%.*s|%.*s %.*s %d %d %.*s", STR_ARG(s), STR_ARG(m->member_id),
-                         STR_ARG(m->instance_id), m->session_timeout_ms, m->rebalance_timeout_ms,
-                         (int)m->assignment.len, m->assignment.len ? (const char *)m->assignment.data : "");
+    s = arena_printf(arena, "%.*s|%.*s %.*s %d %d %.*s", STR_ARG(s), STR_ARG(m->member_id),
+                     STR_ARG(m->instance_id), m->session_timeout_ms, m->rebalance_timeout_ms,
+                     (int)m->assignment.len,
+                     m->assignment.len ? (const char *)m->assignment.data : "");
     for (int32_t p = 0; p < PARTITIONS; p++) {
         const struct committed_offset *o = group_offsets_find(&g->offsets, STR("t"), p);
         s = arena_printf(arena, "%.*s|%lld", STR_ARG(s), o ? (long long)o->offset : -1LL);

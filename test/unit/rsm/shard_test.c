@@ -47,8 +47,10 @@ static void end_transaction(struct rsm_machine *m, int64_t producer_id, bool com
 static void loaded(struct rsm_machine *m, bool ok)
 {
     struct world *w = CONTAINER_OF(m, struct world, machine);
-    if (ok) w->loaded++;
-    else w->failed++;
+    if (ok)
+        w->loaded++;
+    else
+        w->failed++;
 }
 
 static void write_done(struct rsm_write *write, enum kafka_error error)
@@ -324,6 +326,22 @@ TEST(compressed_batches_and_transactions_are_understood)
     memory_log_put(&w->log, marker, sizeof marker);
     load(w);
     assert_string_equal(w->journal, "a@0 b@1 ?c@2 commit9 ");
+    world_free(w);
+}
+
+TEST(what_is_written_may_be_compressed)
+{
+    struct world *w = world_new();
+    w->shard.compression = COMPRESSION_LZ4;
+    load(w);
+    struct write op = write_new();
+    assert_int_equal(write(w, &op, "x"), KAFKA_NONE);
+    sim_run_ms(w->sim, 1);
+    assert_int_equal(op.done, 1);
+    assert_string_equal(w->journal, "x@0 ");
+    struct batch_header h;
+    assert_ok(batch_parse(bytes_of(w->log.bytes.data, w->log.bytes.len), &h));
+    assert_int_equal(batch_compression(&h), COMPRESSION_LZ4);
     world_free(w);
 }
 
