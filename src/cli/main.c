@@ -16,6 +16,7 @@ const struct tool tools[] = {
     {"console-producer", tool_console_producer, "write lines as records"},
     {"consumer-groups", tool_consumer_groups, "describe groups, reset and delete offsets"},
     {"delete-records", tool_delete_records, "raise log start offsets"},
+    {"dump-log", tool_dump_log, "print the files of a log"},
     {"features", tool_features, "describe the cluster's feature levels"},
     {"get-offsets", tool_get_offsets, "offsets by time"},
     {"log-dirs", tool_log_dirs, "sizes of partitions on disk"},
