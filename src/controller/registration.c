@@ -2,6 +2,9 @@
  * ControllerRegistration. */
 #include "controller/election.h"
 
+/* Features, listeners and directories that one node may list. */
+enum { LISTED_MAX = 1000 };
+
 void refuse_broker_registration(struct controller_call *call, enum kafka_error error,
                                 struct str message)
 {
@@ -68,6 +71,9 @@ static enum kafka_error registration_check(struct controller *c,
 {
     if (!str_equal(rq->cluster_id, c->options.cluster_id)) return KAFKA_INCONSISTENT_CLUSTER_ID;
     if (rq->broker_id < 0) return KAFKA_INVALID_REQUEST;
+    if (rq->features_count > LISTED_MAX || rq->listeners_count > LISTED_MAX ||
+        rq->log_dirs_count > LISTED_MAX)
+        return KAFKA_INVALID_REGISTRATION;
     const struct image_broker *old = image_broker(image_of(c), rq->broker_id);
     if (old && session_valid(c, rq->broker_id, old->epoch) &&
         !uuid_equal(old->incarnation_id, rq->incarnation_id))
@@ -201,6 +207,10 @@ void decide_controller_registration(struct controller *c, struct decision *d,
                                     struct controller_call *call)
 {
     const struct controller_registration_request *rq = call->request;
+    if (rq->features_count > LISTED_MAX || rq->listeners_count > LISTED_MAX) {
+        refuse_controller_registration(call, KAFKA_INVALID_REQUEST, STR_NULL);
+        return;
+    }
     if (image_of(c)->metadata_version < METADATA_VERSION_REGISTER_CONTROLLER) {
         refuse_controller_registration(call, KAFKA_UNSUPPORTED_VERSION,
                                        STR("The current MetadataVersion is too old to support "

@@ -23,6 +23,18 @@ static enum err directories_check(const struct image *image, int32_t broker, con
     return ERR_OK;
 }
 
+/* By name: writers list them in any order, and equal images shall have equal bytes. */
+static void features_sort(struct image_feature_range *ranges, int32_t count)
+{
+    for (int32_t i = 1; i < count; i++) {
+        struct image_feature_range range = ranges[i];
+        int32_t at = i;
+        for (; at > 0 && str_compare(ranges[at - 1].name, range.name) > 0; at--)
+            ranges[at] = ranges[at - 1];
+        ranges[at] = range;
+    }
+}
+
 static enum err replay_register_broker(struct image *image, int64_t offset,
                                        const struct register_broker_record *r, struct delta *delta)
 {
@@ -50,6 +62,7 @@ static enum err replay_register_broker(struct image *image, int64_t offset,
         b->features[i] = (struct image_feature_range){arena_str(&b->texts, r->features[i].name),
                                                       r->features[i].min_supported_version,
                                                       r->features[i].max_supported_version};
+    features_sort(b->features, b->features_count);
     image_broker_set_directories(b, r->log_dirs, r->log_dirs_count);
     image_broker_set_cordoned(b, r->cordoned_log_dirs, r->cordoned_log_dirs_count);
     delta_touch_broker(delta, r->broker_id);
@@ -76,6 +89,7 @@ static enum err replay_register_controller(struct image *image,
         c->features[i] = (struct image_feature_range){arena_str(&c->texts, r->features[i].name),
                                                       r->features[i].min_supported_version,
                                                       r->features[i].max_supported_version};
+    features_sort(c->features, c->features_count);
     if (delta) delta->controllers = true;
     return ERR_OK;
 }
