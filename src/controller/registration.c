@@ -66,8 +66,12 @@ static enum kafka_error features_check(const struct controller *c,
                                                                         : KAFKA_UNSUPPORTED_VERSION;
 }
 
+/* A broker of our own id that asks from inside this process is the only one: whoever had the id before
+ * was another process, and the lock on the directories says that it has ended. So a node that was
+ * killed need not wait for its own session to time out. */
 static enum kafka_error registration_check(struct controller *c,
-                                           const struct broker_registration_request *rq)
+                                           const struct broker_registration_request *rq,
+                                           bool is_own_process)
 {
     if (!str_equal(rq->cluster_id, c->options.cluster_id)) return KAFKA_INCONSISTENT_CLUSTER_ID;
     if (rq->broker_id < 0) return KAFKA_INVALID_REQUEST;
@@ -75,7 +79,7 @@ static enum kafka_error registration_check(struct controller *c,
         rq->log_dirs_count > LISTED_MAX)
         return KAFKA_INVALID_REGISTRATION;
     const struct image_broker *old = image_broker(image_of(c), rq->broker_id);
-    if (old && session_valid(c, rq->broker_id, old->epoch) &&
+    if (old && !is_own_process && session_valid(c, rq->broker_id, old->epoch) &&
         !uuid_equal(old->incarnation_id, rq->incarnation_id))
         return KAFKA_DUPLICATE_BROKER_REGISTRATION;
     if (rq->is_migrating_zk_broker) return KAFKA_BROKER_ID_NOT_REGISTERED;
@@ -129,7 +133,8 @@ void decide_broker_registration(struct controller *c, struct decision *d,
                                 struct controller_call *call)
 {
     const struct broker_registration_request *rq = call->request;
-    enum kafka_error error = registration_check(c, rq);
+    enum kafka_error error = registration_check(
+        c, rq, str_is_null(call->listener) && rq->broker_id == c->options.node_id);
     if (error) {
         refuse_broker_registration(call, error, STR_NULL);
         return;

@@ -377,7 +377,11 @@ static const char *check_missing(const struct sim_cluster *c)
     for (int32_t i = 0; i < c->values_count; i++) {
         const struct value *v = &c->values[i];
         if (v->offset < 0) continue;
-        if (v->seen == 0 && v->losses == c->losses) return "S1: an acknowledged value is missing";
+        if (v->seen == 0 && v->losses == c->losses) {
+            fprintf(stderr, "value %d, acknowledged at offset %lld after %d power losses; read to %lld\n", i,
+                    (long long)v->offset, v->losses, (long long)c->read_offset);
+            return "S1: an acknowledged value is missing";
+        }
         if (v->seen == 0) cut_in = v->losses;
         if (v->seen > 0 && v->losses == cut_in) return "S1: a power loss left a hole in the log";
     }
