@@ -33,7 +33,7 @@ struct value {
     int64_t offset; /* acknowledged at; -1: unknown */
     bool sent;
     int32_t seen;
-    int32_t losses; /* power losses before it was acknowledged */
+    int32_t losses; /* power losses before it was sent: its answer may be under way in one */
 };
 
 struct sim_cluster {
@@ -227,8 +227,7 @@ static void produced(struct call *call, enum err e, const void *response)
     if (!e && r->responses_count == 1 && r->responses[0].partition_responses[0].error_code == 0) {
         int64_t base = r->responses[0].partition_responses[0].base_offset;
         for (int32_t i = 0; i < c->in_flight; i++)
-            c->values[c->first_in_flight + i] = (struct value){
-                .offset = base + i, .sent = true, .losses = c->losses};
+            c->values[c->first_in_flight + i].offset = base + i;
         c->acknowledged += c->in_flight;
     }
     c->in_flight = 0;
@@ -249,7 +248,7 @@ static void produce_some(struct sim_cluster *c)
         int len = snprintf(text, sizeof text, "%d-%0*d", c->values_count, pad, 0);
         batch_add(&c->builder, clock_wall(c->client->clock).ms, BYTES_NULL,
                   bytes_of(text, (size_t)len), NULL, 0);
-        c->values[c->values_count++] = (struct value){.offset = -1, .sent = true};
+        c->values[c->values_count++] = (struct value){.offset = -1, .sent = true, .losses = c->losses};
     }
     uint8_t *data;
     size_t len;

@@ -68,6 +68,7 @@ static bool run(uint64_t seed)
 {
     struct sim_cluster *c = sim_cluster_new(seed);
     struct sim *sim = sim_cluster_sim(c);
+    if (getenv("ECHO")) sim_trace_echo(sim, true);
     struct prng p = sim_fork(sim, "faults");
     struct swarm w = draw_swarm(&p);
     if (w.slow_sync) sim_disk_sync_delay(sim_cluster_machine(c), 1000, 200000);
