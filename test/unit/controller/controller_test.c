@@ -188,6 +188,23 @@ TEST(second_incarnation_waits_for_the_session_of_the_first)
     world_free(&w);
 }
 
+TEST(broker_in_the_controllers_own_process_does_not_wait_for_its_last_life)
+{
+    struct world w;
+    world_init(&w);
+    int16_t error;
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    w.local = true;
+    (void)world_register(&w, 2, NULL, 99, -1, &error); /* another node's broker */
+    assert_int_equal(error, KAFKA_DUPLICATE_BROKER_REGISTRATION);
+    (void)world_register(&w, 1, NULL, 99, -1, &error);
+    assert_int_equal(error, 0);
+    assert_true(image_broker(controller_image(w.c), 1)->fenced);
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(lost_connection_fences_at_once_and_lets_the_next_incarnation_in)
 {
     struct world w;
@@ -411,7 +428,8 @@ TEST(controllers_register_and_are_described)
     d = world_call(&w, API_DESCRIBE_CLUSTER, 1, &ask);
     assert_int_equal(d->error_code, 0);
     assert_int_equal(d->controller_id, 1);
-    assert_int_equal(d->brokers_count, 0); /* none at a listener without a name */
+    assert_int_equal(d->brokers_count, 1);
+    assert_int_equal(d->brokers[0].port, 9093);
     world_check(&w);
     world_free(&w);
 }

@@ -198,6 +198,7 @@ struct world_call *world_send(struct world *w, int16_t api_key, int16_t version,
                                         .version = version,
                                         .request = request,
                                         .arena = &w->arena,
+                                        .listener = w->local ? STR_NULL : STR("CONTROLLER"),
                                         .done = done};
     controller_handle(w->c, &wc->call);
     return wc;

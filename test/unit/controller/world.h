@@ -33,7 +33,7 @@ struct world {
     int64_t end_offset;
     int32_t epoch;
     bool refuse_appends, resigned;
-    bool hold_commits;     /* world_call does not commit then */
+    bool local;            /* requests come from inside the controller's own node, which is 1 */
     struct loader standby; /* follows what is committed */
     int32_t standby_at;
 };

@@ -1,5 +1,6 @@
 /* A metadata log and snapshots of it that Apache Kafka wrote (kafka/make.sh): our replay of the log
- * gives what Kafka's snapshots say, and our bytes are Kafka's bytes. Run from the top of the tree. */
+ * gives what Kafka's snapshots say, and our bytes are Kafka's bytes. Run from the top of the
+ * tree. */
 #include <stdio.h>
 
 #include "base/mem.h"
