@@ -144,16 +144,36 @@ enum err epoch_checkpoint_read(struct disk *disk, const char *path, struct arena
     return tail(&text);
 }
 
+static void encode_epochs(struct byte_buffer *b, const struct epoch_entry *entries, int32_t count)
+{
+    put_head(b, count);
+    for (int32_t i = 0; i < count; i++) {
+        char line[48];
+        byte_buffer_put(b, line,
+                        (size_t)snprintf(line, sizeof line, "%" PRId32 " %" PRId64 "\n",
+                                         entries[i].epoch, entries[i].start_offset));
+    }
+}
+
 enum err epoch_checkpoint_write(struct disk *disk, const char *path,
                                 const struct epoch_entry *entries, int32_t count)
 {
     struct byte_buffer b = {0};
-    put_head(&b, count);
-    for (int32_t i = 0; i < count; i++) {
-        char line[48];
-        byte_buffer_put(&b, line,
-                        (size_t)snprintf(line, sizeof line, "%" PRId32 " %" PRId64 "\n",
-                                         entries[i].epoch, entries[i].start_offset));
-    }
+    encode_epochs(&b, entries, count);
     return replace(disk, path, &b);
+}
+
+enum err epoch_checkpoint_write_new(struct disk *disk, const char *path,
+                                    const struct epoch_entry *entries, int32_t count)
+{
+    struct byte_buffer b = {0};
+    struct disk_file *file;
+    encode_epochs(&b, entries, count);
+    enum err e = disk_open(disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
+    if (!e) {
+        e = disk_write_bytes(file, 0, b.data, b.len);
+        disk_file_unref(file);
+    }
+    byte_buffer_free(&b);
+    return e;
 }

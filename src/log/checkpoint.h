@@ -41,4 +41,8 @@ enum err epoch_checkpoint_read(struct disk *disk, const char *path, struct arena
 enum err epoch_checkpoint_write(struct disk *disk, const char *path,
                                 const struct epoch_entry *entries, int32_t count) MUST_CHECK;
 
+/* The same under a name that is not in use yet, and not synced. */
+enum err epoch_checkpoint_write_new(struct disk *disk, const char *path,
+                                    const struct epoch_entry *entries, int32_t count) MUST_CHECK;
+
 #endif

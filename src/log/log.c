@@ -25,11 +25,14 @@ struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
 
 void log_free(struct log *log)
 {
-    LIST_EACH(&log->flushes, node)
-    {
+    LIST_EACH(&log->flushes, node) {
         struct log_flush *f = CONTAINER_OF(node, struct log_flush, node);
         list_remove(&f->node);
         f->log = NULL; /* its completion tells CLOSED */
+        if (f->done != log_roll_flushed) continue;
+        task_cancel(&f->task);
+        disk_sync_forget(log->dir->env->disk, &f->sync);
+        mem_free(f);
     }
     log_close_files(log);
     list_remove(&log->new_node);
@@ -88,20 +91,33 @@ enum err log_set_topic_id(struct log *log, struct uuid id)
     PRE(!uuid_is_zero(id));
     if (log->dir->offline) return ERR_OFFLINE;
     if (!uuid_is_zero(log->topic_id)) return uuid_equal(log->topic_id, id) ? ERR_OK : ERR_INVALID;
-    struct log_path path;
-    log_path_of(log, "partition.metadata", &path);
-    enum err e = partition_metadata_write(log->dir->env->disk, path.z, id);
-    if (e) return log_io_failed(log, e, path.z);
     log->topic_id = id;
-    log->id_synced = false;
+    log->id_written = log->id_synced = false;
+    if (log->segments_count > 0) {
+        enum err e = log_write_id(log);
+        if (e) return e;
+    }
     if (!list_linked(&log->new_node)) list_push_back(&log->dir->new_logs, &log->new_node);
     log_dir_arm(log->dir);
+    return ERR_OK;
+}
+
+enum err log_write_id(struct log *log)
+{
+    if (log->id_written || uuid_is_zero(log->topic_id)) return ERR_OK;
+    struct log_path path;
+    log_path_of(log, "partition.metadata", &path);
+    enum err e = partition_metadata_write(log->dir->env->disk, path.z, log->topic_id);
+    if (e) return log_io_failed(log, e, path.z);
+    log->id_written = true;
     return ERR_OK;
 }
 
 enum err log_sync_id(struct log *log)
 {
     if (log->id_synced) return ERR_OK;
+    enum err written = log_write_id(log);
+    if (written) return written;
     struct disk *disk = log->dir->env->disk;
     struct log_path path;
     struct disk_file *file;

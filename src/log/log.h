@@ -37,8 +37,8 @@ const struct log_config *log_config_of(const struct log *log);
 /* Takes a reference of its own. Applies from the next append or retention pass. */
 void log_set_config(struct log *log, struct log_config *config);
 
-/* Give a log loaded without partition.metadata its id; written at once, durable before the next
- * append returns. Err: INVALID (has another id), OFFLINE. */
+/* Give a log without partition.metadata its id. Written in the background, no later than the first
+ * append; durable no later than the recovery point moves. Err: INVALID (has another id), OFFLINE. */
 enum err log_set_topic_id(struct log *log, struct uuid id) MUST_CHECK;
 
 /* ---- offsets ---- */

@@ -8,7 +8,7 @@
 #include "log/log_internal.h"
 #include "log/partition_metadata.h"
 
-enum { NAME_BYTES_MAX = 255, CLEAN_MARKER_BYTES_MAX = 4096, SWEEP_SOON_MS = 20 };
+enum { NAME_BYTES_MAX = 255, CLEAN_MARKER_BYTES_MAX = 4096, CLOSE_TREE_LOGS = 64 };
 
 static const char clean_marker[] = ".kafka_cleanshutdown";
 static const char metadata_topic[] = "__cluster_metadata";
@@ -524,10 +524,30 @@ static enum err write_clean_marker(struct log_dir *dir, int64_t broker_epoch)
     return disk_replace_file(dir->env->disk, path.z, bytes_of(text, (size_t)len));
 }
 
+/* Many logs: two syncs of the tree. A few: their own files only, for a tree may share its device
+ * with what others write. */
+static enum err close_logs(struct log_dir *dir)
+{
+    int32_t dirty = 0;
+    enum err e = ERR_OK;
+    for (int32_t i = 0; i < dir->logs_count; i++) dirty += log_needs_close(dir->logs[i]) ? 1 : 0;
+    if (dirty < CLOSE_TREE_LOGS) {
+        for (int32_t i = 0; i < dir->logs_count && !e; i++) e = log_close_clean(dir->logs[i]);
+        return e;
+    }
+    for (int32_t i = 0; i < dir->logs_count && !e; i++)
+        if (log_needs_close(dir->logs[i])) e = log_close_write(dir->logs[i]);
+    if (!e && (e = disk_sync_tree(dir->env->disk, dir->path))) e = dir_failed(dir, e, dir->path);
+    for (int32_t i = 0; i < dir->logs_count && !e; i++)
+        if (log_needs_close(dir->logs[i])) e = log_close_rename(dir->logs[i]);
+    if (!e && (e = disk_sync_tree(dir->env->disk, dir->path))) e = dir_failed(dir, e, dir->path);
+    return e;
+}
+
 enum err log_dir_close(struct log_dir *dir, int64_t broker_epoch)
 {
     enum err e = dir->offline ? ERR_OFFLINE : ERR_OK;
-    for (int32_t i = 0; i < dir->logs_count && !e; i++) e = log_close_clean(dir->logs[i]);
+    if (!e) e = close_logs(dir);
     if (!e && dir->metadata_log) e = log_close_clean(dir->metadata_log);
     if (!e && dir->loaded) e = log_dir_checkpoint(dir);
     if (!e && dir->loaded) e = write_clean_marker(dir, broker_epoch);

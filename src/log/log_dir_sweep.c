@@ -5,7 +5,8 @@
 #include "base/mem.h"
 
 enum {
-    SYNCS_PER_SWEEP = 4,
+    NEW_WORK_PER_SWEEP = 32, /* files written; a sync counts for SYNC_WORK of them */
+    SYNC_WORK = 8,
     DELETES_PER_SWEEP = 64,
     RETENTION_LOGS_PER_SWEEP = 256,
     AGAIN_MS = 10,
@@ -57,14 +58,15 @@ void log_dir_arm(struct log_dir *dir)
 
 static void sync_new_logs(struct log_dir *dir)
 {
-    for (int i = 0; i < SYNCS_PER_SWEEP && !list_empty(&dir->new_logs) && !dir->offline; i++) {
+    for (int work = 0; work < NEW_WORK_PER_SWEEP && !list_empty(&dir->new_logs);) {
         struct log *log = CONTAINER_OF(dir->new_logs.next, struct log, new_node);
-        list_remove(&log->new_node); /* a failure has taken the directory offline, or passes */
-        enum err e = log_sync_id(log);
-        if (e && !dir->offline) {
-            list_push_back(&dir->new_logs, &log->new_node);
-            return;
-        }
+        bool write = !log->id_written;
+        list_remove(&log->new_node);
+        enum err e = write ? log_write_id(log) : log_sync_id(log);
+        work += write ? 1 : SYNC_WORK;
+        if (dir->offline) return;
+        if (e || write) list_push_back(&dir->new_logs, &log->new_node);
+        if (e) return; /* no room, no descriptors: it passes */
     }
 }
 

@@ -54,7 +54,8 @@ struct log {
     struct list_node flushes; /* of log_flush */
     int64_t unflushed_since_ms;
     int64_t compacted_to; /* while loading */
-    bool id_synced;       /* partition.metadata and its name are durable */
+    bool id_written;      /* partition.metadata is there, if the log has an id */
+    bool id_synced;       /* and durable, with its name */
     bool is_metadata;
 };
 
@@ -126,13 +127,21 @@ enum err log_replay_batch(struct log *log, const struct batch_header *h, const u
 enum err log_write_snapshot(struct log *log, int64_t offset, bool sync) MUST_CHECK;
 
 /* Rebuild producer state up to the log end offset from the newest snapshot <= it, and the log. */
-enum err log_load_producers(struct log *log, bool was_clean) MUST_CHECK;
+struct log_listing;
+enum err log_load_producers(struct log *log, bool was_clean,
+                            const struct log_listing *listing /* NULL: look */) MUST_CHECK;
 
-/* Remove snapshots with an offset above `offset`. */
+/* Remove snapshots with an offset above `offset`, and find the newest that is left. */
 enum err log_remove_snapshots_above(struct log *log, int64_t offset) MUST_CHECK;
 
 /* leader-epoch-checkpoint, if it is behind. Durable on return. */
 enum err log_write_epochs(struct log *log) MUST_CHECK;
+
+/* The roll's own flush has ended; it is freed. */
+void log_roll_flushed(struct log_flush *flush);
+
+/* partition.metadata, if it was not written yet: by the first append, or in the background. */
+enum err log_write_id(struct log *log) MUST_CHECK;
 
 /* partition.metadata and its name, if they are not durable yet. */
 enum err log_sync_id(struct log *log) MUST_CHECK;
@@ -145,6 +154,12 @@ enum err log_delete_oldest(struct log *log, int32_t count) MUST_CHECK;
 
 /* Close for good: indexes, snapshot, epochs, all synced. */
 enum err log_close_clean(struct log *log) MUST_CHECK;
+
+/* The same for many logs at once: write what is to be written; sync the tree; name the epochs' file;
+ * sync the tree again. */
+bool log_needs_close(const struct log *log);
+enum err log_close_write(struct log *log) MUST_CHECK;
+enum err log_close_rename(struct log *log) MUST_CHECK;
 
 /* Load from its directory; `clean` says whether the last shutdown was. */
 struct log_load_options {
@@ -159,7 +174,7 @@ enum err log_load(struct log *log, const struct log_load_options *options) MUST_
 struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
                     struct log_config *config);
 
-/* Free the memory; flushes under way end with CLOSED. */
+/* Free the memory; flushes under way end with CLOSED, or go with the log when it owns them. */
 void log_free(struct log *log);
 
 #endif

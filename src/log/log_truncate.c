@@ -42,8 +42,7 @@ enum err log_remove_snapshots_above(struct log *log, int64_t offset)
 /* Flushes under way cannot vouch for what is written where they thought they had synced. */
 static void lower_flushes(struct log *log, int64_t offset)
 {
-    LIST_EACH(&log->flushes, node)
-    {
+    LIST_EACH(&log->flushes, node) {
         struct log_flush *f = CONTAINER_OF(node, struct log_flush, node);
         if (f->offset > offset) f->offset = offset;
     }
@@ -83,7 +82,8 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     if (e) return e;
     epoch_cache_truncate_end(&log->epochs, offset);
     end_moved(log, offset);
-    if (log->producers || log->snapshot_offset != NO_OFFSET) e = log_load_producers(log, false);
+    if (log->producers || log->snapshot_offset != NO_OFFSET)
+        e = log_load_producers(log, false, NULL);
     return e;
 }
 

@@ -24,7 +24,9 @@ enum err log_begin_segment(struct log *log, int64_t base_offset)
     struct log_path path;
     struct disk_file *file;
     log_segment_path(log, base_offset, ".log", &path);
-    enum err e = disk_open(disk, path.z, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
+    enum err e = log_write_id(log);
+    if (e) return e;
+    e = disk_open(disk, path.z, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
     if (e) return log_io_failed(log, e, path.z);
     if (log->config->preallocate) e = disk_truncate(file, log->config->segment_bytes);
     if (e) {
@@ -41,7 +43,7 @@ enum err log_begin_segment(struct log *log, int64_t base_offset)
     return ERR_OK;
 }
 
-static void roll_flushed(struct log_flush *flush)
+void log_roll_flushed(struct log_flush *flush)
 {
     mem_free(flush); /* a failure has taken the directory offline already */
 }
@@ -65,7 +67,7 @@ enum err log_roll_at(struct log *log, int64_t base_offset)
     time_index_free(&s->times);
     s->indexed = false;
     struct log_flush *flush = MEM_NEW(struct log_flush);
-    log_flush_start(log, flush, roll_flushed);
+    log_flush_start(log, flush, log_roll_flushed);
     return ERR_OK;
 }
 

@@ -14,9 +14,9 @@
 #include "log/log_write.h"
 #include "log/partition_metadata.h"
 
-enum { OFFSET_DIGITS = 20 };
+enum { OFFSET_DIGITS = 20, SMALL_SEGMENT_BYTES = 4096 /* quicker walked than looked up */ };
 
-struct listing {
+struct log_listing {
     struct disk_entry *entries;
     int32_t count;
     struct arena arena;
@@ -51,7 +51,7 @@ static enum err unlink_name(struct log *log, const char *name)
     return e && e != ERR_NOT_FOUND ? log_io_failed(log, e, path.z) : ERR_OK;
 }
 
-static enum err list(struct log *log, struct listing *l)
+static enum err list(struct log *log, struct log_listing *l)
 {
     struct log_path path;
     log_dir_path_of(log, &path);
@@ -63,7 +63,7 @@ static enum err list(struct log *log, struct listing *l)
 /* ---- leftovers ---- */
 
 /* A complete replacement becomes what it replaces: segments whose base lies in its offset range go. */
-static enum err complete_swap(struct log *log, const struct listing *l, const char *name,
+static enum err complete_swap(struct log *log, const struct log_listing *l, const char *name,
                               int64_t base)
 {
     struct log_path from, to;
@@ -101,7 +101,7 @@ static enum err complete_swap(struct log *log, const struct listing *l, const ch
     return e;
 }
 
-static enum err clean_leftovers(struct log *log, struct listing *l)
+static enum err clean_leftovers(struct log *log, struct log_listing *l)
 {
     int64_t offset, cleaned_min = INT64_MAX;
     bool any = false;
@@ -131,10 +131,8 @@ static enum err clean_leftovers(struct log *log, struct listing *l)
 
 /* ---- segments ---- */
 
-static bool present(const struct listing *l, int64_t offset, const char *suffix)
+static bool listed(const struct log_listing *l, const char *name)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%020" PRId64 "%s", offset, suffix);
     int32_t low = 0, high = l->count; /* the listing is sorted */
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
@@ -148,7 +146,14 @@ static bool present(const struct listing *l, int64_t offset, const char *suffix)
     return false;
 }
 
-static enum err add_segments(struct log *log, const struct listing *l)
+static bool present(const struct log_listing *l, int64_t offset, const char *suffix)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%020" PRId64 "%s", offset, suffix);
+    return listed(l, name);
+}
+
+static enum err add_segments(struct log *log, const struct log_listing *l)
 {
     for (int32_t i = 0; i < l->count; i++) {
         int64_t base;
@@ -242,11 +247,11 @@ static enum err recover_segment(struct log *log, struct segment *s, int64_t limi
 }
 
 /* Segments [first, end) are recovered; the rest are trusted. */
-static enum err recover(struct log *log, int32_t first)
+static enum err recover(struct log *log, int32_t first, const struct log_listing *l)
 {
     if (first >= log->segments_count) return ERR_OK;
     log->end_offset = log->segments[first].base_offset;
-    enum err e = log_load_producers(log, false);
+    enum err e = log_load_producers(log, false, l);
     log->snapshot_offset = NO_OFFSET; /* those above may be torn: they are written again */
     for (int32_t i = first; !e && i < log->segments_count; i++) {
         struct segment *s = &log->segments[i];
@@ -268,14 +273,20 @@ static enum err recover(struct log *log, int32_t first)
         s = &log->segments[i];
         if (!e && i + 1 < log->segments_count) {
             e = segment_write_indexes(log, s, true);
+            if (!e) e = log_write_snapshot(log, log->end_offset, true);
             offset_index_free(&s->offsets);
             time_index_free(&s->times);
             s->indexed = false;
         }
-        if (!e) e = log_write_snapshot(log, log->end_offset, true);
     }
     /* those of what was cut must not be found again when the log has grown that far */
-    return e ? e : log_remove_snapshots_above(log, log->end_offset);
+    int64_t offset;
+    for (int32_t i = 0; i < l->count && !e; i++) {
+        const char *suffix = suffix_of(l->entries[i].name, &offset);
+        if (suffix && strcmp(suffix, ".snapshot") == 0 && offset >= log->end_offset)
+            e = unlink_name(log, l->entries[i].name);
+    }
+    return e;
 }
 
 /* The end of the last segment, from its index and a few headers. */
@@ -287,11 +298,14 @@ static enum err find_end(struct log *log)
     struct batch_scan scan;
     log->end_offset = s->base_offset;
     if (s->size == 0) return ERR_OK;
-    struct offset_entry near;
-    struct log_path path;
-    log_segment_path(log, s->base_offset, ".index", &path);
-    enum err e = offset_index_find_in_file(log->dir->env->disk, path.z, INT64_MAX, &near);
-    if (e) return log_io_failed(log, e, path.z);
+    struct offset_entry near = {0};
+    enum err e = ERR_OK;
+    if (s->size > SMALL_SEGMENT_BYTES) {
+        struct log_path path;
+        log_segment_path(log, s->base_offset, ".index", &path);
+        e = offset_index_find_in_file(log->dir->env->disk, path.z, INT64_MAX, &near);
+        if (e) return log_io_failed(log, e, path.z);
+    }
     e = segment_open(log, s, &file);
     if (e) return e;
     if (near.position < 0 || near.position >= s->size) near = (struct offset_entry){0};
@@ -303,7 +317,7 @@ static enum err find_end(struct log *log)
 /* ---- the rest ---- */
 
 /* Snapshots that belong to no segment go, but for the newest beyond the last base. */
-static enum err prune_snapshots(struct log *log, const struct listing *l)
+static enum err prune_snapshots(struct log *log, const struct log_listing *l)
 {
     int64_t offset, newest = NO_OFFSET;
     struct segment *active = log_active(log);
@@ -326,7 +340,7 @@ static enum err prune_snapshots(struct log *log, const struct listing *l)
 }
 
 /* The newest readable snapshot at or below the log end, into the producers. */
-static enum err load_snapshot(struct log *log, const struct listing *l, int64_t *loaded)
+static enum err load_snapshot(struct log *log, const struct log_listing *l, int64_t *loaded)
 {
     int64_t below = log->end_offset + 1;
     struct log_dir *dir = log->dir;
@@ -401,15 +415,15 @@ static enum err replay(struct log *log, int64_t from)
     return e ? log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "replay") : ERR_OK;
 }
 
-enum err log_load_producers(struct log *log, bool was_clean)
+enum err log_load_producers(struct log *log, bool was_clean, const struct log_listing *listing)
 {
-    struct listing l = {0};
+    struct log_listing l = {0};
     int64_t loaded;
     arena_init(&l.arena, 0);
     producer_state_free(log->producers);
     log->producers = NULL;
-    enum err e = list(log, &l);
-    if (!e) e = load_snapshot(log, &l, &loaded);
+    enum err e = listing ? ERR_OK : list(log, &l);
+    if (!e) e = load_snapshot(log, listing ? listing : &l, &loaded);
     if (!e && !(was_clean && loaded == log->end_offset)) {
         /* Kafka takes a clean log without any snapshot for a very old one without producers */
         bool old = was_clean && loaded == NO_OFFSET;
@@ -421,34 +435,44 @@ enum err log_load_producers(struct log *log, bool was_clean)
     return e;
 }
 
-static enum err load_files(struct log *log)
+static enum err load_id(struct log *log, struct arena *arena)
+{
+    struct log_path path;
+    log_path_of(log, "partition.metadata", &path);
+    enum err e = partition_metadata_read(log->dir->env->disk, path.z, arena, &log->topic_id);
+    log->id_written = e == ERR_OK;
+    if (e != ERR_CORRUPT) return e ? log_io_failed(log, e, path.z) : ERR_OK;
+    trace_warn(log->dir->env->trace, "log", "%s: %s; taken as absent", path.z, err_text(e));
+    log->topic_id = UUID_ZERO;
+    return ERR_OK;
+}
+
+static enum err load_epochs(struct log *log, struct arena *arena)
 {
     struct epoch_entry *entries;
     struct log_path path;
-    struct arena arena;
     int32_t count;
-    struct disk *disk = log->dir->env->disk;
+    log_path_of(log, "leader-epoch-checkpoint", &path);
+    enum err e = epoch_checkpoint_read(log->dir->env->disk, path.z, arena, &entries, &count);
+    if (e) return log_io_failed(log, e, path.z);
+    epoch_cache_load(&log->epochs, entries, count);
+    return ERR_OK;
+}
+
+static enum err load_files(struct log *log, const struct log_listing *l)
+{
+    struct arena arena;
     arena_init(&arena, 0);
-    log_path_of(log, "partition.metadata", &path);
-    enum err e = partition_metadata_read(disk, path.z, &arena, &log->topic_id);
-    if (e == ERR_CORRUPT) {
-        trace_warn(log->dir->env->trace, "log", "%s: %s", path.z, err_text(e));
-        log->topic_id = UUID_ZERO;
-    }
-    if (e == ERR_NOT_FOUND || e == ERR_CORRUPT) e = ERR_OK;
-    if (!e) {
-        log_path_of(log, "leader-epoch-checkpoint", &path);
-        e = epoch_checkpoint_read(disk, path.z, &arena, &entries, &count);
-        if (!e) epoch_cache_load(&log->epochs, entries, count);
-        if (e == ERR_NOT_FOUND) e = ERR_OK;
-    }
+    enum err e = ERR_OK;
+    if (listed(l, "partition.metadata")) e = load_id(log, &arena);
+    if (!e && listed(l, "leader-epoch-checkpoint")) e = load_epochs(log, &arena);
     arena_free(&arena);
-    return e ? log_io_failed(log, e, path.z) : ERR_OK;
+    return e;
 }
 
 /* Which segments are walked: from the recovery point's on after a crash; and, always, from one that
  * lacks its offset index. */
-static int32_t first_to_recover(struct log *log, const struct listing *l, bool clean,
+static int32_t first_to_recover(struct log *log, const struct log_listing *l, bool clean,
                                 int64_t recovery_point)
 {
     int32_t first = log->segments_count;
@@ -461,7 +485,8 @@ static int32_t first_to_recover(struct log *log, const struct listing *l, bool c
     return first;
 }
 
-static enum err load_segments(struct log *log, struct listing *l, const struct log_load_options *o)
+static enum err load_segments(struct log *log, struct log_listing *l,
+                              const struct log_load_options *o, bool *recovered)
 {
     enum err e = add_segments(log, l);
     if (e || log->segments_count == 0) return e;
@@ -478,22 +503,17 @@ static enum err load_segments(struct log *log, struct listing *l, const struct l
             e = ERR_OK;
         }
     }
-    if (!e && first < log->segments_count) e = recover(log, first);
+    *recovered = first < log->segments_count;
+    if (!e && *recovered) e = recover(log, first, l);
     if (e) return e == ERR_IO || e == ERR_OFFLINE ? e : log_io_failed(log, e, "recovery");
     return ERR_OK;
 }
 
-enum err log_load(struct log *log, const struct log_load_options *o)
+/* The files are listed; the rest follows. */
+static enum err load_with(struct log *log, const struct log_load_options *o, struct log_listing *l)
 {
-    struct listing l = {0};
-    arena_init(&l.arena, 16384);
-    log->start_offset = o->start_offset;
-    log->compacted_to = o->compacted_to;
-    enum err e = list(log, &l);
-    if (!e) e = clean_leftovers(log, &l);
-    if (!e) e = load_files(log);
-    if (!e) e = load_segments(log, &l, o);
-    arena_free(&l.arena);
+    bool recovered = false;
+    enum err e = load_segments(log, l, o, &recovered);
     if (e) return e;
     /* after a crash names may live in the page cache only; those of an empty log do not matter */
     log->id_synced = o->clean || log->segments_count == 0;
@@ -513,33 +533,89 @@ enum err log_load(struct log *log, const struct log_load_options *o)
     epoch_cache_truncate_end(&log->epochs, log->end_offset);
     epoch_cache_truncate_start(&log->epochs, log->start_offset);
     log_set_high_watermark(log, o->high_watermark);
-    if (log->segments_count == 0) return ERR_OK;
-    e = log_load_producers(log, o->clean);
+    if (log->segments_count > 0 && !recovered) e = log_load_producers(log, o->clean, l);
+    if (recovered && log->producers)
+        producer_state_high_watermark(log->producers, log->high_watermark);
     log_close_files(log);
     return e;
 }
 
-enum err log_close_clean(struct log *log)
+enum err log_load(struct log *log, const struct log_load_options *o)
 {
-    if (log->dir->offline) return ERR_OFFLINE;
+    struct log_listing l = {0};
+    arena_init(&l.arena, 2048);
+    log->start_offset = o->start_offset;
+    log->compacted_to = o->compacted_to;
+    enum err e = list(log, &l);
+    if (!e) e = clean_leftovers(log, &l);
+    if (!e) e = load_files(log, &l);
+    if (!e) e = load_with(log, o, &l);
+    arena_free(&l.arena);
+    return e;
+}
+
+bool log_needs_close(const struct log *log)
+{
+    if (log->segments_count == 0) return !log->id_synced && !uuid_is_zero(log->topic_id);
+    return log->segments[log->segments_count - 1].indexed ||
+           log->recovery_point != log->end_offset || !log->id_synced || log->epochs.dirty ||
+           log->snapshot_offset != log->end_offset;
+}
+
+/* Indexes and snapshot, as Kafka expects them after a clean stop. */
+static enum err write_derived(struct log *log, bool sync)
+{
     struct segment *active = log_active(log);
-    if (!active) return log_sync_id(log);
-    if (!active->indexed && log->recovery_point == log->end_offset && log->id_synced &&
-        !log->epochs.dirty && log->snapshot_offset == log->end_offset)
-        return ERR_OK; /* nothing has happened since it was loaded */
     enum err e = ERR_OK;
     if (active->indexed) {
         if (active->max_timestamp == TIMESTAMP_UNREAD) e = segment_read_timestamps(log, active);
         if (!e && log->config->preallocate && active->file &&
             disk_truncate(active->file, active->size))
             e = log_io_failed(log, ERR_IO, "trim");
-        if (!e) e = segment_write_indexes(log, active, true);
+        if (!e) e = segment_write_indexes(log, active, sync);
     }
+    return e ? e : log_write_snapshot(log, log->end_offset, sync);
+}
+
+enum err log_close_clean(struct log *log)
+{
+    if (log->dir->offline) return ERR_OFFLINE;
+    if (!log_needs_close(log)) return ERR_OK;
+    if (log->segments_count == 0) return log_sync_id(log);
+    enum err e = write_derived(log, true);
     if (!e) e = log_flush(log);
-    if (!e) e = log_write_snapshot(log, log->end_offset, true);
     if (e) return e;
     struct log_path path;
     log_dir_path_of(log, &path);
     e = disk_sync_dir(log->dir->env->disk, path.z);
     return e ? log_io_failed(log, e, path.z) : ERR_OK;
+}
+
+enum err log_close_write(struct log *log)
+{
+    enum err e = log_write_id(log);
+    if (e || log->segments_count == 0) return e;
+    if (log->epochs.dirty) {
+        struct log_path path;
+        log_path_of(log, "leader-epoch-checkpoint.tmp", &path);
+        e = epoch_checkpoint_write_new(log->dir->env->disk, path.z, log->epochs.entries,
+                                       log->epochs.count);
+        if (e) return log_io_failed(log, e, path.z);
+    }
+    return write_derived(log, false);
+}
+
+enum err log_close_rename(struct log *log)
+{
+    log->id_synced = true;
+    if (log->segments_count > 0 && log->epochs.dirty) {
+        struct log_path from, to;
+        log_path_of(log, "leader-epoch-checkpoint.tmp", &from);
+        log_path_of(log, "leader-epoch-checkpoint", &to);
+        enum err e = disk_rename(log->dir->env->disk, from.z, to.z);
+        if (e) return log_io_failed(log, e, from.z);
+    }
+    log->epochs.dirty = false;
+    log->recovery_point = log->end_offset;
+    return ERR_OK;
 }

@@ -167,7 +167,7 @@ static enum err os_sync_now(struct disk_file *file)
 
 /* One asynchronous sync. The descriptor is pinned meanwhile. */
 struct sync_job {
-    struct os_job job; /* first */
+    struct os_job job;    /* first */
     struct disk_sync *op; /* NULL: forgotten */
     struct disk_file *file;
     struct list_node underway; /* in os_disk.underway */

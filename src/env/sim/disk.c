@@ -14,7 +14,7 @@ struct sim_file {
 struct sim_sync {
     struct sim_event event;
     struct list_node node; /* in process->syncs */
-    struct disk_sync *op; /* NULL: forgotten */
+    struct disk_sync *op;  /* NULL: forgotten */
     struct disk_file *file;
     int64_t generation;
     enum err result;

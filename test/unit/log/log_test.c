@@ -20,6 +20,7 @@ TEST(a_new_log_is_empty_and_has_no_segment_file)
     struct disk_stat st;
     assert_int_equal(log_end_offset(w.log), 0);
     assert_int_equal(disk_stat(w.env->disk, "/d/t-0/00000000000000000000.log", &st), ERR_NOT_FOUND);
+    sim_run_ms(w.sim, 100); /* written in the background */
     assert_ok(disk_stat(w.env->disk, "/d/t-0/partition.metadata", &st));
     assert_int_equal(st.size, 43);
     assert_int_equal(world_read_at(&w, 0), -1);
@@ -51,10 +52,13 @@ TEST(reads_stop_at_the_bound_the_byte_limit_and_the_segment)
     assert_ok(log_read(w.log, &o, &all));
     assert_true(all.len <= 20000 && all.len > 15000);
     disk_file_unref(all.file);
-    o.bytes_max = 777;
+    o.bytes_max = 1777; /* one batch and a part of the next */
     assert_ok(log_read(w.log, &o, &s));
-    assert_int_equal(s.len, 777);
+    assert_int_equal(s.len, 1777);
     disk_file_unref(s.file);
+    o.bytes_max = 777; /* less than the first batch: nothing, rather than a part of it */
+    assert_ok(log_read(w.log, &o, &s));
+    assert_int_equal(s.len, 0);
     o.bytes_max = 5;
     o.min_one_batch = true;
     assert_ok(log_read(w.log, &o, &s));
@@ -472,20 +476,36 @@ TEST(an_open_transaction_holds_the_last_stable_offset_until_its_marker_is_replic
     world_free(&w);
 }
 
-TEST(a_steady_stream_of_appends_and_reads_keeps_files_within_the_bound)
+TEST(hundreds_of_logs_close_and_open_again_with_everything_they_had)
 {
     struct log_world w;
     world_init(&w, 1);
-    struct log *logs[40];
+    struct log *logs[100];
     struct uuid id = {{1}};
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 100; i++)
         assert_ok(log_dir_create_log(w.dir, STR("many"), i, id, w.config, &logs[i]));
-    assert_int_equal(log_dir_logs_count(w.dir), 41);
+    assert_int_equal(log_dir_logs_count(w.dir), 101);
     assert_ok(log_dir_delete_log(w.dir, logs[3]));
     assert_null(log_dir_get(w.dir, STR("many"), 3));
-    assert_ptr_equal(log_dir_get(w.dir, STR("many"), 39), logs[39]);
-    sim_run_ms(w.sim, 100);
-    world_reopen_clean(&w);
-    assert_int_equal(log_dir_logs_count(w.dir), 40);
+    assert_ptr_equal(log_dir_get(w.dir, STR("many"), 99), logs[99]);
+    for (int i = 10; i < 90; i++) {
+        w.log = logs[i];
+        assert_ok(log_assign_epoch(w.log, 1, 0));
+        world_append_ok(&w, 3);
+    }
+    assert_ok(log_dir_close(w.dir, 7)); /* more than a few logs: the tree is synced */
+    w.dir = NULL;
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_true(log_dir_was_clean(w.dir));
+    assert_int_equal(log_dir_logs_count(w.dir), 100);
+    for (int i = 10; i < 90; i++) {
+        w.log = log_dir_get(w.dir, STR("many"), i);
+        assert_int_equal(log_end_offset(w.log), 3);
+        assert_int_equal(log_recovery_point(w.log), 3);
+        assert_int_equal(log_latest_epoch(w.log), 1);
+        assert_true(uuid_equal(log_topic_id(w.log), id));
+        assert_int_equal(world_read_all(&w), 3);
+    }
     world_free(&w);
 }

@@ -124,8 +124,7 @@ TEST(a_torn_snapshot_falls_back_to_an_older_one)
 
 TEST(a_full_disk_refuses_appends_keeps_reads_and_recovers_without_a_restart)
 {
-    SIM_FAULT_LOOP(loop)
-    {
+    SIM_FAULT_LOOP(loop) {
         struct log_world w;
         world_init(&w, 3);
         small_segments(&w, 5000);
@@ -199,8 +198,7 @@ TEST(any_operation_without_room_leaves_what_was_flushed)
 
 TEST(any_failing_operation_while_loading_can_be_repeated)
 {
-    SIM_FAULT_LOOP(loop)
-    {
+    SIM_FAULT_LOOP(loop) {
         struct log_world w;
         world_init(&w, 5);
         small_segments(&w, 5000);
