@@ -57,3 +57,30 @@ void activation_decide(struct controller *c, struct decision *d)
     if (transaction) decision_add(c, d, METADATA_RECORD_END_TRANSACTION);
     d->atomic = !transaction;
 }
+
+/* A leader needs no request to register: it decides, and it is the one that it would ask. */
+void activation_register(struct controller *c, struct decision *d)
+{
+    const struct image_controller *known = image_controller(image_of(c), c->options.node_id);
+    if (image_of(c)->metadata_version < METADATA_VERSION_REGISTER_CONTROLLER ||
+        c->options.endpoints_count == 0 ||
+        (known && uuid_equal(known->incarnation_id, c->incarnation_id)))
+        return;
+    struct register_controller_record *r =
+        &decision_add(c, d, METADATA_RECORD_REGISTER_CONTROLLER)->u.register_controller;
+    r->controller_id = c->options.node_id;
+    r->incarnation_id = c->incarnation_id;
+    r->end_points_count = c->options.endpoints_count;
+    r->end_points = ARENA_ARRAY(d->arena, struct register_controller_record_controller_endpoint,
+                                r->end_points_count);
+    for (int32_t i = 0; i < r->end_points_count; i++)
+        r->end_points[i] = (struct register_controller_record_controller_endpoint){
+            c->options.endpoints[i].name, c->options.endpoints[i].host,
+            c->options.endpoints[i].port, c->options.endpoints[i].security_protocol};
+    const struct feature *table = feature_table(&r->features_count);
+    r->features = ARENA_ARRAY(d->arena, struct register_controller_record_controller_feature,
+                              r->features_count);
+    for (int32_t i = 0; i < r->features_count; i++)
+        r->features[i] = (struct register_controller_record_controller_feature){
+            str_of(table[i].name), table[i].min, table[i].max};
+}

@@ -187,6 +187,7 @@ struct controller *controller_new(const struct controller_options *options)
 {
     struct controller *c = MEM_NEW(struct controller);
     c->options = *options;
+    c->incarnation_id = rng_uuid(options->rng);
     loader_init(&c->loader);
     arena_init(&c->scratch, 4096);
     c->epoch = c->leader_id = -1;
@@ -276,6 +277,9 @@ void controller_lead(struct controller *c, int32_t epoch)
     c->appended_end = c->loader.end_offset;
     struct decision *d = decision_begin(c);
     activation_decide(c, d);
+    if (!decision_end(c, d)) return;
+    d = decision_begin(c);
+    activation_register(c, d);
     if (!decision_end(c, d)) return;
     trace_info(c->options.trace, "controller",
                "active in epoch %d, from offset %lld: %d brokers, %d topics, %lld partitions",

@@ -68,6 +68,10 @@ struct controller_options {
     const struct metadata_record *bootstrap;
     int32_t bootstrap_count;
 
+    /* What this controller registers for itself when it leads (KIP-919); none: it does not. */
+    const struct image_endpoint *endpoints;
+    int32_t endpoints_count;
+
     /* Ids of controllers fixed by configuration, which must have registered before a feature
      * changes; none for a dynamic quorum. */
     const int32_t *voters;

@@ -53,10 +53,11 @@ struct session {
 struct controller {
     struct controller_options options;
     struct loader loader;
-    int32_t epoch;         /* -1: standby */
-    bool lost;             /* an append failed: waits to be told that it no longer leads */
-    int64_t committed_end; /* known to be committed */
-    int64_t appended_end;  /* end of our own records */
+    struct uuid incarnation_id; /* of this process as a controller */
+    int32_t epoch;              /* -1: standby */
+    bool lost;                  /* an append failed: waits to be told that it no longer leads */
+    int64_t committed_end;      /* known to be committed */
+    int64_t appended_end;       /* end of our own records */
     int16_t kraft_version;
     int32_t leader_id;
     struct decision decision; /* its array is reused */
@@ -146,8 +147,10 @@ void no_op_fired(struct timer *t);
 void rebalance_fired(struct timer *t);
 void unclean_fired(struct timer *t);
 
-/* ---- activation.c: the records a new leader writes first (kraft.md 3.7) */
+/* ---- activation.c: the records a new leader writes first (kraft.md 3.7), and its own
+ * registration */
 void activation_decide(struct controller *c, struct decision *d);
+void activation_register(struct controller *c, struct decision *d);
 
 /* ---- operations, one file each; the table is in controller.c */
 #define OPERATION(name)                                                                         \

@@ -66,9 +66,9 @@ static enum kafka_error features_check(const struct controller *c,
                                                                         : KAFKA_UNSUPPORTED_VERSION;
 }
 
-/* A broker of our own id that asks from inside this process is the only one: whoever had the id before
- * was another process, and the lock on the directories says that it has ended. So a node that was
- * killed need not wait for its own session to time out. */
+/* A broker of our own id that asks from inside this process is the only one: whoever had the id
+ * before was another process, and the lock on the directories says that it has ended. So a node
+ * that was killed need not wait for its own session to time out. */
 static enum kafka_error registration_check(struct controller *c,
                                            const struct broker_registration_request *rq,
                                            bool is_own_process)

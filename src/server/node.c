@@ -376,6 +376,13 @@ static enum err node_open_quorum(struct node *n, struct config_error *error)
 static void node_make_controller(struct node *n)
 {
     n->committer.ops = &committer_ops;
+    const struct listeners *own = &n->roles->advertised_controller;
+    struct image_endpoint *endpoints = ARENA_ARRAY(&n->arena, struct image_endpoint, own->count);
+    for (int32_t i = 0; i < own->count; i++) {
+        const struct listener *l = &own->items[i];
+        endpoints[i] = (struct image_endpoint){
+            str_of(l->name), str_of(l->host), l->port, (int16_t)l->protocol};
+    }
     struct controller_options options = {
         .node_id = n->roles->node_id,
         .cluster_id = str_of(n->directories.cluster_id),
@@ -386,6 +393,8 @@ static void node_make_controller(struct node *n)
         .committer = &n->committer,
         .bootstrap = n->bootstrap,
         .bootstrap_count = n->bootstrap_count,
+        .endpoints = endpoints,
+        .endpoints_count = own->count,
     };
     n->controller = controller_new(&options);
     controller_apis_init(&n->controller_apis, n->controller, n->quorum);

@@ -26,6 +26,27 @@ TEST(first_leader_writes_the_bootstrap_transaction)
     world_free(&w);
 }
 
+TEST(leader_registers_itself_once_in_its_life)
+{
+    struct world w;
+    world_init(&w);
+    struct image_endpoint at = {STR("CONTROLLER"), STR("h"), 9093, 0};
+    controller_renounce(w.c);
+    w.c->options.endpoints = &at;
+    w.c->options.endpoints_count = 1;
+    for (w.epoch = 2; w.epoch < 4; w.epoch++) {
+        int32_t before = w.log_count;
+        controller_lead(w.c, w.epoch);
+        world_commit(&w);
+        assert_int_equal(w.log_count - before, w.epoch == 2 ? 1 : 0);
+        assert_int_equal(world_record(&w, 0)->id, METADATA_RECORD_REGISTER_CONTROLLER);
+        assert_int_equal(image_controller(controller_image(w.c), 1)->endpoints[0].port, 9093);
+        world_check(&w);
+        controller_renounce(w.c);
+    }
+    world_free(&w);
+}
+
 TEST(standby_that_inherits_an_open_transaction_aborts_it)
 {
     struct world w;
