@@ -499,10 +499,18 @@ static bool refuse_one(struct os_net *n, int listener_fd)
     return fd >= 0;
 }
 
+/* A broker's peers are near: bbr, the default of some systems, paces and halves what sendfile reaches
+ * over loopback. Where cubic is not to be had the system's choice stays. */
+static void tune_socket(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
+}
+
 static void accept_one(struct os_listener *l, int fd)
 {
     struct os_net *n = net_of(l->listener.net);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    tune_socket(fd);
     struct os_conn *c = conn_new(n, fd);
     c->watched = EPOLLIN;
     if (os_loop_add(n->loop, &c->source, c->watched)) {
