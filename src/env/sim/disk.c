@@ -302,25 +302,29 @@ static enum err op_sync_dir(struct disk *d, const char *path)
     return ERR_OK;
 }
 
-static void sync_tree(struct sim_store *st, struct sim_inode *i)
+static void sync_tree(struct sim_node *n, struct sim_inode *i, enum err e)
 {
     if (!i->is_dir) {
-        sim_inode_sync_end(i, sim_inode_sync_begin(i));
+        int64_t generation = sim_inode_sync_begin(i);
+        if (e)
+            sim_inode_sync_fail(i, generation, &n->disk_prng);
+        else
+            sim_inode_sync_end(i, generation);
         return;
     }
-    sim_store_sync_dir(st, i);
-    for (uint32_t n = 0; n < i->entries.count; n++) sync_tree(st, i->entries.entries[n].value);
+    if (!e) sim_store_sync_dir(&n->store, i);
+    for (uint32_t k = 0; k < i->entries.count; k++) sync_tree(n, i->entries.entries[k].value, e);
 }
 
 static enum err op_sync_tree(struct disk *d, const char *path)
 {
     struct sim_process *p = of_disk(d);
     enum err e = begin(p, SIM_SYNC, 2, (int64_t)strlen(path));
-    if (e) return e;
+    if (p->dead) return e;
     struct sim_inode *i = sim_store_find(&p->node->store, path);
-    if (!i || !i->is_dir) return ERR_NOT_FOUND;
-    if (!p->node->sync_lies) sync_tree(&p->node->store, i);
-    return ERR_OK;
+    if (!i || !i->is_dir) return e ? e : ERR_NOT_FOUND;
+    if (e || !p->node->sync_lies) sync_tree(p->node, i, e);
+    return e;
 }
 
 static enum err op_list(struct disk *d, const char *path, struct arena *arena,

@@ -375,6 +375,36 @@ BOTH(disk_sync_start_completes_from_the_loop)
     arena_free(&f.arena);
 }
 
+BOTH(disk_forgotten_sync_says_nothing)
+{
+    struct fixture f = fixture_of(w);
+    struct disk_file *file = open_new(&f, "a");
+    assert_ok(disk_write_bytes(file, 0, "data", 4));
+    struct sync_probe forgotten = {.done = 0}, other = {.done = 0};
+    disk_sync_start(file, &forgotten.op, sync_probe_done);
+    disk_sync_start(file, &other.op, sync_probe_done);
+    disk_sync_forget(f.disk, &forgotten.op);
+    WORLD_UNTIL(w, other.done);
+    for (int i = 0; i < 20; i++) w->step(w);
+    assert_int_equal(forgotten.done, 0);
+    assert_int_equal(file->references, 1);
+    disk_sync_forget(f.disk, &other.op); /* it is over: nothing to forget */
+    disk_file_unref(file);
+    arena_free(&f.arena);
+}
+
+BOTH(disk_syncs_a_tree)
+{
+    struct fixture f = fixture_of(w);
+    assert_ok(disk_mkdirs(f.disk, PATH("x/y")));
+    struct disk_file *file = open_new(&f, "x/y/a");
+    assert_ok(disk_write_bytes(file, 0, "data", 4));
+    assert_ok(disk_sync_tree(f.disk, PATH("x")));
+    assert_int_equal(disk_sync_tree(f.disk, PATH("none")), ERR_NOT_FOUND);
+    disk_file_unref(file);
+    arena_free(&f.arena);
+}
+
 BOTH(disk_replace_file_leaves_one_whole_file)
 {
     struct fixture f = fixture_of(w);

@@ -136,6 +136,33 @@ TEST(sync_of_one_directory_leaves_the_names_of_another_open)
     sim_free(s);
 }
 
+TEST(synced_tree_is_durable_with_its_names_and_what_is_beside_it_is_not)
+{
+    struct sim *s = sim_new(1);
+    struct env *env = sim_node_env(s, "n");
+    assert_ok(disk_mkdirs(env->disk, "x/y"));
+    assert_ok(disk_sync_dir(env->disk, "/"));
+    const char *paths[] = {"x/a", "x/y/b", "c"};
+    for (int i = 0; i < 3; i++) {
+        struct disk_file *f = open_file(env, paths[i]);
+        put(f, 0, "text");
+        disk_file_unref(f);
+    }
+    assert_ok(disk_sync_tree(env->disk, "x"));
+    env = reboot(s, SIM_LOSS_ALL);
+    assert_text(env, "x/a", "text");
+    assert_text(env, "x/y/b", "text");
+    assert_text(env, "c", "-");
+    struct disk_file *f = open_file(env, "x/a");
+    put(f, 0, "more");
+    sim_disk_fail(sim_node(s, "n"), SIM_SYNC, 1, ERR_IO, false);
+    assert_int_equal(disk_sync_tree(env->disk, "x"), ERR_IO);
+    assert_ok(disk_sync_tree(env->disk, "x")); /* too late, as after any failed sync */
+    disk_file_unref(f);
+    assert_text(reboot(s, SIM_LOSS_ALL), "x/a", "text");
+    sim_free(s);
+}
+
 TEST(replace_file_survives_power_loss_at_every_moment)
 {
     /* Whatever happens before: old or new, whole. */
