@@ -149,13 +149,15 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
         segment_index_batch(s, &h, s->size, log->config->index_interval_bytes);
         log->end_offset = batch_last_offset(&h) + 1;
         e = log_replay_batch(log, &h, batch, true);
-        if (e) return e == ERR_NO_SPACE ? log_io_failed(log, ERR_IO, "transaction index") : e;
+        /* the batch is in the log and cannot be taken back without its producer's state */
+        if (e) return log_io_failed(log, ERR_IO, "transaction index");
         at += (size_t)h.size;
     }
     if (log->unflushed_since_ms == 0) log->unflushed_since_ms = clock_wall(log->dir->env->clock).ms;
     if (log->end_offset - log->recovery_point >= log->config->flush_messages) {
         e = log_flush(log);
-        if (e) return e;
+        if (e && log->dir->offline) return e;
+        if (e) trace_warn(log->dir->env->trace, "log", "flush: %s; tried again", err_text(e));
     }
     INVARIANT(log->high_watermark <= log->end_offset && log->start_offset <= log->end_offset);
     return ERR_OK;

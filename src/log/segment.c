@@ -127,6 +127,12 @@ enum err segment_load_indexes(struct log *log, struct segment *s)
     log_segment_path(log, s->base_offset, ".timeindex", &path);
     e = time_index_read(&s->times, disk, path.z);
     if (e && e != ERR_NOT_FOUND) return log_io_failed(log, e, path.z);
+    /* files are not checked when they are loaded: what cannot be is dropped here */
+    int64_t end = s == log_active(log) ? log->end_offset - s->base_offset : INT32_MAX;
+    offset_index_truncate(&s->offsets, end);
+    time_index_truncate(&s->times, end);
+    while (s->offsets.count > 0 && s->offsets.entries[s->offsets.count - 1].position >= s->size)
+        s->offsets.count--;
     s->indexed = true;
     return ERR_OK;
 }
@@ -200,14 +206,14 @@ enum err segment_write_indexes(struct log *log, struct segment *s, bool sync)
     return e ? log_io_failed(log, e, path.z) : ERR_OK;
 }
 
-enum err segment_find(struct log *log, struct segment *s, int64_t offset, int64_t *position,
-                      struct batch_header *h)
+static enum err find_from(struct log *log, struct segment *s, int64_t offset, bool from_start,
+                          int64_t *position, struct batch_header *h)
 {
     struct offset_entry near = {0};
     int64_t relative = offset - s->base_offset;
     struct disk_file *file;
     enum err e;
-    if (relative > 0) {
+    if (relative > 0 && !from_start) {
         bool active = s == log_active(log);
         if (active && (e = segment_load_indexes(log, s))) return e;
         if (s->indexed) {
@@ -230,7 +236,18 @@ enum err segment_find(struct log *log, struct segment *s, int64_t offset, int64_
         return ERR_OK;
     }
     if (e == ERR_EOF) return ERR_NOT_FOUND;
+    if (e != ERR_IO && near.position > 0 && !from_start) { /* a bad index is no bad log */
+        trace_warn(log->dir->env->trace, "log", "%.*s-%d: the index of segment %lld misleads",
+                   (int)log->topic_len, log->topic, log->partition, (long long)s->base_offset);
+        return find_from(log, s, offset, true, position, h);
+    }
     return log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "a batch inside a segment");
+}
+
+enum err segment_find(struct log *log, struct segment *s, int64_t offset, int64_t *position,
+                      struct batch_header *h)
+{
+    return find_from(log, s, offset, false, position, h);
 }
 
 enum err segment_truncate(struct log *log, struct segment *s, int64_t *end_offset)
