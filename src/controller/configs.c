@@ -329,6 +329,8 @@ list_change(struct controller *c, struct arena *arena, resource *rq,
 static struct problem incremental_one(struct controller *c, struct decision *d, resource *rq)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
+    if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
+        problem = PROBLEM_BARE(KAFKA_POLICY_VIOLATION);
     if (problem.error) return problem;
     struct change change = {(enum resource_type)rq->resource_type, rq->resource_name,
                             ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + 1), 0};
@@ -361,13 +363,17 @@ void decide_incremental_alter_configs(struct controller *c, struct decision *d,
                                       struct controller_call *call)
 {
     const struct incremental_alter_configs_request *rq = call->request;
+    if (rq->resources_count > RECORDS_PER_OPERATION_MAX) {
+        refuse_incremental_alter_configs(call, KAFKA_POLICY_VIOLATION, STR_NULL);
+        return;
+    }
     struct incremental_alter_configs_response_alter_configs_resource_response *results =
         incremental_open(call);
     d->atomic = true;
     for (int32_t i = 0; i < rq->resources_count; i++) {
         resource *one = &rq->resources[i];
         bool twice = false;
-        for (int32_t k = 0; k < rq->resources_count && k < RECORDS_PER_OPERATION_MAX; k++)
+        for (int32_t k = 0; k < rq->resources_count; k++)
             twice |= k != i && rq->resources[k].resource_type == one->resource_type &&
                      str_equal(rq->resources[k].resource_name, one->resource_name);
         int32_t before = d->count;
@@ -412,6 +418,8 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
                                  const struct alter_configs_request_alter_configs_resource *rq)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
+    if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
+        problem = PROBLEM_BARE(KAFKA_POLICY_VIOLATION);
     if (problem.error) return problem;
     enum resource_type type = (enum resource_type)rq->resource_type;
     const struct image_config *now = image_config(image_of(c), type, rq->resource_name);
@@ -439,11 +447,15 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
 void decide_alter_configs(struct controller *c, struct decision *d, struct controller_call *call)
 {
     const struct alter_configs_request *rq = call->request;
+    if (rq->resources_count > RECORDS_PER_OPERATION_MAX) {
+        refuse_alter_configs(call, KAFKA_POLICY_VIOLATION, STR_NULL);
+        return;
+    }
     struct alter_configs_response_alter_configs_resource_response *results = legacy_open(call);
     d->atomic = true;
     for (int32_t i = 0; i < rq->resources_count; i++) {
         bool twice = false;
-        for (int32_t k = 0; k < rq->resources_count && k < RECORDS_PER_OPERATION_MAX; k++)
+        for (int32_t k = 0; k < rq->resources_count; k++)
             twice |= k != i && rq->resources[k].resource_type == rq->resources[i].resource_type &&
                      str_equal(rq->resources[k].resource_name, rq->resources[i].resource_name);
         int32_t before = d->count;

@@ -1,5 +1,8 @@
 /* The controller as a whole: append, replay, answer; leading and renouncing. States:
  * controller.h. */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "controller/internal.h"
 
 /* key, name, versions; bound as a user's operation; answered by standbys too. By key. */
@@ -41,6 +44,17 @@ const struct controller_api *controller_apis(int32_t *count)
 {
     *count = OPS_COUNT;
     return apis;
+}
+
+struct problem problem_make(struct arena *arena, enum kafka_error error, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (len >= (int)sizeof text) len = (int)sizeof text - 1;
+    return (struct problem){error, arena_str(arena, (struct str){text, len > 0 ? len : 0})};
 }
 
 /* ---- answers */

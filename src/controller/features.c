@@ -4,6 +4,7 @@
 
 #include "controller/internal.h"
 
+enum { UPDATES_MAX = 1000 }; /* far more than there are features */
 enum { TYPE_UPGRADE = 1, TYPE_SAFE_DOWNGRADE = 2, TYPE_UNSAFE_DOWNGRADE = 3 };
 
 typedef const struct update_features_request_feature_update_key update;
@@ -212,6 +213,7 @@ void decide_update_features(struct controller *c, struct decision *d, struct con
     const struct update_features_request *rq = call->request;
     d->atomic = true;
     struct problem problem = check_dependents(c, call);
+    if (rq->feature_updates_count > UPDATES_MAX) problem = PROBLEM_BARE(KAFKA_INVALID_REQUEST);
     for (int32_t i = 0; i < rq->feature_updates_count && !problem.error; i++) {
         for (int32_t k = 0; k < i; k++)
             if (str_equal(rq->feature_updates[k].feature, rq->feature_updates[i].feature))

@@ -86,8 +86,11 @@ struct problem {
     struct str message; /* null: none */
 };
 
-#define NO_PROBLEM                ((struct problem){KAFKA_NONE, STR_NULL})
-#define PROBLEM(arena, code, ...) ((struct problem){(code), arena_printf((arena), __VA_ARGS__)})
+#define NO_PROBLEM ((struct problem){KAFKA_NONE, STR_NULL})
+/* With a formatted message, cut where it would not fit a response: names come from outside. */
+struct problem problem_make(struct arena *arena, enum kafka_error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define PROBLEM(arena, code, ...) problem_make((arena), (code), __VA_ARGS__)
 #define PROBLEM_BARE(code)        ((struct problem){(code), STR_NULL})
 
 /* A response in the call's arena, at its defaults. */

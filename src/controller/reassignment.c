@@ -56,6 +56,9 @@ static struct problem cancel(struct controller *c, struct decision *d, const str
     e.replicas = ids_without(d->arena, e.replicas, e.adding);
     e.isr = ids_without(d->arena, e.isr, e.adding);
     e.removing = e.adding = (struct ids){NULL, 0};
+    if (e.replicas.count == 0)
+        return PROBLEM(d->arena, KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                       "No replica would be left without those that are being added.");
     if (e.isr.count == 0) {
         /* only newcomers are in sync: going back means losing what the old ones lack */
         if (!unclean)

@@ -169,7 +169,7 @@ static struct problem topic_configs(const struct controller *c, struct arena *ar
     struct str nulls = STR_NULL;
     for (int32_t i = 0; i < rq->configs_count; i++) {
         (*pairs)[i] = (struct config_pair){rq->configs[i].name, rq->configs[i].value};
-        if (rq->configs[i].value.len >= 0) continue;
+        if (rq->configs[i].value.len >= 0 || nulls.len > 1000) continue;
         nulls = nulls.len < 0 ? rq->configs[i].name
                               : arena_printf(arena, "%.*s,%.*s", STR_ARG(nulls),
                                              STR_ARG(rq->configs[i].name));
@@ -186,7 +186,7 @@ static struct problem create_topic(struct controller *c, struct decision *d, new
     struct config_pair *pairs;
     struct problem problem = topic_configs(c, d->arena, rq, &pairs);
     if (problem.error) return problem;
-    struct ids *partitions;
+    struct ids *partitions = NULL;
     int32_t count = rq->assignments_count;
     problem = rq->assignments_count > 0 ? assign_manual(c, d, rq, &partitions)
                                         : assign_placed(c, d, rq, &partitions, &count);

@@ -110,6 +110,27 @@ TEST(topic_is_refused_for_each_reason)
     world_free(&w);
 }
 
+TEST(message_about_an_endless_name_still_fits_a_response)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    char *name = arena_alloc(&w.arena, INT16_MAX);
+    memset(name, 'a', INT16_MAX);
+    new_topic t = {.name = {name, INT16_MAX}, .num_partitions = 1, .replication_factor = 1};
+    struct create_topics_request_creatable_topic_config *configs =
+        create_topics_request_creatable_topic_config_new(&w.arena, 5);
+    for (int i = 0; i < 5; i++)
+        configs[i] = (struct create_topics_request_creatable_topic_config){t.name, STR_NULL};
+    /* world_call validates every response at its version */
+    assert_int_equal(create(&w, &t, false)->error_code, KAFKA_INVALID_TOPIC_EXCEPTION);
+    t.name = STR("t");
+    t.configs = configs;
+    t.configs_count = 5;
+    assert_int_equal(create(&w, &t, false)->error_code, KAFKA_INVALID_CONFIG);
+    world_free(&w);
+}
+
 TEST(manual_assignment_is_checked_whole)
 {
     struct world w;
