@@ -15,8 +15,8 @@ void batch_scan_init(struct batch_scan *s, struct disk_file *file, int64_t posit
     if (buffer) buffer->len = 0;
 }
 
-/* At least `need` bytes from s->next on in the buffer; the caller has looked that they lie before the
- * end. */
+/* At least `need` bytes from s->next on in the buffer; the caller has looked that they lie before
+ * the end. */
 static enum err fill(struct batch_scan *s, size_t need, const uint8_t **at)
 {
     struct byte_buffer *b = s->buffer;

@@ -24,9 +24,9 @@ struct batch_scan {
 void batch_scan_init(struct batch_scan *s, struct disk_file *file, int64_t position, int64_t end,
                      struct byte_buffer *buffer);
 
-/* The next batch. *data is valid until the next call, NULL without a buffer. Batches of magic 0 and 1
- * come with their size, and their last offset as base offset.
- * Err: EOF at the end; TRUNCATED when a batch goes beyond it; CORRUPT; IO. */
+/* The next batch. *data is valid until the next call, NULL without a buffer. Batches of magic 0
+ * and 1 come with their size, and their last offset as base offset. Err: EOF at the end; TRUNCATED
+ * when a batch goes beyond it; CORRUPT; IO. */
 enum err batch_scan_next(struct batch_scan *s, struct batch_header *h,
                          const uint8_t **data) MUST_CHECK;
 

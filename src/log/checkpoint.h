@@ -21,7 +21,7 @@ struct offset_checkpoint_entry {
     int64_t offset;
 };
 
-/* Err: NOT_FOUND, CORRUPT (wrong version, malformed line, wrong count), IO. Entries in the arena. */
+/* Err: NOT_FOUND, CORRUPT (wrong version, malformed line, wrong count), IO. Entries: arena. */
 enum err offset_checkpoint_read(struct disk *disk, const char *path, struct arena *arena,
                                 struct offset_checkpoint_entry **entries,
                                 int32_t *count) MUST_CHECK;

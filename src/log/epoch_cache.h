@@ -19,8 +19,8 @@ void epoch_cache_free(struct epoch_cache *c);
 /* Take entries that were read; those that break the order drop what stood before. */
 void epoch_cache_load(struct epoch_cache *c, const struct epoch_entry *entries, int32_t count);
 
-/* A no-op when the last entry has this epoch and starts at or before; else entries with an epoch or a
- * start at or above go first. */
+/* A no-op when the last entry has this epoch and starts at or before; else entries with an epoch
+ * or a start at or above go first. */
 void epoch_cache_assign(struct epoch_cache *c, int32_t epoch, int64_t start_offset);
 
 int32_t epoch_cache_latest(const struct epoch_cache *c);

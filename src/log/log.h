@@ -38,7 +38,7 @@ const struct log_config *log_config_of(const struct log *log);
 void log_set_config(struct log *log, struct log_config *config);
 
 /* Give a log without partition.metadata its id. Written in the background, no later than the first
- * append; durable no later than the recovery point moves. Err: INVALID (has another id), OFFLINE. */
+ * append; durable no later than the recovery point moves. Err: INVALID (has another), OFFLINE. */
 enum err log_set_topic_id(struct log *log, struct uuid id) MUST_CHECK;
 
 /* ---- offsets ---- */
@@ -66,10 +66,10 @@ int64_t log_set_high_watermark(struct log *log, int64_t offset);
 
 int32_t log_latest_epoch(const struct log *log); /* NO_LEADER_EPOCH when it has none */
 
-/* A new leader calls this with its log end offset before its first append. Durable no later than the
- * recovery point passes it: behind that point batches tell their epochs again, and an epoch without a
- * batch need not be known. So thousands of elections cost no sync.
- * A no-op when the latest entry has the epoch already. Err: IO, OFFLINE. */
+/* A new leader calls this with its log end offset before its first append. Durable no later than
+ * the recovery point passes it: behind that point batches tell their epochs again, and an epoch
+ * without a batch need not be known. So thousands of elections cost no sync. A no-op when the
+ * latest entry has the epoch already. Err: IO, OFFLINE. */
 enum err log_assign_epoch(struct log *log, int32_t epoch, int64_t start_offset) MUST_CHECK;
 
 /* Where `epoch` ends: OffsetsForLeaderEpoch and the fetch divergence check (KIP-101, KIP-279).
@@ -225,10 +225,9 @@ enum err log_producers(struct log *log, struct arena *arena, struct log_producer
 
 /* ---- cutting ---- */
 
-/* Remove everything at and above `offset`, and the batch it lies in (a no-op beyond the end, but the
- * epochs are cut too). The
- * high watermark and the recovery point are lowered with it. Below the log start the log becomes
- * empty at `offset`. Err: IO, OFFLINE. */
+/* Remove everything at and above `offset`, and the batch it lies in (a no-op beyond the end, but
+ * the epochs are cut too). The high watermark and the recovery point are lowered with it. Below
+ * the log start the log becomes empty at `offset`. Err: IO, OFFLINE. */
 enum err log_truncate_to(struct log *log, int64_t offset) MUST_CHECK;
 
 /* Empty the log; its next record gets `offset`. */

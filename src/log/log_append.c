@@ -357,7 +357,7 @@ void log_append_as_follower(struct log *log, const uint8_t *data, size_t len,
     }
     if (!check_followed(&a, data, len, leader_epoch_max, &used) || used == 0) return;
     if (a.write.first_offset < log->end_offset) {
-        /* the leader's log starts inside a batch; ours is empty and can start where the batch does */
+        /* the leader's log starts inside a batch; ours is empty and can start there */
         bool empty = log->start_offset == log->end_offset;
         if (!empty || first_batch_last_offset(&a.write) < log->end_offset) {
             refuse(result, APPEND_OFFSET_OUT_OF_ORDER, "Batch lies below the log end offset.");

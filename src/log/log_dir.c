@@ -262,7 +262,8 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* Fills the field at `offset_of_field` of each log's load options. A file that cannot be read counts as empty. */
+/* Fills the field at `offset_of_field` of each log's load options. A file that cannot be read
+ * counts as empty. */
 static void read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, struct arena *arena,
                             struct map *options)
 {

@@ -1,9 +1,9 @@
 /* Getting bytes to stable storage, and the recovery point behind which that is known.
  *
- * A flush walks the segments from the recovery point's to the active one. Of each it syncs the .log, of a
- * rolled one also the indexes and snapshot written when it was rolled; then the names, the epochs
- * and partition.metadata; then the recovery point moves. A crash at any step leaves the old recovery
- * point, and recovery reads the batches behind it again. */
+ * A flush walks the segments from the recovery point's to the active one. Of each it syncs the
+ * .log, of a rolled one also the indexes and snapshot written when it was rolled; then the names,
+ * the epochs and partition.metadata; then the recovery point moves. A crash at any step leaves the
+ * old recovery point, and recovery reads the batches behind it again. */
 #include "log/log_internal.h"
 
 #include "base/mem.h"
@@ -150,8 +150,8 @@ void log_flush_start(struct log *log, struct log_flush *f, void (*done)(struct l
     list_push_back(&log->flushes, &f->node);
     struct segment *s = log_segment_for(log, log->recovery_point);
     f->segment_base = s ? s->base_offset : 0;
-    /* from a task, so that what a caller appends in this turn before it returns costs no second sync,
-     * and so that done never runs inline */
+    /* from a task, so that what a caller appends in this turn before it returns costs no second
+     * sync, and so that done never runs inline */
     task_init(&f->task, flush_begin);
     task_post(log->dir->env->clock, &f->task);
 }

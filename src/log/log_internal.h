@@ -73,8 +73,8 @@ void log_path_of(const struct log *log, const char *name, struct log_path *path)
 void log_segment_path(const struct log *log, int64_t offset, const char *suffix,
                       struct log_path *path);
 
-/* Take the directory offline for an error that means the disk is not to be trusted, and pass it on. Errors that pass
- * (no descriptors, no space) leave it online. */
+/* Take the directory offline for an error that means the disk is not to be trusted, and pass it
+ * on. Errors that pass (no descriptors, no space) leave it online. */
 enum err log_io_failed(struct log *log, enum err e, const char *what);
 
 struct segment *log_active(struct log *log); /* NULL before the first append */
@@ -106,8 +106,8 @@ void segment_index_batch(struct segment *s, const struct batch_header *h, int64_
 /* The final time entry, and the index files, exactly as long as they must be. */
 enum err segment_write_indexes(struct log *log, struct segment *s, bool sync) MUST_CHECK;
 
-/* Where the first batch with a last offset >= `offset` starts, and its header. Err: NOT_FOUND (none in
- * this segment), CORRUPT, IO. */
+/* Where the first batch with a last offset >= `offset` starts, and its header. Err: NOT_FOUND
+ * (none in this segment), CORRUPT, IO. */
 enum err segment_find(struct log *log, struct segment *s, int64_t offset, int64_t *position,
                       struct batch_header *h) MUST_CHECK;
 
@@ -122,8 +122,8 @@ enum err segment_delete(struct log *log, struct segment *s) MUST_CHECK;
 enum err log_replay_batch(struct log *log, const struct batch_header *h, const uint8_t *data,
                           bool index_transactions) MUST_CHECK;
 
-/* Write a snapshot of the producers named for `offset`, unless the newest is: the log end offset, or the base
- * of the segment that is about to begin. */
+/* Write a snapshot of the producers named for `offset`, unless the newest is: the log end offset,
+ * or the base of the segment that is about to begin. */
 enum err log_write_snapshot(struct log *log, int64_t offset, bool sync) MUST_CHECK;
 
 /* Rebuild producer state up to the log end offset from the newest snapshot <= it, and the log. */
@@ -155,8 +155,8 @@ enum err log_delete_oldest(struct log *log, int32_t count) MUST_CHECK;
 /* Close for good: indexes, snapshot, epochs, all synced. */
 enum err log_close_clean(struct log *log) MUST_CHECK;
 
-/* The same for many logs at once: write what is to be written; sync the tree; name the epochs' file;
- * sync the tree again. */
+/* The same for many logs at once: write what is to be written; sync the tree; name the epochs'
+ * file; sync the tree again. */
 bool log_needs_close(const struct log *log);
 enum err log_close_write(struct log *log) MUST_CHECK;
 enum err log_close_rename(struct log *log) MUST_CHECK;

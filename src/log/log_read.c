@@ -1,4 +1,5 @@
-/* Finding things: ranges for fetches, batches for replay, offsets by timestamp, aborted transactions. */
+/* Finding things: ranges for fetches, batches for replay, offsets by timestamp, aborted
+ * transactions. */
 #include "log/log_internal.h"
 
 enum { DECOMPRESSED_BYTES_MAX = 256 << 20 };

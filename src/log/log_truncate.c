@@ -1,4 +1,5 @@
-/* Removing from the end (a follower that diverged), and from the start (retention, DeleteRecords). */
+/* Removing from the end (a follower that diverged) and from the start (retention,
+ * DeleteRecords). */
 #include "log/log_write.h"
 
 #include <stdio.h>

@@ -12,8 +12,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\f' || c == '\r';
 }
 
-/* One logical line of Java properties, trimmed; its key and value. Escapes do not occur in what Kafka
- * writes here but for `\:` and the like, so a backslash is dropped from values. */
+/* One logical line of Java properties, trimmed; its key and value. Escapes do not occur in what
+ * Kafka writes here but for `\:` and the like, so a backslash is dropped from values. */
 static void split(struct str line, struct str *key, struct str *value)
 {
     int32_t i = 0;

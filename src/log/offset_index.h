@@ -1,12 +1,12 @@
 /* The sparse indexes of one segment: from offsets to positions, and from timestamps to offsets.
  *
- *   .index      i32 offset - base, i32 position   last offset of a batch, where that batch starts; both rise
- *   .timeindex  i64 timestamp, i32 offset - base  the largest timestamp so far and its offset; both rise
+ *   .index      i32 offset - base, i32 position   last offset of a batch, where it starts; both rise
+ *   .timeindex  i64 timestamp, i32 offset - base  the largest so far and its offset; both rise
  *
  * An active segment's indexes are arrays in memory, written as files when it is rolled or closed:
  * files are exactly as long as their entries, because Kafka takes every byte of them for one. A
- * crash leaves the files absent or short; recovery makes them anew, and it always covers the active
- * segment. Older segments' files are searched in place. Private to log/. */
+ * crash leaves the files absent or short; recovery makes them anew, and it always covers the
+ * active segment. Older segments' files are searched in place. Private to log/. */
 #ifndef SAMSA_LOG_OFFSET_INDEX_H
 #define SAMSA_LOG_OFFSET_INDEX_H
 

@@ -14,8 +14,8 @@
 enum err partition_metadata_read(struct disk *disk, const char *path, struct arena *arena,
                                  struct uuid *topic_id) MUST_CHECK;
 
-/* Not durable on return: the log syncs the file and its directory in time. Renamed into place, so that
- * a process that dies here leaves no half file. */
+/* Not durable on return: the log syncs the file and its directory in time. Renamed into place, so
+ * that a process that dies here leaves no half file. */
 enum err partition_metadata_write(struct disk *disk, const char *path,
                                   struct uuid topic_id) MUST_CHECK;
 

@@ -4,8 +4,9 @@
  *   i64 producerId, i16 epoch, i32 lastSequence, i64 lastOffset, i32 offsetDelta, i64 timestamp,
  *   i32 coordinatorEpoch, i64 currentTxnFirstOffset (-1 none)
  *
- * Valid when the version is known, the checksum fits, and the length is exactly that of the count. A
- * crash while it is written leaves a file that fails the checksum; the next lower one is used then. */
+ * Valid when the version is known, the checksum fits, and the length is exactly that of the count.
+ * A crash while it is written leaves a file that fails the checksum; the next lower one is used
+ * then. */
 #include "log/producer_state.h"
 
 #include "base/crc32c.h"

@@ -1,8 +1,8 @@
 /* What a log knows of its producers: sequences for idempotence (KIP-98), open transactions for the
  * last stable offset. Made by the first batch that has a producer id; a log without has none.
  *
- * The snapshot file keeps the last batch of each producer only, so the window for retries shrinks from five to one
- * when a log is loaded. Private to log/. */
+ * The snapshot file keeps the last batch of each producer only, so the window for retries shrinks
+ * from five to one when a log is loaded. Private to log/. */
 #ifndef SAMSA_LOG_PRODUCER_STATE_H
 #define SAMSA_LOG_PRODUCER_STATE_H
 
@@ -84,7 +84,8 @@ void producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t exp
 /* The bytes of a snapshot file, appended to `to`. `s` may be NULL: an empty one. */
 void producer_state_encode(const struct producer_state *s, struct byte_buffer *to);
 
-/* Into a cleared state, leaving out expired ones. Err: CORRUPT, UNSUPPORTED; the state is empty then. */
+/* Into a cleared state, leaving out expired ones. Err: CORRUPT, UNSUPPORTED; the state is empty
+ * then. */
 enum err producer_state_decode(struct producer_state *s, struct bytes file, int64_t now_ms,
                                int64_t expiration_ms) MUST_CHECK;
 

@@ -62,7 +62,8 @@ static enum err list(struct log *log, struct log_listing *l)
 
 /* ---- leftovers ---- */
 
-/* A complete replacement becomes what it replaces: segments whose base lies in its offset range go. */
+/* A complete replacement becomes what it replaces: segments whose base lies in its offset range
+ * go. */
 static enum err complete_swap(struct log *log, const struct log_listing *l, const char *name,
                               int64_t base)
 {

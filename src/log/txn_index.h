@@ -1,6 +1,7 @@
 /* .txnindex of a segment: 34 bytes per aborted transaction that wrote to it.
  *
- *   i16 version 0, i64 producerId, i64 firstOffset, i64 lastOffset (of the marker), i64 lastStableOffset
+ *   i16 version 0, i64 producerId, i64 firstOffset,
+ *   i64 lastOffset (of the marker), i64 lastStableOffset
  *
  * Valid when lastOffset rises and is not below the segment's base. Appended in place; a torn entry
  * behind a crash is cut by recovery, which makes the file anew. Private to log/. */

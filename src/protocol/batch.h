@@ -185,11 +185,11 @@ struct batch_options {
 };
 
 /* Offset 0, no epoch, no producer, not compressed. */
-#define BATCH_OPTIONS_DEFAULT                                                                      \
-    ((struct batch_options){.leader_epoch = -1,                                                    \
-                            .compression_level = COMPRESSION_LEVEL_DEFAULT,                        \
-                            .producer_id = NO_PRODUCER_ID,                                         \
-                            .producer_epoch = NO_PRODUCER_EPOCH,                                   \
+#define BATCH_OPTIONS_DEFAULT                                               \
+    ((struct batch_options){.leader_epoch = -1,                             \
+                            .compression_level = COMPRESSION_LEVEL_DEFAULT, \
+                            .producer_id = NO_PRODUCER_ID,                  \
+                            .producer_epoch = NO_PRODUCER_EPOCH,            \
                             .base_sequence = NO_SEQUENCE})
 
 /* Builds one batch; keeps its memory for the next. Zero it to start. */

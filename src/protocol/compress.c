@@ -197,19 +197,12 @@ enum err codec_compress(struct codec *c, enum compression type, int32_t level, s
 {
     PRE(in.len >= 0 && in.len <= INT32_MAX);
     switch (type) {
-    case COMPRESSION_NONE:
-        byte_buffer_put(out, in.data, (size_t)in.len);
-        return ERR_OK;
-    case COMPRESSION_GZIP:
-        return gzip_compress(c, level, in, out);
-    case COMPRESSION_SNAPPY:
-        return snappy_compress_blocks(in, out);
-    case COMPRESSION_LZ4:
-        return lz4_compress(c, level, in, out);
-    case COMPRESSION_ZSTD:
-        return zstd_compress(c, level, in, out);
-    case COMPRESSION_COUNT:
-        break;
+    case COMPRESSION_NONE: byte_buffer_put(out, in.data, (size_t)in.len); return ERR_OK;
+    case COMPRESSION_GZIP: return gzip_compress(c, level, in, out);
+    case COMPRESSION_SNAPPY: return snappy_compress_blocks(in, out);
+    case COMPRESSION_LZ4: return lz4_compress(c, level, in, out);
+    case COMPRESSION_ZSTD: return zstd_compress(c, level, in, out);
+    case COMPRESSION_COUNT: break;
     }
     return ERR_INVALID;
 }
@@ -235,8 +228,7 @@ enum err codec_stream_begin(struct codec *c, enum compression type, struct bytes
     c->in_len = (size_t)in.len;
     c->in_frame = type != COMPRESSION_NONE; /* empty input is no stream of any codec */
     switch (type) {
-    case COMPRESSION_NONE:
-        break;
+    case COMPRESSION_NONE: break;
     case COMPRESSION_GZIP:
         if (!c->inflate_ready) {
             c->inflate = (z_stream){0};
@@ -265,8 +257,7 @@ enum err codec_stream_begin(struct codec *c, enum compression type, struct bytes
         ZSTD_DCtx_reset(c->zstd_decompress, ZSTD_reset_session_only);
         break;
     case COMPRESSION_COUNT:
-    default:
-        return ERR_CORRUPT;
+    default: return ERR_CORRUPT;
     }
     return ERR_OK;
 }
@@ -374,18 +365,10 @@ enum err codec_stream_read(struct codec *c, uint8_t *to, size_t capacity, size_t
     }
     while (!e && *got == 0 && c->in_frame) {
         switch (c->type) {
-        case COMPRESSION_GZIP:
-            e = gzip_read(c, to, capacity, got);
-            break;
-        case COMPRESSION_SNAPPY:
-            e = snappy_read(c, to, capacity, got);
-            break;
-        case COMPRESSION_LZ4:
-            e = lz4_read(c, to, capacity, got);
-            break;
-        default:
-            e = zstd_read(c, to, capacity, got);
-            break;
+        case COMPRESSION_GZIP: e = gzip_read(c, to, capacity, got); break;
+        case COMPRESSION_SNAPPY: e = snappy_read(c, to, capacity, got); break;
+        case COMPRESSION_LZ4: e = lz4_read(c, to, capacity, got); break;
+        default: e = zstd_read(c, to, capacity, got); break;
         }
     }
     return e;
