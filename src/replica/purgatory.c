@@ -48,8 +48,7 @@ void purgatory_fail(struct list_node *waits, enum kafka_error error)
 
 void purgatory_moved(struct purgatory *p, const struct replica_movement *movement)
 {
-    LIST_EACH(&p->watches, node)
-    {
+    LIST_EACH(&p->watches, node) {
         struct replica_watch *w = CONTAINER_OF(node, struct replica_watch, node);
         if (movement->gone) list_remove(&w->node);
         w->moved(w, movement);

@@ -85,8 +85,7 @@ static void proposals_ready(struct task *task)
 static void lag_tick(struct timer *timer)
 {
     struct replica_manager *m = CONTAINER_OF(timer, struct replica_manager, lag_timer);
-    LIST_EACH(&m->replicated, node)
-    {
+    LIST_EACH(&m->replicated, node) {
         struct replica *r = CONTAINER_OF(node, struct replica, replicated);
         replica_effects(r, partition_tick(&r->core, manager_world(m)));
     }
@@ -377,8 +376,7 @@ void replica_manager_put_strays_aside(struct replica_manager *m)
 
 void replica_manager_standing_changed(struct replica_manager *m)
 {
-    LIST_EACH(&m->replicated, node)
-    {
+    LIST_EACH(&m->replicated, node) {
         struct replica *r = CONTAINER_OF(node, struct replica, replicated);
         replica_effects(r, partition_standing_changed(&r->core, manager_world(m)) |
                                PARTITION_LOW_WATERMARK_MOVED);

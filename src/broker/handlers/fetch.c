@@ -117,8 +117,7 @@ static void read_all(struct fetch *f)
     f->answer_now = false;
     int64_t room = f->bytes_max;
     bool first = true;
-    LIST_EACH(&f->session->dirty, node)
-    {
+    LIST_EACH(&f->session->dirty, node) {
         struct fetched *x = &f->items[f->items_count++];
         *x = (struct fetched){.entry = fetch_entry_of(node)};
         read_entry(f, x, &room, &first);

@@ -282,8 +282,7 @@ static struct fetch_session *parked(struct fetch_session_cache *c, struct ask *a
                                     const struct fetch_outcome *o, int64_t missing)
 {
     struct fetch_session *s = begin(c, a, 13);
-    LIST_EACH(&s->dirty, node)
-    {
+    LIST_EACH(&s->dirty, node) {
         struct fetch_entry *e = fetch_entry_of(node);
         if (!e->replica)
             fetch_entry_attach(e, (struct replica *)(void *)&replicas[e->partition],
