@@ -8,6 +8,7 @@
 #include "broker/auto_topics.h"
 #include "broker/controller_channel.h"
 #include "broker/coordinator_log.h"
+#include "broker/isr_proposals.h"
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
 #include "broker/producer_ids.h"
@@ -31,6 +32,7 @@ struct broker_parts {
     struct metadata_publisher *metadata;
     struct uuid *directories;
     struct map coordinator_logs; /* partition of __consumer_offsets -> struct coordinator_log */
+    struct isr_proposals *isr_proposals;
 };
 
 /* ---- what the replica manager asks and tells */
@@ -103,11 +105,18 @@ static void directory_failed(void *owner, struct uuid directory, int32_t left)
     lifecycle_directory_failed(b->lifecycle, directory);
 }
 
+static void proposals(void *owner)
+{
+    struct broker *b = owner;
+    isr_proposals_send(b->parts->isr_proposals);
+}
+
 static const struct replica_events replica_events = {
     .standing = broker_standing_of,
     .topic_config = topic_config_of,
     .leadership_moved = leadership_moved,
     .removed = replica_removed,
+    .proposals = proposals,
     .directory_failed = directory_failed,
 };
 
@@ -226,6 +235,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
         &b->env, config_int(o->config, CONFIG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS));
     b->auto_topics = auto_topics_create(b);
     b->producer_ids = producer_id_source_create(b);
+    b->parts->isr_proposals = isr_proposals_create(b);
     b->lifecycle = make_lifecycle(b, o);
     return b;
 }
@@ -266,6 +276,7 @@ void broker_destroy(struct broker *b)
 {
     replica_manager_stop(b->replicas, KAFKA_NOT_LEADER_OR_FOLLOWER);
     lifecycle_destroy(b->lifecycle);
+    isr_proposals_destroy(b->parts->isr_proposals);
     producer_id_source_destroy(b->producer_ids);
     auto_topics_destroy(b->auto_topics);
     while (b->parts->coordinator_logs.count > 0) {

@@ -114,8 +114,14 @@ void plane_own_topic(struct plane *p, const char *name, uint8_t id, int32_t part
     for (int32_t i = 0; i < partitions; i++) plane_partition(p, id, i, &self, 1, 1);
 }
 
-static const struct replica_events plane_events = {.standing = plane_standing,
-                                                   .topic_config = plane_topic_config};
+static void plane_proposals(void *owner)
+{
+    (void)owner;
+    if (the_plane->proposals) the_plane->proposals(the_plane->proposals_owner);
+}
+
+static const struct replica_events plane_events = {
+    .standing = plane_standing, .topic_config = plane_topic_config, .proposals = plane_proposals};
 
 struct plane *plane_open_on(struct env *env, const char *path)
 {

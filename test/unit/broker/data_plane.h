@@ -27,6 +27,8 @@ struct plane {
     struct log_dir *dir;
     struct image *image;
     struct dispatch dispatch;
+    void (*proposals)(void *); /* the manager's event, with proposals_owner; NULL: not heard */
+    void *proposals_owner;
 };
 
 /* ---- metadata ---- */
