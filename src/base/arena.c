@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { ARENA_ALIGN = 16, ARENA_BLOCK_BYTES = 4096 };
+enum { ARENA_ALIGN = 16, ARENA_BLOCK_BYTES = 4096, ARENA_KEPT_BYTES = 16384 };
 
 struct arena_block {
     struct arena_block *next;
@@ -78,22 +78,30 @@ struct str arena_printf(struct arena *a, const char *format, ...)
     return (struct str){p, len};
 }
 
+/* One round took more than a block: the next gets a block that holds as much, up to a bound, so
+ * that equal rounds come to take nothing. A block beyond the bound is not kept. */
 void arena_reset(struct arena *a)
 {
-    struct arena_block *b = a->head;
-    while (b && b->next) {
-        struct arena_block *next = b->next;
+    size_t bound = a->block_bytes > ARENA_KEPT_BYTES ? a->block_bytes : ARENA_KEPT_BYTES;
+    bool outgrown = a->head && a->head->next;
+    while (outgrown && a->block_bytes < a->used_bytes && a->block_bytes < ARENA_KEPT_BYTES)
+        a->block_bytes *= 2;
+    while (a->head) {
+        struct arena_block *b = a->head;
+        if (!b->next && b->size <= bound && b->size >= a->block_bytes) break;
+        a->head = b->next;
         mem_free(b);
-        b = next;
     }
-    if (b) b->used = 0;
-    a->head = b;
+    if (a->head) a->head->used = 0;
     a->used_bytes = 0;
 }
 
 void arena_free(struct arena *a)
 {
-    arena_reset(a);
-    mem_free(a->head);
-    a->head = NULL;
+    while (a->head) {
+        struct arena_block *next = a->head->next;
+        mem_free(a->head);
+        a->head = next;
+    }
+    a->used_bytes = 0;
 }

@@ -1,7 +1,8 @@
 /* A bump allocator freed whole: one per request, decode or decision.
  *
- * Owns its blocks. Pointers die at arena_reset or arena_free. The first block is kept over a reset,
- * so a steady request loop allocates nothing. Single-threaded. */
+ * Owns its blocks. Pointers die at arena_reset or arena_free. One block is kept over a reset, and
+ * grows to what a round takes (up to 16 KiB, or to block_bytes), so a steady request loop allocates
+ * nothing. Single-threaded. */
 #ifndef SAMSA_BASE_ARENA_H
 #define SAMSA_BASE_ARENA_H
 
@@ -13,7 +14,7 @@ struct arena_block;
 
 struct arena {
     struct arena_block *head; /* newest block */
-    size_t block_bytes;       /* size of a fresh block */
+    size_t block_bytes;       /* size of a fresh block; grows with use */
     size_t used_bytes;        /* handed out since the last reset */
 };
 
@@ -34,7 +35,7 @@ struct bytes arena_bytes(struct arena *a, struct bytes b);
 struct str arena_printf(struct arena *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Forget everything; keep the smallest block. */
+/* Forget everything; keep one block. */
 void arena_reset(struct arena *a);
 
 /* Give every block back. The arena can be used again. */

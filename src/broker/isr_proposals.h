@@ -1,8 +1,10 @@
-/* What this broker's leaders propose for their in-sync sets, sent to the controller (AlterPartition).
+/* What this broker's leaders propose for their in-sync sets, sent to the controller
+ * (AlterPartition).
  *
- * One request is in flight at a time and carries everything pending; what is proposed meanwhile goes
- * with the next one. Whatever came without an answer is sent again after ISR_PROPOSALS_RETRY_MS
- * (AlterPartitionManager). Owns: the request in flight. Thread: the loop's. */
+ * One request is in flight at a time and carries everything pending; what is proposed meanwhile
+ * goes with the next one. Whatever came without an answer is sent again after
+ * ISR_PROPOSALS_RETRY_MS (AlterPartitionManager).
+ * Owns: the request in flight. Thread: the loop's. */
 #ifndef SAMSA_BROKER_ISR_PROPOSALS_H
 #define SAMSA_BROKER_ISR_PROPOSALS_H
 

@@ -74,6 +74,24 @@ TEST(out_varints_match_zigzag)
     out_free(&o);
 }
 
+TEST(an_arena_comes_to_hold_a_round_in_one_block_and_forgets_a_huge_one)
+{
+    struct arena a;
+    arena_init(&a, 1024);
+    for (int round = 0; round < 4; round++) {
+        uint8_t *first = arena_alloc(&a, 100), *last = first;
+        for (int i = 1; i < 70; i++) last = arena_alloc(&a, 100);
+        if (round > 0) assert_int_equal(last - first, 69 * 112); /* in one block */
+        arena_reset(&a);
+        assert_int_equal(a.used_bytes, 0);
+    }
+    arena_alloc(&a, 1 << 20);
+    arena_reset(&a);
+    assert_null(a.head);
+    assert_true(a.block_bytes <= 16384);
+    arena_free(&a);
+}
+
 TEST(arena_survives_many_sizes)
 {
     struct arena a;

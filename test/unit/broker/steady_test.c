@@ -145,7 +145,7 @@ TEST(produce_and_fetch_allocate_nothing_once_warm)
     client_open(&consumer, &os, rpc_server_port(server));
     send_frame(&consumer);
     send_frame(&producer);
-    /* What is not per request (an index doubling, the sweep of a second) hits a few windows only. */
+    /* What is not per request (an index doubling, a sweep) hits a few windows only. */
     enum { WINDOW = 500, WINDOWS_MAX = 10 };
     bool quiet = false;
     int64_t end = WINDOW;
