@@ -102,7 +102,7 @@ static const struct committer_ops committer_ops = {end_offset, append, resign};
 
 /* ---- the world */
 
-void world_init(struct world *w)
+void world_start(struct world *w)
 {
     static const char *const features[] = {"eligible.leader.replicas.version", "group.version",
                                            "share.version", "streams.version"};
@@ -136,8 +136,20 @@ void world_init(struct world *w)
         .bootstrap_count = 5,
     };
     w->c = controller_new(&options);
+}
+
+void world_init(struct world *w)
+{
+    world_start(w);
     controller_lead(w->c, w->epoch);
     world_commit(w);
+}
+
+void world_feed(struct world *w, int64_t offset, struct bytes value)
+{
+    assert_ok(controller_apply(w->c, offset, w->epoch, value));
+    assert_ok(loader_apply(&w->standby, offset, w->epoch, value, NULL));
+    w->end_offset = offset + 1;
 }
 
 void world_free(struct world *w)

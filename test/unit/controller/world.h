@@ -40,6 +40,10 @@ struct world {
 
 /* A world with a fresh controller that leads epoch 1 of a default cluster. */
 void world_init(struct world *w);
+
+/* Only a standby with an empty image; and a committed record for it. */
+void world_start(struct world *w);
+void world_feed(struct world *w, int64_t offset, struct bytes value);
 void world_free(struct world *w);
 
 /* Pass time; timers and tasks run. Commits what they append. */
