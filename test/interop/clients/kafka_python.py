@@ -1,5 +1,6 @@
 """kafka-python. See scenario.md."""
 import sys
+import threading
 import time
 
 from kafka import KafkaConsumer, KafkaProducer
@@ -33,72 +34,65 @@ def produce(bootstrap, topic, codec):
     return where
 
 
-def consumer(bootstrap, topic):
-    return KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=f"g-{topic}",
-                         auto_offset_reset="earliest", enable_auto_commit=False,
-                         session_timeout_ms=10000, heartbeat_interval_ms=500, max_poll_records=200)
+class Reader(threading.Thread):
+    """A group member in a thread of its own, for a member that joins blocks inside poll."""
+
+    def __init__(self, bootstrap, topic, where):
+        super().__init__(daemon=True)
+        self.where, self.seen, self.wrong, self.error = where, {}, [], None
+        self.stopping = threading.Event()
+        self.consumer = KafkaConsumer(
+            topic, bootstrap_servers=bootstrap, group_id=f"g-{topic}", auto_offset_reset="earliest",
+            enable_auto_commit=False, session_timeout_ms=10000, heartbeat_interval_ms=500, max_poll_records=200,
+            max_partition_fetch_bytes=20000)
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                for batch in self.consumer.poll(timeout_ms=100).values():
+                    for m in batch:
+                        self.take(m)
+            self.consumer.commit()
+            self.consumer.close()
+        except Exception as e:  # noqa: BLE001: told by finish
+            self.error = e
+
+    def take(self, m):
+        i = self.where.get((m.partition, m.offset))
+        if (i is None or m.value != value_of(i) or m.key != f"k{i % 100}".encode()
+                or list(m.headers) != [("h", str(i).encode())] or m.timestamp != 1700000000000 + i):
+            self.wrong.append(((m.partition, m.offset), m.value[:20]))
+        self.seen[(m.partition, m.offset)] = True
+
+    def finish(self):
+        self.stopping.set()
+        self.join(30)
+        if self.error or self.wrong:
+            raise RuntimeError(f"{self.error or self.wrong[:3]}")
+        return set(self.seen)
 
 
-def take(c, seen, wrong, where):
-    count = 0
-    for batch in c.poll(timeout_ms=200).values():
-        for m in batch:
-            at = (m.partition, m.offset)
-            i = where.get(at)
-            if (i is None or m.value != value_of(i) or m.key != f"k{i % 100}".encode()
-                    or list(m.headers) != [("h", str(i).encode())]
-                    or m.timestamp != 1700000000000 + i):
-                wrong.append((at, m.value[:20]))
-            if seen.get(m.partition) and seen[m.partition][-1] >= m.offset:
-                wrong.append((at, "order"))
-            seen.setdefault(m.partition, []).append(m.offset)
-            count += 1
-    return count
-
-
-def flat(*seens):
-    return {(p, o) for seen in seens for p, offsets in seen.items() for o in offsets}
+def wait(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(what)
+        time.sleep(0.02)
 
 
 def consume(bootstrap, topic, where):
-    first, second, rest, wrong = {}, {}, {}, []
-    one = consumer(bootstrap, topic)
-    deadline = time.monotonic() + 60
-    count = 0
-    while count < 100 and time.monotonic() < deadline:
-        count += take(one, first, wrong, where)
-    one.commit()
-    two = consumer(bootstrap, topic)
-    while not (one.assignment() and two.assignment()) and time.monotonic() < deadline:
-        one.poll(timeout_ms=50, max_records=1)
-        two.poll(timeout_ms=50, max_records=1)
-    if not (one.assignment() and two.assignment()):
-        raise RuntimeError("the group of two did not form")
-    for c in (one, two):
-        for p in c.assignment():
-            c.seek(p, c.committed(p) or 0)
-    first.clear()
-    while len(flat(first, second)) < RECORDS // 4 and time.monotonic() < deadline:
-        take(one, first, wrong, where)
-        take(two, second, wrong, where)
-    for c in (one, two):
-        c.commit()
-        c.close()
-    three = consumer(bootstrap, topic)
-    seen = flat(first, second)
-    while len(seen | flat(rest)) < RECORDS - 100 and time.monotonic() < deadline:
-        take(three, rest, wrong, where)
-    while take(three, rest, wrong, where):
-        pass
-    three.close()
-    if wrong:
-        raise RuntimeError(f"{len(wrong)} records differ: {wrong[:3]}")
-    missing = set(where) - seen - flat(rest)
-    early = {at for at in missing if at[1] < 500}
-    if missing != early or len(missing) > 400:
-        raise RuntimeError(f"{len(missing)} records were never seen")
-    if flat(rest) & seen:
-        raise RuntimeError(f"{len(flat(rest) & seen)} committed records came again")
+    one = Reader(bootstrap, topic, where)
+    wait(lambda: len(one.seen) >= 100, "the first member reads nothing")
+    two = Reader(bootstrap, topic, where)
+    wait(lambda: one.consumer.assignment() and two.consumer.assignment(), "the group of two did not form")
+    wait(lambda: len(set(one.seen) | set(two.seen)) >= RECORDS // 2, "the group of two stalled")
+    seen = one.finish() | two.finish()
+    three = Reader(bootstrap, topic, where)
+    wait(lambda: len(seen | set(three.seen)) >= RECORDS, f"{RECORDS - len(seen | set(three.seen))} were never seen")
+    rest = three.finish()
+    if len(rest) == RECORDS:
+        raise RuntimeError("the restarted consumer did not resume")
 
 
 def main():
