@@ -101,8 +101,10 @@ void group_coordinator_commit(struct group_coordinator *c, const struct offset_c
         op->sg = shard_find(s, rq->group_id);
         e = admit_commit(s, op->sg, rq, call);
     }
-    struct record_list l = {.arena = call->arena};
+    struct record_list l;
+    record_list_init(&l, call->arena);
     if (!e) collect_commit(s, rq, &op->response, &l);
+    record_list_free(&l);
     if (!e && l.count > 0) {
         e = rsm_shard_write(&s->rsm, &op->write, l.records, l.count, clock_wall(c->env->clock));
         if (!e) {
@@ -307,8 +309,10 @@ static void offset_delete_settled(struct rsm_write *write, enum kafka_error erro
     struct offset_delete_op *op = CONTAINER_OF(write, struct offset_delete_op, barrier);
     const struct shard_group *sg = error ? NULL : shard_find(op->shard, op->request->group_id);
     if (!error) error = sg ? group_admit_offset_delete(sg->group) : KAFKA_GROUP_ID_NOT_FOUND;
-    struct record_list l = {.arena = op->call->arena};
+    struct record_list l;
+    record_list_init(&l, op->call->arena);
     if (!error) collect_delete(sg->group, op, &op->response, &l);
+    record_list_free(&l);
     if (!error && l.count > 0) {
         error = shard_write_bulk(op->shard, &l, op, offset_delete_written);
         if (!error) return;

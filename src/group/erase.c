@@ -118,10 +118,12 @@ static void erase_settled(struct rsm_write *write, enum kafka_error error)
     if (!error) {
         struct arena arena;
         arena_init(&arena, 0);
-        struct record_list l = {.arena = &arena};
+        struct record_list l;
+        record_list_init(&l, &arena);
         add_all_offsets(&l, sg->group);
         records_add_group_tombstone(&l, op->id);
         error = shard_write_bulk(op->shard, &l, op, erase_written);
+        record_list_free(&l);
         arena_free(&arena);
         if (!error) return;
     }
@@ -179,7 +181,8 @@ void shard_expire(struct group_shard *s)
     if (s->rsm.state != RSM_ACTIVE) return;
     struct arena arena;
     arena_init(&arena, 0);
-    struct record_list l = {.arena = &arena};
+    struct record_list l;
+    record_list_init(&l, &arena);
     int32_t erased = 0;
     for (uint32_t i = 0; i < s->groups.count; i++) {
         struct shard_group *sg = s->groups.entries[i].value;
@@ -201,6 +204,7 @@ void shard_expire(struct group_shard *s)
     if (l.count > 0 || erased > 0)
         trace_info(s->env->trace, "group", "%s: expiring %d offsets and %d groups", s->name,
                    l.count, erased);
+    record_list_free(&l);
     arena_free(&arena);
 }
 
@@ -242,7 +246,8 @@ static void forget_settled(struct rsm_write *write, enum kafka_error error)
     struct group_shard *s = op->shard;
     struct arena arena;
     arena_init(&arena, 0);
-    struct record_list l = {.arena = &arena};
+    struct record_list l;
+    record_list_init(&l, &arena);
     for (uint32_t i = 0; !error && i < s->groups.count; i++) {
         const struct shard_group *sg = s->groups.entries[i].value;
         forget_in_group(op, sg->group, &l);
@@ -251,6 +256,7 @@ static void forget_settled(struct rsm_write *write, enum kafka_error error)
         error = shard_write_bulk(s, &l, s, expire_done);
         if (error) expire_done(s, error);
     }
+    record_list_free(&l);
     arena_free(&arena);
     forget_free(op);
 }

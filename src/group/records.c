@@ -12,13 +12,25 @@ enum {
     GROUP_METADATA_VALUE_VERSION = 3,
 };
 
-static struct bytes flatten(struct arena *arena, struct out *o)
+/* Encoded in the list's out, whose block is used again: no allocation per record but the arena's. */
+static struct bytes take(struct record_list *l)
 {
-    uint8_t *to = arena_alloc(arena, o->len > 0 ? (size_t)o->len : 1);
-    out_flatten(o, to);
-    struct bytes b = {to, o->len};
-    out_free(o);
+    uint8_t *to = arena_alloc(l->arena, l->out.len > 0 ? (size_t)l->out.len : 1);
+    out_flatten(&l->out, to);
+    struct bytes b = {to, l->out.len};
+    out_reset(&l->out);
     return b;
+}
+
+void record_list_init(struct record_list *l, struct arena *arena)
+{
+    *l = (struct record_list){.arena = arena};
+    out_init(&l->out);
+}
+
+void record_list_free(struct record_list *l)
+{
+    out_free(&l->out);
 }
 
 static void add(struct record_list *l, const struct group_record_key *key,
@@ -31,15 +43,13 @@ static void add(struct record_list *l, const struct group_record_key *key,
         l->records = grown;
         l->capacity = capacity;
     }
-    struct out o;
-    out_init(&o);
-    group_record_key_encode(key, &o);
+    group_record_key_encode(key, &l->out);
     struct rsm_record *r = &l->records[l->count++];
-    r->key = flatten(l->arena, &o);
+    r->key = take(l);
     r->value = BYTES_NULL;
     if (!value) return;
-    group_record_value_encode(value, &o);
-    r->value = flatten(l->arena, &o);
+    group_record_value_encode(value, &l->out);
+    r->value = take(l);
 }
 
 static struct group_record_key offset_key(struct str group, struct str topic, int32_t partition)

@@ -4,6 +4,7 @@
 #define SAMSA_GROUP_RECORDS_H
 
 #include "base/arena.h"
+#include "base/out.h"
 #include "group/offsets.h"
 #include "protocol/group_metadata_record.h"
 #include "rsm/rsm.h"
@@ -13,7 +14,12 @@ struct record_list {
     struct arena *arena;
     struct rsm_record *records;
     int32_t count, capacity;
+    struct out out;
 };
+
+void record_list_init(struct record_list *l, struct arena *arena);
+/* The records stay as long as the arena. */
+void record_list_free(struct record_list *l);
 
 void records_add_offset(struct record_list *l, struct str group, struct str topic,
                         int32_t partition, const struct committed_offset *o);

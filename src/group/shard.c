@@ -80,9 +80,11 @@ static void host_write(struct group_host *h, struct group *g,
     op->write.done = record_op_done;
     struct arena arena;
     arena_init(&arena, 0);
-    struct record_list l = {.arena = &arena};
+    struct record_list l;
+    record_list_init(&l, &arena);
     records_add_group(&l, g->id, value);
     op->error = rsm_shard_write(&s->rsm, &op->write, l.records, l.count, clock_wall(s->env->clock));
+    record_list_free(&l);
     arena_free(&arena);
     if (!op->error) return;
     trace_warn(s->env->trace, "group", "%s: the record of group %.*s was refused: error %d",

@@ -331,9 +331,11 @@ static void put_record(struct node *n, struct rsm_record r, const struct batch_o
 
 static struct rsm_record offset_record(struct node *n, const char *topic, int64_t offset)
 {
-    struct record_list l = {.arena = &n->arena};
+    struct record_list l;
+    record_list_init(&l, &n->arena);
     struct committed_offset o = {.offset = offset, .leader_epoch = -1, .expire_ms = -1};
     records_add_offset(&l, STR("g"), str_of(topic), 0, &o);
+    record_list_free(&l);
     return l.records[0];
 }
 
