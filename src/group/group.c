@@ -57,14 +57,17 @@ void group_free(struct group *g)
 void group_check(const struct group *g)
 {
     int32_t parked = 0;
+    int64_t bytes = 0;
     MEMBERS_EACH(g, m)
     {
+        bytes += m->protocols_bytes;
         parked += m->join_call != NULL;
         INVARIANT(IMPLIES(m->sync_call, g->state == GROUP_COMPLETING));
         INVARIANT(group_find_member(g, m->member_id) == m);
         INVARIANT(str_is_null(m->instance_id) || members_by_instance(g, m->instance_id) == m);
     }
     INVARIANT(parked == g->joins_parked);
+    INVARIANT(bytes == g->protocols_bytes);
     INVARIANT((uint32_t)g->members_count == g->members_by_id.count);
     INVARIANT(
         IMPLIES(g->members_count > 0, !str_is_null(g->leader) && group_find_member(g, g->leader)));

@@ -45,6 +45,7 @@ enum group_kind { GROUP_CLASSIC, GROUP_CONSUMER, GROUP_SHARE, GROUP_STREAMS };
 enum {
     GROUP_PENDING_MAX = 10000, /* member ids given out (MEMBER_ID_REQUIRED), at most, per group */
     GROUP_PROTOCOLS_MAX = 256, /* of one member; more are INCONSISTENT_GROUP_PROTOCOL */
+    GROUP_PROTOCOLS_BYTES_MAX = 64 << 20,      /* of all members; more: GROUP_MAX_SIZE_REACHED */
     GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 300000, /* how long the join of a new member may be parked */
 };
 
@@ -56,6 +57,7 @@ struct group_member {
     int32_t rebalance_timeout_ms, session_timeout_ms;
     struct join_group_request_protocol *protocols; /* by preference; one block with their texts */
     int32_t protocols_count;
+    int64_t protocols_bytes; /* of that block */
     struct bytes assignment; /* of the present generation */
     bool is_new;             /* its first join is not answered yet: expires even while parked */
     bool sync_expected;      /* has been told a generation and not asked for its assignment */
@@ -81,7 +83,8 @@ struct group {
     struct str protocol_type, protocol, leader; /* null: none; the leader's is a member's id */
     struct list_node members;                   /* of struct group_member */
     int32_t members_count;
-    int32_t joins_parked; /* members with a join_call */
+    int32_t joins_parked;    /* members with a join_call */
+    int64_t protocols_bytes; /* of all members */
     struct map members_by_id, members_by_instance;
     struct map supported;     /* by protocol name: how many members have it, as uintptr_t */
     struct map pending_by_id; /* of struct group_pending_member */

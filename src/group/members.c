@@ -30,14 +30,20 @@ static void count_protocols(struct group *g, const struct group_member *m, int b
     }
 }
 
+int64_t protocols_size(const struct join_group_request_protocol *protocols, int32_t count)
+{
+    int64_t size = count * (int64_t)sizeof *protocols;
+    for (int32_t i = 0; i < count; i++)
+        size +=
+            protocols[i].name.len + (protocols[i].metadata.len > 0 ? protocols[i].metadata.len : 0);
+    return size;
+}
+
 /* One block: the array, then the names and metadata it points to. */
 static struct join_group_request_protocol *
 protocols_copy(const struct join_group_request_protocol *from, int32_t count)
 {
-    size_t size = (size_t)count * sizeof *from;
-    for (int32_t i = 0; i < count; i++)
-        size += (size_t)from[i].name.len +
-                (size_t)(from[i].metadata.len > 0 ? from[i].metadata.len : 0);
+    size_t size = (size_t)protocols_size(from, count);
     struct join_group_request_protocol *to = mem_alloc(size);
     char *text = (char *)(to + count);
     for (int32_t i = 0; i < count; i++) {
@@ -60,6 +66,9 @@ void members_set_protocols(struct group *g, struct group_member *m,
     mem_free(m->protocols);
     m->protocols = copy;
     m->protocols_count = count;
+    g->protocols_bytes -= m->protocols_bytes;
+    m->protocols_bytes = protocols_size(protocols, count);
+    g->protocols_bytes += m->protocols_bytes;
     count_protocols(g, m, 1);
 }
 
@@ -94,6 +103,7 @@ void members_remove(struct group *g, struct group_member *m)
     PRE(!m->join_call && !m->sync_call);
     bool led = str_equal(g->leader, m->member_id);
     count_protocols(g, m, -1);
+    g->protocols_bytes -= m->protocols_bytes;
     list_remove(&m->node);
     map_remove_str(&g->members_by_id, m->member_id);
     if (!str_is_null(m->instance_id)) map_remove_str(&g->members_by_instance, m->instance_id);

@@ -27,6 +27,9 @@ void members_rename(struct group *g, struct group_member *m, struct str member_i
 void members_set_protocols(struct group *g, struct group_member *m,
                            const struct join_group_request_protocol *protocols, int32_t count);
 
+/* What a member with these protocols takes. */
+int64_t protocols_size(const struct join_group_request_protocol *protocols, int32_t count);
+
 /* One block, to be given back with mem_free. */
 struct join_group_request_protocol *member_copy_protocols(const struct group_member *m);
 

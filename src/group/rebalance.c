@@ -528,9 +528,13 @@ static void join_existing(struct group *g, const struct group_world *w,
 
 /* An existing member is welcome; new ones up to group.max.size. While preparing, those who have
  * joined count, so that the last to return are turned away if the bound was lowered. */
-static bool accepts(const struct group *g, const struct group_world *w, struct str member_id)
+static bool accepts(const struct group *g, const struct group_world *w, struct str member_id,
+                    const struct join_group_request *rq)
 {
     const struct group_member *m = group_find_member(g, member_id);
+    int64_t others = g->protocols_bytes - (m ? m->protocols_bytes : 0);
+    if (others + protocols_size(rq->protocols, rq->protocols_count) > GROUP_PROTOCOLS_BYTES_MAX)
+        return false;
     switch (g->state) {
     case GROUP_PREPARING: return (m && m->join_call) || g->joins_parked < w->settings->size_max;
     case GROUP_COMPLETING:
@@ -568,7 +572,7 @@ void group_join(struct group *g, const struct group_world *w, const struct group
         group_record(g, w->scratch, &value);
         write_record(g, w, &value, write_new(g, WRITE_CREATED));
     }
-    if (!accepts(g, w, named))
+    if (!accepts(g, w, named, rq))
         refuse_full(g, w, named, call);
     else if (g->state == GROUP_DEAD)
         reply_join_error(w, call, KAFKA_COORDINATOR_NOT_AVAILABLE, named);

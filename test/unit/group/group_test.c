@@ -664,6 +664,31 @@ TEST(ids_given_out_are_bounded)
     bench_free(&b);
 }
 
+TEST(what_members_say_of_themselves_is_bounded_over_the_group)
+{
+    struct bench b;
+    struct probe probes[5];
+    struct join_group_request rq;
+    struct joining j = {.version = 3};
+    bench_init(&b);
+    struct group_world w = bench_world(&b);
+    struct group_joiner from = {
+        .client_id = STR("client"), .client_host = STR("/h"), .version = j.version};
+    size_t size = GROUP_PROTOCOLS_BYTES_MAX / 4;
+    uint8_t *large = mem_zalloc(1, size);
+    joining_request(&j, &b.scratch, &rq);
+    rq.protocols[0].metadata = bytes_of(large, size - 200);
+    for (int i = 0; i < 5; i++) {
+        memset(&probes[i], 0, sizeof probes[i]);
+        group_join(b.group, &w, &from, &rq, false, &probes[i].call);
+        assert_int_equal(probes[i].answers, i < 4 ? 0 : 1);
+    }
+    assert_int_equal(probes[4].error, KAFKA_GROUP_MAX_SIZE_REACHED);
+    assert_int_equal(b.group->members_count, 4);
+    mem_free(large);
+    bench_free(&b);
+}
+
 /* ---- commits, deletion, expiry */
 
 static enum kafka_error admit(struct bench *b, const char *member, int32_t generation)
