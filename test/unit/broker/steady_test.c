@@ -91,15 +91,20 @@ static void producer_frame(struct client *c)
     client_frame(c, API_PRODUCE, 9, &q);
 }
 
+enum { PARTITIONS = 10 }; /* that the consumer reads, without a session; one has records */
+
 static void consumer_frame(struct client *c, int64_t offset)
 {
     const int64_t mark = 0x5555aaaa5555aaaa;
-    struct fetch_request_fetch_partition partition;
-    fetch_request_fetch_partition_init(&partition);
-    partition.fetch_offset = mark;
-    partition.partition_max_bytes = 1 << 20;
+    struct fetch_request_fetch_partition partitions[PARTITIONS];
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        fetch_request_fetch_partition_init(&partitions[i]);
+        partitions[i].partition = i;
+        partitions[i].fetch_offset = i == 0 ? mark : 0;
+        partitions[i].partition_max_bytes = 1 << 20;
+    }
     struct fetch_request_fetch_topic topic = {
-        .topic = STR("t"), .partitions = &partition, .partitions_count = 1};
+        .topic = STR("t"), .partitions = partitions, .partitions_count = PARTITIONS};
     struct fetch_request q;
     fetch_request_init(&q);
     q.max_bytes = 1 << 20;
@@ -128,7 +133,7 @@ TEST(produce_and_fetch_allocate_nothing_once_warm)
     struct os_env os;
     assert_ok(os_env_init(&os));
     struct plane *p = plane_open_on(&os.env, dir);
-    plane_own_topic(p, "t", 7, 1);
+    plane_own_topic(p, "t", 7, PARTITIONS);
     struct rpc_server_config config = rpc_server_defaults();
     config.listener_name = "PLAINTEXT";
     config.host = "127.0.0.1";
