@@ -1,6 +1,6 @@
 /* The sparse indexes of one segment: from offsets to positions, and from timestamps to offsets.
  *
- *   .index      i32 offset - base, i32 position   last offset of a batch, where it starts; both rise
+ *   .index      i32 offset - base, i32 position   last offset of a batch, its start; both rise
  *   .timeindex  i64 timestamp, i32 offset - base  the largest so far and its offset; both rise
  *
  * An active segment's indexes are arrays in memory, written as files when it is rolled or closed:
