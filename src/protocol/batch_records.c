@@ -52,12 +52,13 @@ static void source_fail(struct source *s)
     if (!s->err) s->err = ERR_CORRUPT;
 }
 
-static int64_t source_varint(struct source *s, int bits)
+static int64_t zigzag_back(uint64_t v)
 {
-    if (s->p < s->end && *s->p < 0x80) { /* nearly all of them */
-        uint8_t byte = *s->p++;
-        return (int64_t)(byte >> 1) ^ -(int64_t)(byte & 1);
-    }
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static __attribute__((noinline)) int64_t source_varint_slow(struct source *s, int bits)
+{
     while (s->end - s->p < VARINT_BYTES_MAX && source_refill(s)) {
     }
     uint64_t v = 0;
@@ -67,13 +68,30 @@ static int64_t source_varint(struct source *s, int bits)
         v |= (uint64_t)(byte & 0x7f) << shift;
         if (byte & 0x80) continue;
         if (bits == 32 && v > UINT32_MAX) break;
-        return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+        return zigzag_back(v);
     }
     source_fail(s);
     return 0;
 }
 
-static void source_skip(struct source *s, int64_t n)
+/* Nearly all take one byte or two. */
+static inline int64_t source_varint(struct source *s, int bits)
+{
+    if (s->end - s->p >= 2) {
+        uint8_t low = s->p[0], high = s->p[1];
+        if (low < 0x80) {
+            s->p++;
+            return zigzag_back(low);
+        }
+        if (high < 0x80) {
+            s->p += 2;
+            return zigzag_back((uint64_t)(low & 0x7f) | (uint64_t)high << 7);
+        }
+    }
+    return source_varint_slow(s, bits);
+}
+
+static __attribute__((noinline)) void source_skip_slow(struct source *s, int64_t n)
 {
     while (n > s->end - s->p) {
         n -= s->end - s->p;
@@ -86,8 +104,16 @@ static void source_skip(struct source *s, int64_t n)
     s->p += n;
 }
 
+static inline void source_skip(struct source *s, int64_t n)
+{
+    if (n <= s->end - s->p)
+        s->p += n;
+    else
+        source_skip_slow(s, n);
+}
+
 /* A length and that many bytes; NULL stays NULL. The bytes are passed over. */
-static struct bytes source_field(struct source *s, int64_t least)
+static inline struct bytes source_field(struct source *s, int64_t least)
 {
     int64_t len = source_varint(s, 32);
     if (len < least) {
@@ -100,7 +126,7 @@ static struct bytes source_field(struct source *s, int64_t least)
 }
 
 /* One record. Pointers are meaningful only when everything is in memory. */
-static void source_record(struct source *s, const struct batch_header *h, struct record *r)
+static inline void source_record(struct source *s, const struct batch_header *h, struct record *r)
 {
     int64_t length = source_varint(s, 32);
     int64_t body = source_position(s);
