@@ -80,7 +80,8 @@ static void print_options(const struct args *a, FILE *to)
         any_required |= sorted[i]->required;
         int len = (int)strlen(sorted[i]->name) + 2;
         if (sorted[i]->kind != OPTION_FLAG) len += (int)strlen(sorted[i]->value_name) + 3;
-        if (len + (sorted[i]->required ? 2 : 0) > width) width = len + (sorted[i]->required ? 2 : 0);
+        if (len + (sorted[i]->required ? 2 : 0) > width)
+            width = len + (sorted[i]->required ? 2 : 0);
     }
     if (width > 38) width = 38;
     qsort(sorted, (size_t)a->options_count, sizeof *sorted, by_name);
@@ -90,8 +91,8 @@ static void print_options(const struct args *a, FILE *to)
             any_required ? "---------------------" : "------");
     for (int i = 0; i < a->options_count; i++) {
         char name[128];
-        int len = snprintf(name, sizeof name, "%s--%s", sorted[i]->required ? "* " : "",
-                           sorted[i]->name);
+        int len =
+            snprintf(name, sizeof name, "%s--%s", sorted[i]->required ? "* " : "", sorted[i]->name);
         if (sorted[i]->kind == OPTION_VALUE)
             len += snprintf(name + len, sizeof name - (size_t)len, " <%s>", sorted[i]->value_name);
         if (sorted[i]->kind == OPTION_OPTIONAL)
@@ -141,7 +142,8 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
     for (int i = 1; i < argc; i++) {
         const char *text = argv[i];
         if (text[0] != '-' || !text[1]) {
-            if (a->positionals_count < POSITIONALS_MAX) a->positionals[a->positionals_count++] = text;
+            if (a->positionals_count < POSITIONALS_MAX)
+                a->positionals[a->positionals_count++] = text;
             continue;
         }
         if (strcmp(text, "--") == 0) continue;
@@ -162,7 +164,8 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
         const char *value = name[len] == '=' ? name + len + 1 : NULL;
         enum option_kind kind = a->options[option].kind;
         if (kind == OPTION_FLAG && value) {
-            snprintf(reason, sizeof reason, "Option %.*s does not accept arguments", (int)len, name);
+            snprintf(reason, sizeof reason, "Option %.*s does not accept arguments", (int)len,
+                     name);
             args_usage(a, reason);
         }
         if (kind == OPTION_VALUE && !value) {
@@ -253,8 +256,7 @@ static void print_argparse_help(const struct args *a)
         int len = snprintf(name, sizeof name, "  --%s", o->name);
         if (o->kind != OPTION_FLAG)
             len += snprintf(name + len, sizeof name - (size_t)len, " %s", o->value_name);
-        if (o->letter)
-            len += snprintf(name + len, sizeof name - (size_t)len, ", -%c", o->letter);
+        if (o->letter) len += snprintf(name + len, sizeof name - (size_t)len, ", -%c", o->letter);
         if (o->letter && o->kind != OPTION_FLAG)
             len += snprintf(name + len, sizeof name - (size_t)len, " %s", o->value_name);
         if (len > 24)
@@ -280,8 +282,7 @@ static int find_prefix(const struct args *a, const char *name, size_t len)
         found = i;
         matches++;
     }
-    if (matches > 1)
-        args_error(a, "ambiguous option: --%.*s could match %s", (int)len, name, list);
+    if (matches > 1) args_error(a, "ambiguous option: --%.*s could match %s", (int)len, name, list);
     return found;
 }
 
@@ -305,7 +306,8 @@ void args_parse_argparse(struct args *a, const char *program, const char *descri
         const char *arg = argv[i];
         if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) print_argparse_help(a);
         if (arg[0] != '-' || !arg[1]) {
-            if (a->positionals_count < POSITIONALS_MAX) a->positionals[a->positionals_count++] = arg;
+            if (a->positionals_count < POSITIONALS_MAX)
+                a->positionals[a->positionals_count++] = arg;
             continue;
         }
         int option = -1;
@@ -324,7 +326,8 @@ void args_parse_argparse(struct args *a, const char *program, const char *descri
             args_error(a, "argument %s: ignored explicit argument '%s'",
                        argument_name(a, option, text), value);
         if (a->options[option].kind == OPTION_VALUE && !value) {
-            if (i + 1 >= argc || (argv[i + 1][0] == '-' && argv[i + 1][1] && is_option(argv[i + 1])))
+            if (i + 1 >= argc ||
+                (argv[i + 1][0] == '-' && argv[i + 1][1] && is_option(argv[i + 1])))
                 args_error(a, "argument %s: expected one argument", argument_name(a, option, text));
             value = argv[++i];
         }
@@ -391,7 +394,8 @@ void args_exclude(const struct args *a, const char *name, const char *with)
 {
     if (!args_has(a, name) || !args_has(a, with)) return;
     char reason[256];
-    snprintf(reason, sizeof reason, "Option \"[%s]\" can't be used with option \"[%s]\"", name, with);
+    snprintf(reason, sizeof reason, "Option \"[%s]\" can't be used with option \"[%s]\"", name,
+             with);
     args_usage(a, reason);
 }
 

@@ -1,7 +1,7 @@
 /* Command lines, in the manners of the two parsers Kafka's tools use.
  *
  *   jopt      --opt v, --opt=v; no abbreviations; no arguments or --help: help on standard error, 1
- *   argparse  the same, short flags, unambiguous prefixes, subcommands; -h: usage on standard output, 0
+ *   argparse  the same, short flags, unambiguous prefixes, subcommands; -h: usage on output, 0
  *
  * A mistake is answered here and ends the process, as it does there. Borrows argv for ever. */
 #ifndef SAMSA_CLI_ARGS_H
@@ -30,8 +30,8 @@ struct option {
 enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
 
 struct args {
-    const char *program;     /* "kafka-storage" */
-    const char *description; /* first line of help */
+    const char *program;          /* "kafka-storage" */
+    const char *description;      /* first line of help */
     const struct option *options; /* ends with name NULL */
     int32_t options_count;
     int32_t counts[OPTIONS_MAX]; /* how often given */

@@ -51,15 +51,15 @@ void client_fail(struct client *c, const char *class, const char *format, ...)
 
 void client_fail_code(struct client *c, int16_t code, struct str message)
 {
-    c->failure.class =
-        arena_printf(&c->arena, ERRORS "%s", kafka_error_exception(code)).data;
-    c->failure.text = str_is_null(message) ? kafka_error_text(code)
-                                           : arena_str(&c->arena, message).data;
+    c->failure.class = arena_printf(&c->arena, ERRORS "%s", kafka_error_exception(code)).data;
+    c->failure.text =
+        str_is_null(message) ? kafka_error_text(code) : arena_str(&c->arena, message).data;
 }
 
 const char *client_failure_line(const struct client *c)
 {
-    return arena_printf((struct arena *)&c->arena, "%s: %s", c->failure.class, c->failure.text).data;
+    return arena_printf((struct arena *)&c->arena, "%s: %s", c->failure.class, c->failure.text)
+        .data;
 }
 
 /* ---- opening */
@@ -127,8 +127,8 @@ struct client *client_open(const char *addresses, bool controllers, const char *
             exit(1);
         }
         struct client_node *n = &c->bootstrap[c->bootstrap_count];
-        *n = (struct client_node){.id = -1 - c->bootstrap_count, .host = address.host,
-                                  .port = address.port, .fd = -1};
+        *n = (struct client_node){
+            .id = -1 - c->bootstrap_count, .host = address.host, .port = address.port, .fd = -1};
         c->bootstrap_count++;
     }
     if (!c->bootstrap_count) {
@@ -175,7 +175,8 @@ static bool wait_for(int fd, short events, int64_t deadline_ms)
     }
 }
 
-static bool transfer(struct client_node *n, uint8_t *data, size_t len, bool out, int64_t deadline_ms)
+static bool transfer(struct client_node *n, uint8_t *data, size_t len, bool out,
+                     int64_t deadline_ms)
 {
     while (len > 0) {
         ssize_t got = out ? send(n->fd, data, len, MSG_NOSIGNAL) : recv(n->fd, data, len, 0);
@@ -332,7 +333,8 @@ const void *client_call(struct client *c, struct client_node *n, int16_t api_key
         int16_t chosen = lower(n->max[api_key], type->max_stable_version);
         if (max_version >= 0) chosen = lower(chosen, max_version);
         if (chosen < 0 || chosen < n->min[api_key] || chosen < type->min_version) {
-            client_fail(c, ERRORS "UnsupportedVersionException", "The node does not support %s", name);
+            client_fail(c, ERRORS "UnsupportedVersionException", "The node does not support %s",
+                        name);
             return NULL;
         }
         if (message_validate(type, request, chosen)) {
@@ -346,8 +348,8 @@ const void *client_call(struct client *c, struct client_node *n, int16_t api_key
         disconnect(n);
     }
     if (client_now_ms() >= deadline_ms)
-        client_fail(c, ERRORS "TimeoutException", "The request %s to %s:%u timed out.", name, n->host,
-                    n->port);
+        client_fail(c, ERRORS "TimeoutException", "The request %s to %s:%u timed out.", name,
+                    n->host, n->port);
     else
         client_fail(c, ERRORS "DisconnectException",
                     "Cancelled %s request due to node %s:%u being disconnected", name, n->host,
@@ -411,7 +413,8 @@ static bool learn_controllers(struct client *c, struct client_node *from)
         return false;
     }
     for (int32_t i = 0; i < r->brokers_count; i++)
-        adopt(c, r->brokers[i].broker_id, r->brokers[i].host, r->brokers[i].port, r->brokers[i].rack);
+        adopt(c, r->brokers[i].broker_id, r->brokers[i].host, r->brokers[i].port,
+              r->brokers[i].rack);
     c->controller_id = r->controller_id;
     c->cluster_id = arena_str(&c->arena, r->cluster_id).data;
     return true;
@@ -483,8 +486,8 @@ struct client_node *client_group_coordinator(struct client *c, const char *group
             return adopt(c, r->coordinators[0].node_id, r->coordinators[0].host,
                          r->coordinators[0].port, STR_NULL);
         if (code == KAFKA_NONE) return adopt(c, r->node_id, r->host, r->port, STR_NULL);
-        client_fail_code(c, code, r->coordinators_count ? r->coordinators[0].error_message
-                                                        : r->error_message);
+        client_fail_code(
+            c, code, r->coordinators_count ? r->coordinators[0].error_message : r->error_message);
         if (!kafka_error_is_retriable(code)) return NULL;
         client_sleep_ms(RETRY_MS);
     } while (client_now_ms() < deadline_ms);

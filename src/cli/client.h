@@ -1,10 +1,10 @@
-/* A small blocking Kafka client for the admin tools: one connection per node, one request at a time,
- * any API at the newest version both sides know.
+/* A small blocking Kafka client for the admin tools: one connection per node, one request at a
+ * time, any API at the newest version both sides know.
  *
- * Owns: its sockets, and an arena that everything it returns lives in until client_close. Errors of the
- * way there (not of the answer) are kept in `failure` as Kafka's exception class and text; tools print
- * them as Kafka's do. Waits at most default.api.timeout.ms for a node and request.timeout.ms for an
- * answer; both come from the client properties file when there is one. */
+ * Owns: its sockets, and an arena that everything it returns lives in until client_close. Errors
+ * of the way there (not of the answer) are kept in `failure` as Kafka's exception class and
+ * text; tools print them as Kafka's do. Waits at most default.api.timeout.ms for a node and
+ * request.timeout.ms for an answer; both come from the client properties file when there is one. */
 #ifndef SAMSA_CLI_CLIENT_H
 #define SAMSA_CLI_CLIENT_H
 
@@ -67,7 +67,8 @@ bool client_refresh(struct client *c, const char *call);
 /* A node of the last refresh, or NULL. */
 struct client_node *client_node(struct client *c, int32_t id);
 
-/* Any node that answers; the controller's, or any where there is none to see. After client_refresh. */
+/* Any node that answers; the controller's, or any where there is none to see. After
+ * client_refresh. */
 struct client_node *client_any(struct client *c);
 struct client_node *client_controller(struct client *c);
 

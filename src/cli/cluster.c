@@ -6,14 +6,31 @@
 #include "protocol/describe_cluster.h"
 #include "protocol/unregister_broker.h"
 
-#define COMMON                                                                                   \
-    {"bootstrap-server", 'b', OPTION_VALUE, false, false, "BOOTSTRAP_SERVER",                    \
-     "Brokers to connect to first."},                                                            \
-        {"bootstrap-controller", 'C', OPTION_VALUE, false, false, "BOOTSTRAP_CONTROLLER",        \
-         "Controllers to connect to first."},                                                    \
-        {"command-config", 0, OPTION_VALUE, false, false, "COMMAND_CONFIG",                      \
-         "File with properties of the client."},                                                 \
-        {"config", 'c', OPTION_VALUE, false, false, "CONFIG", "Former name of --command-config."}
+#define COMMON                                                                                  \
+    {"bootstrap-server",                                                                        \
+     'b',                                                                                       \
+     OPTION_VALUE,                                                                              \
+     false,                                                                                     \
+     false,                                                                                     \
+     "BOOTSTRAP_SERVER",                                                                        \
+     "Brokers to connect to first."},                                                           \
+        {"bootstrap-controller",                                                                \
+         'C',                                                                                   \
+         OPTION_VALUE,                                                                          \
+         false,                                                                                 \
+         false,                                                                                 \
+         "BOOTSTRAP_CONTROLLER",                                                                \
+         "Controllers to connect to first."},                                                   \
+        {"command-config",                                                                      \
+         0,                                                                                     \
+         OPTION_VALUE,                                                                          \
+         false,                                                                                 \
+         false,                                                                                 \
+         "COMMAND_CONFIG",                                                                      \
+         "File with properties of the client."},                                                \
+    {                                                                                           \
+        "config", 'c', OPTION_VALUE, false, false, "CONFIG", "Former name of --command-config." \
+    }
 
 static const struct option id_options[] = {COMMON, {0}};
 static const struct option unregister_options[] = {
@@ -46,7 +63,8 @@ static struct client *open_client(const struct args *a, const char *call)
                       "required");
     }
     const char *config = args_renamed(a, "command-config", "config");
-    struct client *c = client_open(controllers ? controllers : servers, controllers != NULL, config);
+    struct client *c =
+        client_open(controllers ? controllers : servers, controllers != NULL, config);
     if (!client_refresh(c, call)) fail(c);
     return c;
 }
@@ -83,8 +101,8 @@ static void list_endpoints(struct client *c, bool include_fenced)
     }
     qsort(r->brokers, (size_t)r->brokers_count, sizeof *r->brokers, by_id);
     if (c->controllers)
-        printf("%-10s %-*s %-10s %-*s %-15s\n", "ID", host_width, "HOST", "PORT", rack_width, "RACK",
-               "ENDPOINT_TYPE");
+        printf("%-10s %-*s %-10s %-*s %-15s\n", "ID", host_width, "HOST", "PORT", rack_width,
+               "RACK", "ENDPOINT_TYPE");
     else
         printf("%-10s %-*s %-10s %-*s %-10s %-15s\n", "ID", host_width, "HOST", "PORT", rack_width,
                "RACK", "STATE", "ENDPOINT_TYPE");
@@ -120,8 +138,9 @@ int tool_cluster(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "";
     struct args a;
     if (strcmp(command, "cluster-id") == 0) {
-        args_parse_argparse(&a, "kafka-cluster cluster-id", "Get information about the ID of a cluster.",
-                            id_options, argc - 1, argv + 1);
+        args_parse_argparse(&a, "kafka-cluster cluster-id",
+                            "Get information about the ID of a cluster.", id_options, argc - 1,
+                            argv + 1);
         struct client *c = open_client(&a, "listNodes");
         const struct describe_cluster_response *r = describe(c, false);
         printf("Cluster ID: %.*s\n", STR_ARG(r->cluster_id));

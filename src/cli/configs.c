@@ -1,5 +1,6 @@
-/* kafka-configs.sh for what is a resource: topics, brokers, broker-loggers, groups, client-metrics.
- * Quotas and SCRAM credentials (users, clients, ips) are refused by name until the broker has them. */
+/* kafka-configs.sh for what is a resource: topics, brokers, broker-loggers, groups,
+ * client-metrics. Quotas and SCRAM credentials (users, clients, ips) are refused by name until
+ * the broker has them. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -31,8 +32,7 @@ static const struct option options[] = {
     {"entity-default", 0, OPTION_FLAG, false, true, NULL, "The default of the entity type."},
     {"add-config", 0, OPTION_VALUE, false, false, "String",
      "Configurations to set: k1=v1,k2=[v1,v2]; brackets protect commas."},
-    {"add-config-file", 0, OPTION_VALUE, false, false, "String",
-     "File with properties to set."},
+    {"add-config-file", 0, OPTION_VALUE, false, false, "String", "File with properties to set."},
     {"delete-config", 0, OPTION_VALUE, false, true, "String", "Names to unset: k1,k2."},
     {"topic", 0, OPTION_VALUE, false, false, "String", "The topic's name."},
     {"client", 0, OPTION_VALUE, false, false, "String", "The client's id."},
@@ -51,8 +51,8 @@ static const struct option options[] = {
 
 struct entity_type {
     const char *plural, *singular, *shortcut, *defaults; /* options that name one */
-    int8_t resource_type;  /* of DescribeConfigs; 0: not a resource */
-    int8_t dynamic_source; /* ConfigSource of what was set on it */
+    int8_t resource_type;                                /* of DescribeConfigs; 0: not a resource */
+    int8_t dynamic_source;                               /* ConfigSource of what was set on it */
 };
 
 static const struct entity_type types[] = {
@@ -122,21 +122,30 @@ static void choose_entity(struct command *k)
         for (const struct entity_type *t = types; t->plural; t++)
             if (strcmp(t->plural, plural) == 0) k->type = t;
         if (!k->type)
-            fail(arena_printf(&k->client->arena, "Invalid entity type %s, the entity type must be one "
+            fail(arena_printf(&k->client->arena,
+                              "Invalid entity type %s, the entity type must be one "
                               "of topics, clients, users, brokers, ips, client-metrics, groups, "
                               "broker-loggers with a --bootstrap-server or --bootstrap-controller "
-                              "argument", plural).data);
+                              "argument",
+                              plural)
+                     .data);
         if (args_has(a, "entity-name")) k->name = args_value(a, "entity-name");
         if (args_has(a, "entity-default")) k->name = "";
     }
     if (!k->type->resource_type)
-        fail(arena_printf(&k->client->arena, "Samsa has no quotas and credentials yet: --entity-type "
-                                             "%s is not supported", k->type->plural).data);
+        fail(arena_printf(&k->client->arena,
+                          "Samsa has no quotas and credentials yet: --entity-type "
+                          "%s is not supported",
+                          k->type->plural)
+                 .data);
     bool broker = k->type->resource_type == 4 || k->type->resource_type == 8;
     char *end;
     if (broker && k->name && *k->name && (strtol(k->name, &end, 10), *end))
-        fail(arena_printf(&k->client->arena, "The entity name for %s must be a valid integer broker "
-                                             "id, found: %s", k->type->plural, k->name).data);
+        fail(arena_printf(&k->client->arena,
+                          "The entity name for %s must be a valid integer broker "
+                          "id, found: %s",
+                          k->type->plural, k->name)
+                 .data);
 }
 
 /* A broker's own resources must be asked of that broker. */
@@ -180,7 +189,8 @@ static void describe_one(struct command *k, struct str name)
     struct describe_configs_request request;
     describe_configs_request_init(&request);
     request.include_synonyms = true;
-    request.resources = describe_configs_request_describe_configs_resource_new(&k->client->arena, 1);
+    request.resources =
+        describe_configs_request_describe_configs_resource_new(&k->client->arena, 1);
     request.resources_count = 1;
     request.resources[0].resource_type = k->type->resource_type;
     request.resources[0].resource_name = name;
@@ -269,9 +279,7 @@ static void describe(struct command *k)
 {
     struct entities e = {0};
     switch (k->type->resource_type) {
-    case 2:
-        add_topics(k, &e);
-        break;
+    case 2: add_topics(k, &e); break;
     case 4:
     case 8:
         for (int32_t i = 0; i < k->client->nodes_count; i++)
@@ -282,8 +290,7 @@ static void describe(struct command *k)
         add_groups(k, &e);
         add_resources(k, &e);
         break;
-    default:
-        add_resources(k, &e);
+    default: add_resources(k, &e);
     }
     if (!k->name) {
         for (int32_t i = 0; i < e.count; i++) describe_one(k, e.items[i]);
@@ -302,7 +309,8 @@ static void describe(struct command *k)
 
 enum { OPERATION_SET = 0, OPERATION_DELETE = 1, CHANGES_MAX = 1000 };
 
-static void add_change(struct command *k, struct incremental_alter_configs_request_alter_configs_resource *r,
+static void add_change(struct command *k,
+                       struct incremental_alter_configs_request_alter_configs_resource *r,
                        struct str name, struct str value, int8_t operation)
 {
     while (name.len && isspace((unsigned char)*name.data)) name.data++, name.len--;
@@ -310,7 +318,8 @@ static void add_change(struct command *k, struct incremental_alter_configs_reque
     for (int32_t i = 0; i < name.len; i++)
         if (!isalnum((unsigned char)name.data[i]) && !strchr("$._-", name.data[i]))
             fail(arena_printf(&k->client->arena, "Invalid character found for config key: %.*s",
-                              STR_ARG(name)).data);
+                              STR_ARG(name))
+                     .data);
     if (r->configs_count == CHANGES_MAX) fail("Too many configurations at once");
     r->configs[r->configs_count++] =
         (struct incremental_alter_configs_request_alterable_config){name, operation, value};
@@ -328,7 +337,8 @@ static void add_from_text(struct command *k, const char *text,
         }
         const char *equals = memchr(at, '=', (size_t)(end - at));
         if (!equals)
-            fail("Invalid entity config: all configs to be added must be in the format \"key=val\" or  "
+            fail("Invalid entity config: all configs to be added must be in the format \"key=val\" "
+                 "or  "
                  "\"key=[val1,val2]\" to group values which contain commas.");
         char *value = arena_alloc(&k->client->arena, (size_t)(end - equals) + 1);
         int32_t len = 0;
@@ -350,7 +360,8 @@ static void add_from_file(struct command *k, const char *path,
     char *text = tool_read_file(path, &size);
     if (!text) fail(arena_printf(&k->client->arena, "%s (%s)", path, strerror(errno)).data);
     if (properties_parse((struct str){text, (int32_t)size}, &k->client->arena, &p, &line))
-        fail(arena_printf(&k->client->arena, "%s:%d: Malformed \\uxxxx encoding.", path, line).data);
+        fail(
+            arena_printf(&k->client->arena, "%s:%d: Malformed \\uxxxx encoding.", path, line).data);
     for (int32_t i = 0; i < p.count; i++)
         add_change(k, r, p.items[i].key, p.items[i].value, OPERATION_SET);
 }
@@ -378,8 +389,8 @@ static void alter(struct command *k)
         }
     if (args_has(a, "add-config-file")) add_from_file(k, args_value(a, "add-config-file"), r);
     if (args_has(a, "add-config")) add_from_text(k, args_value(a, "add-config"), r);
-    const struct incremental_alter_configs_response *answer =
-        client_call(c, node_for(k, r->resource_name), API_INCREMENTAL_ALTER_CONFIGS, -1, &request, NULL);
+    const struct incremental_alter_configs_response *answer = client_call(
+        c, node_for(k, r->resource_name), API_INCREMENTAL_ALTER_CONFIGS, -1, &request, NULL);
     if (!answer || !answer->responses_count) fail_client(k);
     if (answer->responses[0].error_code != KAFKA_NONE) {
         client_fail_code(c, answer->responses[0].error_code, answer->responses[0].error_message);
@@ -394,8 +405,10 @@ static void alter(struct command *k)
 int tool_configs(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool helps to manipulate and describe entity config for a topic, client, "
-                        "user, broker, ip, client-metrics or group", options, argc, argv);
+    args_parse_jopt(&a,
+                    "This tool helps to manipulate and describe entity config for a topic, client, "
+                    "user, broker, ip, client-metrics or group",
+                    options, argc, argv);
     if (args_has(&a, "describe") + args_has(&a, "alter") != 1)
         args_usage(&a, "Command must include exactly one action: --describe, --alter");
     args_exclude(&a, "alter", "all");
@@ -408,9 +421,11 @@ int tool_configs(int argc, char **argv)
              "specified");
     if (args_has(&a, "alter") && !args_has(&a, "add-config") && !args_has(&a, "add-config-file") &&
         !args_has(&a, "delete-config"))
-        fail("At least one of --add-config, --add-config-file, or --delete-config must be specified "
-             "with --alter");
-    struct command k = {.client = client_open_args(&a, true), .args = &a, .argc = argc, .argv = argv};
+        fail(
+            "At least one of --add-config, --add-config-file, or --delete-config must be specified "
+            "with --alter");
+    struct command k = {
+        .client = client_open_args(&a, true), .args = &a, .argc = argc, .argv = argv};
     choose_entity(&k);
     if (!client_refresh(k.client, args_has(&a, "alter") ? "incrementalAlterConfigs" : "listNodes"))
         fail_client(&k);

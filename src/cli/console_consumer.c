@@ -1,5 +1,5 @@
-/* kafka-console-consumer.sh. Without --group, partitions are read directly: no group to join, so the
- * first record comes at once; with it, or with --include, the group protocol decides. */
+/* kafka-console-consumer.sh. Without --group, partitions are read directly: no group to join, so
+ * the first record comes at once; with it, or with --include, the group protocol decides. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,18 +35,22 @@ static const struct option options[] = {
      "key=value for the formatter: print.timestamp, print.partition, print.offset, print.epoch, "
      "print.headers, print.key, print.value, key.separator, line.separator, headers.separator, "
      "null.literal."},
-    {"property", 0, OPTION_VALUE, false, true, "String: prop", "Former name of --formatter-property."},
+    {"property", 0, OPTION_VALUE, false, true, "String: prop",
+     "Former name of --formatter-property."},
     {"formatter-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with such properties."},
     {"key-deserializer", 0, OPTION_VALUE, false, false, "String: deserializer for key",
      "Accepted; keys are printed as they are."},
     {"value-deserializer", 0, OPTION_VALUE, false, false, "String: deserializer for values",
      "Accepted; values are printed as they are."},
-    {"skip-message-on-error", 0, OPTION_FLAG, false, false, NULL, "Go on behind a record that fails."},
+    {"skip-message-on-error", 0, OPTION_FLAG, false, false, NULL,
+     "Go on behind a record that fails."},
     {"enable-systest-events", 0, OPTION_FLAG, false, false, NULL, "Accepted."},
-    {"consumer-property", 0, OPTION_VALUE, false, true, "String", "Former name of --command-property."},
+    {"consumer-property", 0, OPTION_VALUE, false, true, "String",
+     "Former name of --command-property."},
     {"command-property", 0, OPTION_VALUE, false, true, "String: prop", "A property of the client."},
-    {"consumer.config", 0, OPTION_VALUE, false, false, "String", "Former name of --command-config."},
+    {"consumer.config", 0, OPTION_VALUE, false, false, "String",
+     "Former name of --command-config."},
     {"command-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with properties of the client."},
     {0},
@@ -73,8 +77,7 @@ static int64_t now_ms(void)
 
 static struct format read_format(const struct args *a)
 {
-#define FLAG(key, fallback) \
-    args_property_true(a, "formatter-property", "property", key, fallback)
+#define FLAG(key, fallback) args_property_true(a, "formatter-property", "property", key, fallback)
 #define TEXT(key, fallback) args_property(a, "formatter-property", "property", key, fallback)
     const char *class = args_value(a, "formatter");
     struct format f = {.silent = strstr(class, "NoOpMessageFormatter") != NULL,
@@ -91,11 +94,13 @@ static struct format read_format(const struct args *a)
                        .null_literal = TEXT("null.literal", "null")};
 #undef FLAG
 #undef TEXT
-    bool known = strstr(class, "DefaultMessageFormatter") || strstr(class, "LoggingMessageFormatter") ||
-                 f.silent;
+    bool known = strstr(class, "DefaultMessageFormatter") ||
+                 strstr(class, "LoggingMessageFormatter") || f.silent;
     if (!known) {
-        fprintf(stderr, "--formatter %s is not supported by Samsa yet; kafka-dump-log.sh decodes internal "
-                        "topics\n", class);
+        fprintf(stderr,
+                "--formatter %s is not supported by Samsa yet; kafka-dump-log.sh decodes internal "
+                "topics\n",
+                class);
         exit(1);
     }
     return f;
@@ -129,7 +134,8 @@ static void print_headers(const rd_kafka_message_t *m, const struct format *f)
 static void print_record(const rd_kafka_message_t *m, const struct format *f)
 {
     if (f->silent) return;
-    int columns = f->timestamp + f->partition + f->offset + f->epoch + f->headers + f->key + f->value;
+    int columns =
+        f->timestamp + f->partition + f->offset + f->epoch + f->headers + f->key + f->value;
 #define END_COLUMN() fputs(--columns > 0 ? f->key_separator : f->line_separator, stdout)
     if (f->timestamp) {
         rd_kafka_timestamp_type_t type;
@@ -182,8 +188,10 @@ static int64_t start_offset(const struct args *a)
     long long offset = strtoll(text, &end, 10);
     if (*text && !*end && offset >= 0) return offset;
     char reason[256];
-    snprintf(reason, sizeof reason, "The provided offset value '%s' is incorrect. Valid values are "
-                                    "'earliest', 'latest', or a non-negative long.", text);
+    snprintf(reason, sizeof reason,
+             "The provided offset value '%s' is incorrect. Valid values are "
+             "'earliest', 'latest', or a non-negative long.",
+             text);
     args_usage(a, reason);
 }
 
@@ -200,8 +208,8 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
         if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
             e = m->topics[0].err;
             for (int i = 0; i < m->topics[0].partition_cnt; i++)
-                rd_kafka_topic_partition_list_add(list, topic, m->topics[0].partitions[i].id)->offset =
-                    offset;
+                rd_kafka_topic_partition_list_add(list, topic, m->topics[0].partitions[i].id)
+                    ->offset = offset;
             rd_kafka_metadata_destroy(m);
         }
         if (list->cnt) break;
@@ -223,8 +231,8 @@ static void begin(rd_kafka_t *handle, const struct args *a, bool with_group)
     rd_kafka_resp_err_t e;
     if (args_has(a, "partition")) {
         list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(list, topic, (int32_t)args_number(a, "partition", 0))->offset =
-            start_offset(a);
+        rd_kafka_topic_partition_list_add(list, topic, (int32_t)args_number(a, "partition", 0))
+            ->offset = start_offset(a);
         e = rd_kafka_assign(handle, list);
     } else if (pattern || with_group) {
         char regex[1024];
@@ -335,8 +343,10 @@ static void check_options(const struct args *a)
 int tool_console_consumer(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool helps to read data from Kafka topics and outputs it to standard "
-                        "output.", options, argc, argv);
+    args_parse_jopt(&a,
+                    "This tool helps to read data from Kafka topics and outputs it to standard "
+                    "output.",
+                    options, argc, argv);
     check_options(&a);
     args_renamed(&a, "formatter-property", "property");
     struct format f = read_format(&a);

@@ -24,8 +24,8 @@ static const struct option options[] = {
      "0, 1 or -1 (all).", "-1"},
     {"request-timeout-ms", 0, OPTION_VALUE, false, false, "Integer: request timeout ms",
      "How long a broker may take.", "1500"},
-    {"metadata-expiry-ms", 0, OPTION_VALUE, false, false, "Long", "How often leaders are asked for.",
-     "300000"},
+    {"metadata-expiry-ms", 0, OPTION_VALUE, false, false, "Long",
+     "How often leaders are asked for.", "300000"},
     {"max-block-ms", 0, OPTION_VALUE, false, false, "Long: max block on send",
      "How long a full queue may block.", "60000"},
     {"max-memory-bytes", 0, OPTION_VALUE, false, false, "Long: total memory in bytes",
@@ -42,9 +42,11 @@ static const struct option options[] = {
      "headers.separator, headers.key.separator, null.marker, ignore.error."},
     {"reader-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with such properties."},
-    {"producer-property", 0, OPTION_VALUE, false, true, "String", "Former name of --command-property."},
+    {"producer-property", 0, OPTION_VALUE, false, true, "String",
+     "Former name of --command-property."},
     {"command-property", 0, OPTION_VALUE, false, true, "String: prop", "A property of the client."},
-    {"producer.config", 0, OPTION_VALUE, false, false, "String", "Former name of --command-config."},
+    {"producer.config", 0, OPTION_VALUE, false, false, "String",
+     "Former name of --command-config."},
     {"command-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with properties of the client."},
     {0},
@@ -67,7 +69,7 @@ struct producer {
 static struct reader read_properties(const struct args *a)
 {
 #define TEXT(key, fallback) args_property(a, "reader-property", "property", key, fallback)
-#define FLAG(key) args_property_true(a, "reader-property", "property", key, false)
+#define FLAG(key)           args_property_true(a, "reader-property", "property", key, false)
     struct reader r = {.parse_key = FLAG("parse.key"),
                        .parse_headers = FLAG("parse.headers"),
                        .ignore_error = FLAG("ignore.error"),
@@ -83,15 +85,16 @@ static struct reader read_properties(const struct args *a)
     return r;
 }
 
-/* Cut off what stands before `separator`. Without one: NULL and the line whole if errors are ignored,
- * else the tool ends. */
+/* Cut off what stands before `separator`. Without one: NULL and the line whole if errors are
+ * ignored, else the tool ends. */
 static char *take(const struct reader *r, char **line, const char *separator, const char *what,
                   size_t *len)
 {
     char *found = strstr(*line, separator);
     if (!found) {
         if (r->ignore_error) return NULL;
-        fprintf(stderr, "org.apache.kafka.common.KafkaException: No %s found on line number %ld: '%s'\n",
+        fprintf(stderr,
+                "org.apache.kafka.common.KafkaException: No %s found on line number %ld: '%s'\n",
                 what, r->line, *line);
         exit(1);
     }
@@ -116,8 +119,10 @@ static rd_kafka_headers_t *parse_headers(const struct reader *r, char *text)
         if (end) *end = 0;
         char *colon = strstr(at, r->headers_key_separator);
         if (!colon && !r->ignore_error) {
-            fprintf(stderr, "org.apache.kafka.common.KafkaException: No header key separator found in "
-                            "pair '%s' on line number %ld\n", at, r->line);
+            fprintf(stderr,
+                    "org.apache.kafka.common.KafkaException: No header key separator found in "
+                    "pair '%s' on line number %ld\n",
+                    at, r->line);
             exit(1);
         }
         const char *value = colon ? colon + strlen(r->headers_key_separator) : NULL;
@@ -153,11 +158,10 @@ static void send_record(struct producer *p, const char *key, size_t key_len, con
                                         RD_KAFKA_V_KEY(key, key_len),
                                         RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
                                         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
-                    : rd_kafka_producev(p->handle, RD_KAFKA_V_RKT(p->topic),
-                                        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                        RD_KAFKA_V_KEY(key, key_len),
-                                        RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
-                                        RD_KAFKA_V_END);
+                    : rd_kafka_producev(
+                          p->handle, RD_KAFKA_V_RKT(p->topic),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
+                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len), RD_KAFKA_V_END);
         if (e == RD_KAFKA_RESP_ERR_NO_ERROR) break;
         if (e != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             fprintf(stderr, "Error when sending message to topic %s: %s\n", p->topic_name,
@@ -201,7 +205,10 @@ static rd_kafka_conf_t *configure(const struct args *a)
     rdkafka_log_to_stderr(conf);
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     rdkafka_set(conf, "client.id", "console-producer");
-    rdkafka_set(conf, "partitioner", "murmur2_random"); /* keys go where Java's producer sends them */
+    rdkafka_set(conf, "partitioner",
+                "murmur2_random"); /* keys go where Java's producer sends them */
+    /* a topic that the broker creates for us is found at once, not after a quarter second */
+    rdkafka_set(conf, "topic.metadata.refresh.fast.interval.ms", "10");
     const char *codec = args_value(a, "compression-codec");
     if (args_has(a, "compression-codec") && (!codec || !*codec)) codec = "gzip";
     if (codec) rdkafka_set(conf, "compression.type", codec);
@@ -249,7 +256,9 @@ int tool_console_producer(int argc, char **argv)
         send_line(&p, &reader, line);
     }
     rd_kafka_resp_err_t e = rd_kafka_flush(p.handle, (int)args_number(&a, "max-block-ms", 60000));
-    if (e) fprintf(stderr, "%d records were not sent: %s\n", rd_kafka_outq_len(p.handle), rd_kafka_err2str(e));
+    if (e)
+        fprintf(stderr, "%d records were not sent: %s\n", rd_kafka_outq_len(p.handle),
+                rd_kafka_err2str(e));
     rd_kafka_topic_destroy(p.topic);
     rd_kafka_destroy(p.handle);
     free(line);

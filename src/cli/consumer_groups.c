@@ -1,5 +1,5 @@
-/* kafka-consumer-groups.sh. Exits with 0 also when the command failed, as Kafka's does: failures are
- * "Error: …" on standard output. */
+/* kafka-consumer-groups.sh. Exits with 0 also when the command failed, as Kafka's does: failures
+ * are "Error: …" on standard output. */
 #include <ctype.h>
 #include <regex.h>
 #include <stdio.h>
@@ -17,15 +17,19 @@ static const struct option options[] = {
     {"command-config", 0, OPTION_VALUE, false, false, "String: command config property file",
      "File with properties of the client."},
     {"list", 0, OPTION_FLAG, false, false, NULL, "List the consumer groups."},
-    {"describe", 0, OPTION_FLAG, false, false, NULL, "Show groups: their offsets, members or state."},
+    {"describe", 0, OPTION_FLAG, false, false, NULL,
+     "Show groups: their offsets, members or state."},
     {"delete", 0, OPTION_FLAG, false, false, NULL, "Delete groups with their offsets."},
-    {"reset-offsets", 0, OPTION_FLAG, false, false, NULL, "Set the offsets of a group without members."},
-    {"delete-offsets", 0, OPTION_FLAG, false, false, NULL, "Delete the offsets of a group for topics."},
+    {"reset-offsets", 0, OPTION_FLAG, false, false, NULL,
+     "Set the offsets of a group without members."},
+    {"delete-offsets", 0, OPTION_FLAG, false, false, NULL,
+     "Delete the offsets of a group for topics."},
     {"validate-regex", 0, OPTION_VALUE, false, false, "String: regex",
      "Whether a regular expression is valid for a subscription."},
     {"group", 0, OPTION_VALUE, false, true, "String: consumer group", "The group."},
     {"all-groups", 0, OPTION_FLAG, false, false, NULL, "Every group."},
-    {"topic", 0, OPTION_VALUE, false, true, "String: topic", "A topic, or topic:0,1 for partitions."},
+    {"topic", 0, OPTION_VALUE, false, true, "String: topic",
+     "A topic, or topic:0,1 for partitions."},
     {"all-topics", 0, OPTION_FLAG, false, false, NULL, "Every topic the group has offsets of."},
     {"members", 0, OPTION_FLAG, false, false, NULL, "With --describe: the members."},
     {"offsets", 0, OPTION_FLAG, false, false, NULL, "With --describe: the offsets (the default)."},
@@ -127,7 +131,8 @@ static void check_filter(const struct args *a, const char *option, const char *w
         int32_t len = (int32_t)strcspn(at, ",");
         bool known = false;
         for (int i = 0; valid[i]; i++)
-            known |= in_filter(valid[i], (struct str){at + strspn(at, " "), len - (int32_t)strspn(at, " ")});
+            known |= in_filter(valid[i],
+                               (struct str){at + strspn(at, " "), len - (int32_t)strspn(at, " ")});
         if (!known) {
             char reason[512];
             snprintf(reason, sizeof reason, "Invalid %s list '%s'. Valid %s are: %s", what, given,
@@ -140,11 +145,13 @@ static void check_filter(const struct args *a, const char *option, const char *w
 
 static void list(struct client *c, const struct args *a)
 {
-    static const char *const states[] = {"Unknown", "PreparingRebalance", "CompletingRebalance",
-                                         "Stable", "Dead", "Empty", "Assigning", "Reconciling", NULL};
+    static const char *const states[] = {
+        "Unknown", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead",
+        "Empty",   "Assigning",          "Reconciling",         NULL};
     static const char *const types[] = {"classic", "consumer", NULL};
-    check_filter(a, "state", "state", states, "PreparingRebalance, CompletingRebalance, Stable, Dead, "
-                                              "Empty, Assigning, Reconciling");
+    check_filter(a, "state", "state", states,
+                 "PreparingRebalance, CompletingRebalance, Stable, Dead, "
+                 "Empty, Assigning, Reconciling");
     check_filter(a, "type", "types", types, "Classic, Consumer");
     struct group_listing *g;
     int32_t count;
@@ -167,11 +174,13 @@ static void list(struct client *c, const struct args *a)
         printf("%-*.*s", width, STR_ARG(g[i].id));
         if (with_type) {
             char type[32];
-            snprintf(type, sizeof type, "%.*s", STR_ARG(g[i].type.len > 0 ? g[i].type : STR("Unknown")));
+            snprintf(type, sizeof type, "%.*s",
+                     STR_ARG(g[i].type.len > 0 ? g[i].type : STR("Unknown")));
             type[0] = (char)toupper((unsigned char)type[0]);
             printf(" %-20s", type);
         }
-        if (with_state) printf(" %-20.*s", STR_ARG(g[i].state.len > 0 ? g[i].state : STR("Unknown")));
+        if (with_state)
+            printf(" %-20.*s", STR_ARG(g[i].state.len > 0 ? g[i].state : STR("Unknown")));
         printf("\n");
     }
 }
@@ -207,17 +216,22 @@ static int32_t add_rows(struct client *c, const struct group_partitions *p,
 {
     struct offset_query *q = ARENA_ARRAY(&c->arena, struct offset_query, p->count + 1);
     for (int32_t i = 0; i < p->count; i++)
-        q[i] = (struct offset_query){.topic = p->items[i].topic, .partition = p->items[i].partition,
+        q[i] = (struct offset_query){.topic = p->items[i].topic,
+                                     .partition = p->items[i].partition,
                                      .timestamp = OFFSET_LATEST};
     if (!client_list_offsets(c, q, p->count)) fail(c);
     for (int32_t i = 0; i < p->count; i++) {
-        rows[i] = (struct row){.topic = q[i].topic, .partition = q[i].partition, .leader_epoch = -1,
+        rows[i] = (struct row){.topic = q[i].topic,
+                               .partition = q[i].partition,
+                               .leader_epoch = -1,
                                .offset = -1,
                                .end = q[i].error_code == KAFKA_NONE ? q[i].offset : -1,
-                               .consumer = m ? m->id : "-", .host = m ? m->host : "-",
+                               .consumer = m ? m->id : "-",
+                               .host = m ? m->host : "-",
                                .client = m ? m->client_id : "-"};
         for (int32_t k = 0; k < known_count; k++) {
-            if (known[k].partition != q[i].partition || !str_equal(known[k].topic, q[i].topic)) continue;
+            if (known[k].partition != q[i].partition || !str_equal(known[k].topic, q[i].topic))
+                continue;
             rows[i].offset = known[k].offset;
             rows[i].leader_epoch = known[k].leader_epoch;
         }
@@ -289,8 +303,8 @@ static void describe_offsets(struct client *c, const struct group *g, bool verbo
     for (int32_t k = 0; k < known_count; k++) {
         bool assigned = false;
         for (int32_t i = 0; i < g->members_count && !assigned; i++)
-            assigned = group_partitions_has(&g->members[i].assignment, known[k].topic,
-                                            known[k].partition);
+            assigned =
+                group_partitions_has(&g->members[i].assignment, known[k].topic, known[k].partition);
         if (!assigned) group_partitions_add(c, &rest, known[k].topic, known[k].partition);
     }
     count += add_rows(c, &rest, known, known_count, NULL, rows + count);
@@ -404,7 +418,7 @@ static bool delete_group(struct client *c, const char *id)
     return false;
 }
 
-static void delete(struct client *c, const struct args *a)
+static void delete (struct client *c, const struct args *a)
 {
     struct ids ids = chosen_groups(c, a);
     const char **why = ARENA_ARRAY(&c->arena, const char *, ids.count + 1);
@@ -426,7 +440,8 @@ static void delete(struct client *c, const struct args *a)
     print_error("Deletion of some consumer groups failed:");
     for (int32_t i = 0; i < ids.count; i++)
         if (why[i]) printf("* Group '%s' could not be deleted due to: %s\n", ids.items[i], why[i]);
-    if (done.len) printf("\nThese consumer groups were deleted successfully: %.*s\n", STR_ARG(done));
+    if (done.len)
+        printf("\nThese consumer groups were deleted successfully: %.*s\n", STR_ARG(done));
 }
 
 static void print_deleted(const struct group_partitions *p, const struct offset_delete_response *r)
@@ -445,7 +460,8 @@ static void print_deleted(const struct group_partitions *p, const struct offset_
         if (code != KAFKA_NONE)
             snprintf(status, sizeof status, "Error: org.apache.kafka.common.errors.%s: %s",
                      kafka_error_exception(code), kafka_error_text(code));
-        printf("\n%-*.*s %-10d %-15s", width, STR_ARG(p->items[i].topic), p->items[i].partition, status);
+        printf("\n%-*.*s %-10d %-15s", width, STR_ARG(p->items[i].topic), p->items[i].partition,
+               status);
     }
     printf("\n");
 }
@@ -513,9 +529,11 @@ static void reset(struct client *c, const struct args *a)
         bool exists = client_describe_group(c, ids.items[i], &g);
         if (!exists && !strstr(c->failure.class, "GroupIdNotFound")) fail(c);
         if (exists && strcmp(g.state, "Empty") != 0 && strcmp(g.state, "Dead") != 0) {
-            print_error(arena_printf(&c->arena, "Assignments can only be reset if the group '%s' is "
-                                                "inactive, but the current state is %s.",
-                                     ids.items[i], g.state).data);
+            print_error(arena_printf(&c->arena,
+                                     "Assignments can only be reset if the group '%s' is "
+                                     "inactive, but the current state is %s.",
+                                     ids.items[i], g.state)
+                            .data);
             continue;
         }
         if (!reset_prepare(c, a, ids.items[i], &plans[i])) fail(c);
@@ -561,15 +579,17 @@ static void validate_regex(const char *text)
 
 static void check_reset_options(const struct args *a)
 {
-    static const char *const scenarios[] = {"to-offset",   "shift-by",   "to-datetime", "by-duration",
-                                            "to-earliest", "to-latest",  "to-current",  "from-file"};
+    static const char *const scenarios[] = {"to-offset",   "shift-by",    "to-datetime",
+                                            "by-duration", "to-earliest", "to-latest",
+                                            "to-current",  "from-file"};
     int count = 0;
     args_exclude(a, "dry-run", "execute");
     if (!args_has(a, "dry-run") && !args_has(a, "execute"))
-        fprintf(stderr, "WARN: No action will be performed as the --execute option is missing. In version "
-                        "5.0, this command will require either --dry-run or --execute to be specified. "
-                        "You should add the --dry-run option explicitly if you are scripting this "
-                        "command and want to keep the current default behavior without prompting.\n");
+        fprintf(stderr,
+                "WARN: No action will be performed as the --execute option is missing. In version "
+                "5.0, this command will require either --dry-run or --execute to be specified. "
+                "You should add the --dry-run option explicitly if you are scripting this "
+                "command and want to keep the current default behavior without prompting.\n");
     if (!args_has(a, "group") && !args_has(a, "all-groups"))
         args_usage(a, "Option [reset-offsets] takes one of these options: [all-groups], [group]");
     for (int i = 0; i < 8; i++) {
@@ -577,15 +597,16 @@ static void check_reset_options(const struct args *a)
         for (int k = 0; k < i; k++) args_exclude(a, scenarios[i], scenarios[k]);
     }
     if (!count)
-        args_usage(a, "Option '[reset-offsets]' requires one of the following scenarios: [to-offset], "
-                      "[shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], "
-                      "[to-current], [from-file]");
+        args_usage(a,
+                   "Option '[reset-offsets]' requires one of the following scenarios: [to-offset], "
+                   "[shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], "
+                   "[to-current], [from-file]");
 }
 
 static void check_options(const struct args *a)
 {
-    static const char *const actions[] = {"list", "describe", "delete", "reset-offsets",
-                                          "delete-offsets", "validate-regex"};
+    static const char *const actions[] = {"list",          "describe",       "delete",
+                                          "reset-offsets", "delete-offsets", "validate-regex"};
     int count = 0;
     for (int i = 0; i < 6; i++) count += args_has(a, actions[i]);
     if (count != 1)
@@ -597,16 +618,18 @@ static void check_options(const struct args *a)
         if (!groups)
             args_usage(a, "Option [describe] takes one of these options: [all-groups], [group]");
         if (args_has(a, "members") + args_has(a, "offsets") + args_has(a, "state") > 1)
-            args_usage(a, "Option [describe] takes at most one of these options: [members], [offsets], "
-                          "[state]");
+            args_usage(
+                a, "Option [describe] takes at most one of these options: [members], [offsets], "
+                   "[state]");
         if (args_has(a, "state") && args_value_at(a, "state", 0))
             args_usage(a, "Option [describe] does not take a value for [state]");
     }
     if (args_has(a, "delete") && !groups)
         args_usage(a, "Option [delete] takes one of these options: [all-groups], [group]");
     if (args_has(a, "delete") && args_has(a, "topic"))
-        args_usage(a, "The consumer does not support topic-specific offset deletion from a consumer "
-                      "group.");
+        args_usage(a,
+                   "The consumer does not support topic-specific offset deletion from a consumer "
+                   "group.");
     if (args_has(a, "delete-offsets") && (!args_has(a, "group") || !args_has(a, "topic")))
         args_usage(a, "Option [delete-offsets] takes the following options: [topic], [group]");
     if (args_has(a, "reset-offsets")) check_reset_options(a);
@@ -615,8 +638,11 @@ static void check_options(const struct args *a)
 int tool_consumer_groups(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool helps to list all consumer groups, describe a consumer group, delete "
-                        "consumer group info, or reset consumer group offsets.", options, argc, argv);
+    args_parse_jopt(
+        &a,
+        "This tool helps to list all consumer groups, describe a consumer group, delete "
+        "consumer group info, or reset consumer group offsets.",
+        options, argc, argv);
     check_options(&a);
     if (args_has(&a, "validate-regex")) {
         validate_regex(args_value(&a, "validate-regex"));
@@ -629,7 +655,7 @@ int tool_consumer_groups(int argc, char **argv)
     if (!client_refresh(c, args_has(&a, "list") ? "listGroups" : "describeGroups")) fail(c);
     if (args_has(&a, "list")) list(c, &a);
     if (args_has(&a, "describe")) describe(c, &a);
-    if (args_has(&a, "delete")) delete(c, &a);
+    if (args_has(&a, "delete")) delete (c, &a);
     if (args_has(&a, "reset-offsets")) reset(c, &a);
     if (args_has(&a, "delete-offsets")) delete_offsets(c, &a);
     client_close(c);

@@ -38,12 +38,16 @@ static struct deletion *read_file(struct client *c, const char *path, int32_t *c
     json_error_t error;
     json_t *root = json_load_file(path, 0, &error);
     if (!root)
-        fail(arena_printf(&c->arena, "kafka.common.AdminCommandFailedException: The input string is "
-                                     "not a valid JSON: %s:%d: %s", path, error.line, error.text).data);
+        fail(arena_printf(&c->arena,
+                          "kafka.common.AdminCommandFailedException: The input string is "
+                          "not a valid JSON: %s:%d: %s",
+                          path, error.line, error.text)
+                 .data);
     json_t *version = json_object_get(root, "version");
     if (version && json_integer_value(version) != 1)
         fail(arena_printf(&c->arena, "Not supported version field value %lld",
-                          (long long)json_integer_value(version)).data);
+                          (long long)json_integer_value(version))
+                 .data);
     json_t *partitions = json_object_get(root, "partitions");
     if (!json_is_array(partitions)) fail("Missing partitions field");
     size_t size = json_array_size(partitions);
@@ -60,8 +64,11 @@ static struct deletion *read_file(struct client *c, const char *path, int32_t *c
         d[i].offset = json_integer_value(offset);
         for (size_t k = 0; k < i; k++)
             if (str_equal(d[k].topic, d[i].topic) && d[k].partition == d[i].partition)
-                fail(arena_printf(&c->arena, "Offset json file contains duplicate topic partitions: "
-                                             "%.*s-%d", STR_ARG(d[i].topic), d[i].partition).data);
+                fail(arena_printf(&c->arena,
+                                  "Offset json file contains duplicate topic partitions: "
+                                  "%.*s-%d",
+                                  STR_ARG(d[i].topic), d[i].partition)
+                         .data);
     }
     *count = (int32_t)size;
     json_decref(root);
@@ -117,8 +124,10 @@ static void ask(struct client *c, struct client_node *leader, struct deletion *d
 int tool_delete_records(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool helps to delete records of the given partitions down to the "
-                        "specified offset.", options, argc, argv);
+    args_parse_jopt(&a,
+                    "This tool helps to delete records of the given partitions down to the "
+                    "specified offset.",
+                    options, argc, argv);
     struct client *c = client_open_args(&a, false);
     int32_t count;
     struct deletion *d = read_file(c, args_value(&a, "offset-json-file"), &count);

@@ -16,11 +16,11 @@ enum dump_decoder {
 };
 
 struct dump_options {
-    bool print_data;      /* keys and values */
-    bool deep;            /* every record, not only batches */
-    bool skip_metadata;   /* keys and values alone */
+    bool print_data;    /* keys and values */
+    bool deep;          /* every record, not only batches */
+    bool skip_metadata; /* keys and values alone */
     bool verify_index_only, index_sanity_only;
-    int64_t bytes_max;    /* of a log; INT64_MAX: all */
+    int64_t bytes_max; /* of a log; INT64_MAX: all */
     enum dump_decoder decoder;
 };
 

@@ -36,22 +36,22 @@ static void print_out(struct out *o, struct arena *arena)
 /* ---- control records */
 
 /* Decode a control record's value by its own leading version and print it as JSON. */
-#define PRINT_CONTROL(label, type, value)                                                  \
-    do {                                                                                   \
-        struct type m_;                                                                    \
-        struct cursor in_ = cursor_of_bytes(value);                                        \
-        int16_t version_ = (value).len >= 2 ? (int16_t)load_be16((value).data) : 0;        \
-        int16_t newest_ = type##_message.max_version;                                      \
-        if (version_ > newest_) version_ = newest_;                                        \
-        if (type##_decode(&m_, version_, &in_, &d->arena)) {                               \
-            printf(" %s (malformed)", label);                                              \
-            break;                                                                         \
-        }                                                                                  \
-        struct out o_;                                                                     \
-        out_init(&o_);                                                                     \
-        type##_dump(&m_, version_, &o_);                                                   \
-        printf(" %s ", label);                                                             \
-        print_out(&o_, &d->arena);                                                         \
+#define PRINT_CONTROL(label, type, value)                                           \
+    do {                                                                            \
+        struct type m_;                                                             \
+        struct cursor in_ = cursor_of_bytes(value);                                 \
+        int16_t version_ = (value).len >= 2 ? (int16_t)load_be16((value).data) : 0; \
+        int16_t newest_ = type##_message.max_version;                               \
+        if (version_ > newest_) version_ = newest_;                                 \
+        if (type##_decode(&m_, version_, &in_, &d->arena)) {                        \
+            printf(" %s (malformed)", label);                                       \
+            break;                                                                  \
+        }                                                                           \
+        struct out o_;                                                              \
+        out_init(&o_);                                                              \
+        type##_dump(&m_, version_, &o_);                                            \
+        printf(" %s ", label);                                                      \
+        print_out(&o_, &d->arena);                                                  \
     } while (0)
 
 static void print_control(struct dump *d, const struct record *r)
@@ -83,40 +83,37 @@ static void print_control(struct dump *d, const struct record *r)
     case CONTROL_KRAFT_VERSION:
         PRINT_CONTROL("KRaftVersion", kraft_version_record, r->value);
         break;
-    case CONTROL_KRAFT_VOTERS:
-        PRINT_CONTROL("KRaftVoters", voters_record, r->value);
-        break;
-    default:
-        printf(" controlType: UNKNOWN(%d)", type);
+    case CONTROL_KRAFT_VOTERS: PRINT_CONTROL("KRaftVoters", voters_record, r->value); break;
+    default: printf(" controlType: UNKNOWN(%d)", type);
     }
 }
 
 /* ---- decoders */
 
 /* A record of a coordinator: its key says what it is. */
-#define PRINT_KEYED(module, indent)                                                            \
-    do {                                                                                       \
-        struct module##_key k_;                                                                \
-        struct module##_value v_;                                                              \
-        struct out o_;                                                                         \
-        out_init(&o_);                                                                         \
-        if (r->key.len < 0 || module##_key_decode(&k_, r->key, &d->arena)) return false;       \
-        module##_key_dump(&k_, &o_);                                                           \
-        printf("%skey: ", indent);                                                             \
-        print_out(&o_, &d->arena);                                                             \
-        printf(" payload: ");                                                                  \
-        if (r->value.len < 0) {                                                                \
-            printf("<DELETE>");                                                                \
-            return true;                                                                       \
-        }                                                                                      \
-        out_init(&o_);                                                                         \
-        if (module##_value_decode(&v_, k_.type, r->value, &d->arena)) {                        \
-            printf("(malformed)");                                                             \
-            return true;                                                                       \
-        }                                                                                      \
-        module##_value_dump(&v_, &o_);                                                         \
-        print_out(&o_, &d->arena);                                                             \
-        return true;                                                                           \
+#define PRINT_KEYED(module, indent)                                                      \
+    do {                                                                                 \
+        struct module##_key k_;                                                          \
+        struct module##_value v_;                                                        \
+        struct out o_;                                                                   \
+        out_init(&o_);                                                                   \
+        if (r->key.len < 0 || module##_key_decode(&k_, r->key, &d->arena)) return false; \
+        module##_key_dump(&k_, &o_);                                                     \
+        printf("%skey: ", indent);                                                       \
+        print_out(&o_, &d->arena);                                                       \
+        printf(" payload: ");                                                            \
+        if (r->value.len < 0) {                                                          \
+            printf("<DELETE>");                                                          \
+            return true;                                                                 \
+        }                                                                                \
+        out_init(&o_);                                                                   \
+        if (module##_value_decode(&v_, k_.type, r->value, &d->arena)) {                  \
+            printf("(malformed)");                                                       \
+            return true;                                                                 \
+        }                                                                                \
+        module##_value_dump(&v_, &o_);                                                   \
+        print_out(&o_, &d->arena);                                                       \
+        return true;                                                                     \
     } while (0)
 
 static bool print_group(struct dump *d, const struct record *r, const char *indent)
@@ -168,21 +165,11 @@ static void print_contents(struct dump *d, const struct record *r, const char *i
 {
     bool known = true;
     switch (d->options->decoder) {
-    case DECODE_TEXT:
-        known = print_text(r, indent);
-        break;
-    case DECODE_METADATA:
-        known = print_metadata(d, r, indent);
-        break;
-    case DECODE_OFFSETS:
-        known = print_group(d, r, indent);
-        break;
-    case DECODE_TRANSACTIONS:
-        known = print_transaction(d, r, indent);
-        break;
-    case DECODE_SHARE_STATE:
-        known = print_share(d, r, indent);
-        break;
+    case DECODE_TEXT: known = print_text(r, indent); break;
+    case DECODE_METADATA: known = print_metadata(d, r, indent); break;
+    case DECODE_OFFSETS: known = print_group(d, r, indent); break;
+    case DECODE_TRANSACTIONS: known = print_transaction(d, r, indent); break;
+    case DECODE_SHARE_STATE: known = print_share(d, r, indent); break;
     }
     if (!known) printf("%skey: (unknown) payload: (unknown)", indent);
 }
@@ -248,17 +235,19 @@ static void print_batch(const uint8_t *batch, const struct batch_header *h, int6
     char horizon[48] = "OptionalLong.empty";
     if (batch_is(h, BATCH_DELETE_HORIZON))
         snprintf(horizon, sizeof horizon, "OptionalLong[%lld]", (long long)h->base_timestamp);
-    printf("baseOffset: %lld lastOffset: %lld count: %d baseSequence: %d lastSequence: %d producerId: "
-           "%lld producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %s isControl: %s "
-           "deleteHorizonMs: %s position: %lld %s: %lld size: %d magic: %d compresscodec: %s crc: %u "
-           "isvalid: %s\n",
-           (long long)h->base_offset, (long long)batch_last_offset(h), h->count, h->base_sequence,
-           batch_last_sequence(h), (long long)h->producer_id, h->producer_epoch, h->leader_epoch,
-           yes_no(batch_is(h, BATCH_TRANSACTIONAL)), yes_no(batch_is(h, BATCH_CONTROL)), horizon,
-           (long long)position, batch_is(h, BATCH_LOG_APPEND_TIME) ? "LogAppendTime" : "CreateTime",
-           (long long)h->max_timestamp, h->size, h->magic,
-           batch_compression(h) < COMPRESSION_COUNT ? compression_name(batch_compression(h)) : "unknown",
-           h->crc, yes_no(batch_crc_ok(batch, h)));
+    printf(
+        "baseOffset: %lld lastOffset: %lld count: %d baseSequence: %d lastSequence: %d producerId: "
+        "%lld producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %s isControl: %s "
+        "deleteHorizonMs: %s position: %lld %s: %lld size: %d magic: %d compresscodec: %s crc: %u "
+        "isvalid: %s\n",
+        (long long)h->base_offset, (long long)batch_last_offset(h), h->count, h->base_sequence,
+        batch_last_sequence(h), (long long)h->producer_id, h->producer_epoch, h->leader_epoch,
+        yes_no(batch_is(h, BATCH_TRANSACTIONAL)), yes_no(batch_is(h, BATCH_CONTROL)), horizon,
+        (long long)position, batch_is(h, BATCH_LOG_APPEND_TIME) ? "LogAppendTime" : "CreateTime",
+        (long long)h->max_timestamp, h->size, h->magic,
+        batch_compression(h) < COMPRESSION_COUNT ? compression_name(batch_compression(h))
+                                                 : "unknown",
+        h->crc, yes_no(batch_crc_ok(batch, h)));
 }
 
 static void print_title(const char *path)

@@ -1,6 +1,6 @@
-/* Offset index: {i32 offset - base, i32 position}*; time index: {i64 timestamp, i32 offset - base}*;
- * transaction index: {i16 version, i64 producer id, first, last, last stable offset}*. Big-endian. An
- * active index is as long as it may become: zeros behind the last entry end it. */
+/* Offset index: {i32 offset - base, i32 position}*; time index: {i64 timestamp, i32 offset -
+ * base}*; transaction index: {i16 version, i64 producer id, first, last, last stable offset}*.
+ * Big-endian. An active index is as long as it may become: zeros behind the last entry end it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,8 +103,10 @@ static int64_t last_offset_at(struct bytes log, int64_t position)
 static bool sane(const char *path, struct bytes index, int64_t entry)
 {
     if (index.len % entry == 0) return true;
-    fprintf(stderr, "Corrupt index found, index file (%s) has a size (%lld) that is not a multiple of "
-                    "%lld\n", path, (long long)index.len, (long long)entry);
+    fprintf(stderr,
+            "Corrupt index found, index file (%s) has a size (%lld) that is not a multiple of "
+            "%lld\n",
+            path, (long long)index.len, (long long)entry);
     return false;
 }
 
@@ -127,8 +129,8 @@ void dump_offset_index(const char *path, const struct dump_options *o)
             if (offset == base && at > 0) break;
             int64_t found = last_offset_at(log, position);
             if (found < 0) {
-                snprintf(line, sizeof line, "No batch at position %d of the log beside %s\n", position,
-                         path);
+                snprintf(line, sizeof line, "No batch at position %d of the log beside %s\n",
+                         position, path);
                 find(line);
                 break;
             }
@@ -139,7 +141,8 @@ void dump_offset_index(const char *path, const struct dump_options *o)
                          (long long)offset, (long long)found);
                 find(line);
             }
-            if (!o->verify_index_only) printf("offset: %lld position: %d\n", (long long)offset, position);
+            if (!o->verify_index_only)
+                printf("offset: %lld position: %d\n", (long long)offset, position);
         }
     }
     dump_unmap(index);
@@ -162,8 +165,9 @@ void dump_time_index(const char *path, const struct dump_options *o)
         int64_t offset = base + (int32_t)load_be32(index.data + at + 8);
         if (offset == base && at > 0) break;
         if (before >= timestamp) {
-            snprintf(line, sizeof line, "Found out of order timestamp in :%s\n  Index timestamp: %lld, "
-                                        "Previously indexed timestamp: %lld\n",
+            snprintf(line, sizeof line,
+                     "Found out of order timestamp in :%s\n  Index timestamp: %lld, "
+                     "Previously indexed timestamp: %lld\n",
                      path, (long long)timestamp, (long long)before);
             find(line);
         }
@@ -194,8 +198,9 @@ void dump_producer_snapshot(const char *path)
     else
         for (int32_t i = 0; i < s.producer_entries_count; i++) {
             const struct producer_snapshot_producer_entry *e = &s.producer_entries[i];
-            printf("producerId: %lld producerEpoch: %d coordinatorEpoch: %d currentTxnFirstOffset: ",
-                   (long long)e->producer_id, e->epoch, e->coordinator_epoch);
+            printf(
+                "producerId: %lld producerEpoch: %d coordinatorEpoch: %d currentTxnFirstOffset: ",
+                (long long)e->producer_id, e->epoch, e->coordinator_epoch);
             if (e->current_txn_first_offset >= 0)
                 printf("OptionalLong[%lld]", (long long)e->current_txn_first_offset);
             else
@@ -218,7 +223,8 @@ void dump_transaction_index(const char *path)
     if (!dump_map(path, &file)) return;
     for (int64_t at = 0; at + TXN_ENTRY <= file.len; at += TXN_ENTRY) {
         const uint8_t *p = file.data + at;
-        printf("version: %d producerId: %lld firstOffset: %lld lastOffset: %lld lastStableOffset: %lld\n",
+        printf("version: %d producerId: %lld firstOffset: %lld lastOffset: %lld lastStableOffset: "
+               "%lld\n",
                (int16_t)load_be16(p), (long long)load_be64(p + 2), (long long)load_be64(p + 10),
                (long long)load_be64(p + 18), (long long)load_be64(p + 26));
     }

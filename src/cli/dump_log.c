@@ -14,7 +14,8 @@ static const struct option options[] = {
     {"deep-iteration", 0, OPTION_FLAG, false, false, NULL, "Print every record, not only batches."},
     {"cluster-metadata-decoder", 0, OPTION_FLAG, false, false, NULL,
      "Decode records of the metadata log."},
-    {"offsets-decoder", 0, OPTION_FLAG, false, false, NULL, "Decode records of __consumer_offsets."},
+    {"offsets-decoder", 0, OPTION_FLAG, false, false, NULL,
+     "Decode records of __consumer_offsets."},
     {"transaction-log-decoder", 0, OPTION_FLAG, false, false, NULL,
      "Decode records of __transaction_state."},
     {"share-group-state-decoder", 0, OPTION_FLAG, false, false, NULL,
@@ -23,10 +24,13 @@ static const struct option options[] = {
      "Decode records of __remote_log_metadata; not supported by Samsa yet."},
     {"skip-record-metadata", 0, OPTION_FLAG, false, false, NULL,
      "Print keys and values without what stands before them."},
-    {"verify-index-only", 0, OPTION_FLAG, false, false, NULL, "Check indexes without printing them."},
-    {"index-sanity-check", 0, OPTION_FLAG, false, false, NULL, "Only check that indexes can be used."},
+    {"verify-index-only", 0, OPTION_FLAG, false, false, NULL,
+     "Check indexes without printing them."},
+    {"index-sanity-check", 0, OPTION_FLAG, false, false, NULL,
+     "Only check that indexes can be used."},
     {"max-message-size", 0, OPTION_VALUE, false, false, "Integer: size", "Accepted.", "5242880"},
-    {"max-bytes", 0, OPTION_VALUE, false, false, "Integer: size", "Read no more of a log than this."},
+    {"max-bytes", 0, OPTION_VALUE, false, false, "Integer: size",
+     "Read no more of a log than this."},
     {"value-decoder-class", 0, OPTION_OPTIONAL, false, false, "String: decoder_class",
      "Accepted; values are text unless a decoder above is chosen."},
     {"key-decoder-class", 0, OPTION_OPTIONAL, false, false, "String: decoder_class",
@@ -60,8 +64,11 @@ static void dump_one(const char *path, const struct dump_options *o)
 int tool_dump_log(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool helps to parse a log file and dump its contents to the console, useful "
-                        "for debugging a seemingly corrupt log segment.", options, argc, argv);
+    args_parse_jopt(
+        &a,
+        "This tool helps to parse a log file and dump its contents to the console, useful "
+        "for debugging a seemingly corrupt log segment.",
+        options, argc, argv);
     if (args_has(&a, "remote-log-metadata-decoder"))
         args_usage(&a, "--remote-log-metadata-decoder is not supported by Samsa yet");
     struct dump_options o = {.skip_metadata = args_has(&a, "skip-record-metadata"),

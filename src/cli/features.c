@@ -1,5 +1,5 @@
-/* kafka-features.sh: describe, and the two tables it shares with kafka-storage.sh. Changing levels is not
- * offered yet. */
+/* kafka-features.sh: describe, and the two tables it shares with kafka-storage.sh. Changing
+ * levels is not offered yet. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -86,9 +86,11 @@ int tool_features(int argc, char **argv)
         for (int i = 0; i < 3; i++)
             if (strcmp(command, later[i]) == 0)
                 fail("Changing feature levels is not supported by Samsa yet.");
-        fprintf(stderr, "Command line error: invalid choice: '%s' (choose from 'describe', 'upgrade', "
-                        "'downgrade', 'disable', 'version-mapping', 'feature-dependencies'). Type "
-                        "--help for help.", command);
+        fprintf(stderr,
+                "Command line error: invalid choice: '%s' (choose from 'describe', 'upgrade', "
+                "'downgrade', 'disable', 'version-mapping', 'feature-dependencies'). Type "
+                "--help for help.",
+                command);
         return 1;
     }
     if (!args_has(&a, "bootstrap-server") && !args_has(&a, "bootstrap-controller"))

@@ -83,14 +83,14 @@ void format_inspect(struct disk *disk, struct arena *arena, struct format_direct
 /* ---- the files */
 
 /* Encoded form of a message, in the arena. */
-#define ENCODED(arena, type, message, version)              \
-    ({                                                      \
-        struct out encoded_;                                \
-        out_init(&encoded_);                                \
-        type##_encode((message), (version), &encoded_);     \
-        struct bytes bytes_ = flatten((arena), &encoded_);  \
-        out_free(&encoded_);                                \
-        bytes_;                                             \
+#define ENCODED(arena, type, message, version)             \
+    ({                                                     \
+        struct out encoded_;                               \
+        out_init(&encoded_);                               \
+        type##_encode((message), (version), &encoded_);    \
+        struct bytes bytes_ = flatten((arena), &encoded_); \
+        out_free(&encoded_);                               \
+        bytes_;                                            \
     })
 
 static struct bytes flatten(struct arena *arena, const struct out *o)
@@ -167,8 +167,8 @@ static enum err write_bootstrap(const struct format *f, const struct env *env, s
     finish(&b, &o);
     put_footer(arena, &b, 1 + f->records_count, now_ms, &o);
     batch_builder_free(&b);
-    return write_out(env->disk, arena, arena_printf(arena, "%s/bootstrap.checkpoint", directory).data,
-                     &o);
+    return write_out(env->disk, arena,
+                     arena_printf(arena, "%s/bootstrap.checkpoint", directory).data, &o);
 }
 
 static struct bytes encode_voters(const struct format *f, struct arena *arena)
@@ -224,10 +224,10 @@ static enum err write_meta(const struct format *f, const struct env *env, struct
     struct tm broken;
     char date[64];
     strftime(date, sizeof date, "%a %b %d %H:%M:%S UTC %Y", gmtime_r(&now, &broken));
-    struct str text = arena_printf(
-        arena, "#\n#%s\nnode.id=%d\ndirectory.id=%s\nversion=1\ncluster.id=%s\n", date,
-        f->node->node_id, uuid_text(id).z,
-        properties_escape(arena, str_of(f->cluster_id), false).data);
+    struct str text =
+        arena_printf(arena, "#\n#%s\nnode.id=%d\ndirectory.id=%s\nversion=1\ncluster.id=%s\n", date,
+                     f->node->node_id, uuid_text(id).z,
+                     properties_escape(arena, str_of(f->cluster_id), false).data);
     return disk_replace_file(env->disk, arena_printf(arena, "%s/meta.properties", directory).data,
                              bytes_of(text.data, (size_t)text.len));
 }
@@ -267,16 +267,17 @@ static enum err verify(const struct format *f, const struct format_directory *d,
     if (d->problem) return config_error_set(error, "%s", d->problem);
     if (!d->formatted) return ERR_OK;
     if (*d->cluster_id && strcmp(d->cluster_id, f->cluster_id) != 0)
-        return config_error_set(error,
-                                "Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s",
-                                d->path, f->cluster_id, d->cluster_id);
+        return config_error_set(
+            error, "Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s", d->path,
+            f->cluster_id, d->cluster_id);
     if (d->node_id >= 0 && d->node_id != f->node->node_id)
-        return config_error_set(error,
-                                "Stored node id %d doesn't match previous node id %d in %s. If you "
-                                "moved your data, make sure your configured node id matches. If you "
-                                "intend to create a new node, you should remove all data in your "
-                                "data directories.",
-                                d->node_id, f->node->node_id, d->path);
+        return config_error_set(
+            error,
+            "Stored node id %d doesn't match previous node id %d in %s. If you "
+            "moved your data, make sure your configured node id matches. If you "
+            "intend to create a new node, you should remove all data in your "
+            "data directories.",
+            d->node_id, f->node->node_id, d->path);
     return ERR_OK;
 }
 
@@ -287,9 +288,10 @@ static void print_records(const struct format *f)
         const struct metadata_record *r = &f->records[i];
         if (i) printf(", ");
         if (r->id == METADATA_RECORD_FEATURE_LEVEL)
-            printf("ApiMessageAndVersion(FeatureLevelRecord(name='%.*s', featureLevel=%d) at version "
-                   "%d)",
-                   STR_ARG(r->u.feature_level.name), r->u.feature_level.feature_level, r->version);
+            printf(
+                "ApiMessageAndVersion(FeatureLevelRecord(name='%.*s', featureLevel=%d) at version "
+                "%d)",
+                STR_ARG(r->u.feature_level.name), r->u.feature_level.feature_level, r->version);
         else
             printf("ApiMessageAndVersion(UserScramCredentialRecord(name='%.*s', mechanism=%d, "
                    "(hidden), iterations=%d) at version %d)",

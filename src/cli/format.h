@@ -1,9 +1,9 @@
-/* Making data directories ready for their first start, as Kafka's Formatter does: meta.properties
- * last in each, because its absence is what "not formatted" means.
+/* Making data directories ready for their first start, as Kafka's Formatter does:
+ * meta.properties last in each, because its absence is what "not formatted" means.
  *
- * Order in an empty directory: bootstrap.checkpoint; in the metadata directory, when the first voters
- * are known, __cluster_metadata-0/…-0000000000.checkpoint; meta.properties. A crash in between leaves a
- * directory that can be formatted again. */
+ * Order in an empty directory: bootstrap.checkpoint; in the metadata directory, when the first
+ * voters are known, __cluster_metadata-0/…-0000000000.checkpoint; meta.properties. A crash in
+ * between leaves a directory that can be formatted again. */
 #ifndef SAMSA_CLI_FORMAT_H
 #define SAMSA_CLI_FORMAT_H
 

@@ -35,18 +35,21 @@ static _Noreturn void fail(const char *text)
 
 static int64_t parse_time(struct client *c, const char *text)
 {
-    static const char *const names[] = {"latest",         "earliest",      "max-timestamp",
-                                        "earliest-local", "latest-tiered", "earliest-pending-upload"};
+    static const char *const names[] = {"latest",        "earliest",
+                                        "max-timestamp", "earliest-local",
+                                        "latest-tiered", "earliest-pending-upload"};
     for (int i = 0; i < 6; i++)
         if (strcmp(text, names[i]) == 0) return -1 - i;
     char *end;
     long long time_ms = strtoll(text, &end, 10);
     if (!*text || *end)
-        fail(arena_printf(&c->arena,
-                          "Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 "
-                          "or max-timestamp / -4 or earliest-local / -5 or latest-tiered / -6 or "
-                          "earliest-pending-upload, or a specified long format timestamp",
-                          text).data);
+        fail(arena_printf(
+                 &c->arena,
+                 "Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 "
+                 "or max-timestamp / -4 or earliest-local / -5 or latest-tiered / -6 or "
+                 "earliest-pending-upload, or a specified long format timestamp",
+                 text)
+                 .data);
     return time_ms;
 }
 
@@ -73,10 +76,12 @@ static void parse_rule(struct client *c, struct str text, bool exclude_internal,
         const char *end = text.data + text.len, *at = colon + 1;
         long from = 0, to = 0;
         bool has_from = false, has_to = false, range = false;
-        for (; at < end && isdigit((unsigned char)*at); at++) from = from * 10 + *at - '0', has_from = true;
+        for (; at < end && isdigit((unsigned char)*at); at++)
+            from = from * 10 + *at - '0', has_from = true;
         if (at < end && *at == '-') {
             range = true;
-            for (at++; at < end && isdigit((unsigned char)*at); at++) to = to * 10 + *at - '0', has_to = true;
+            for (at++; at < end && isdigit((unsigned char)*at); at++)
+                to = to * 10 + *at - '0', has_to = true;
         }
         if (at != end || from > INT32_MAX || to > INT32_MAX)
             fail(arena_printf(&c->arena, "Invalid rule specification: %.*s", STR_ARG(text)).data);
@@ -95,7 +100,8 @@ static void read_rules(struct client *c, const struct args *a, struct rules *r)
     bool exclude = args_has(a, "exclude-internal-topics");
     if (list && (args_has(a, "topic") || ids))
         fail("--topic-partitions cannot be used with --topic or --partitions");
-    *r = (struct rules){ARENA_ARRAY(&c->arena, struct rule, list ? strlen(list) + 1 : 1), 0, NULL, 0};
+    *r = (struct rules){ARENA_ARRAY(&c->arena, struct rule, list ? strlen(list) + 1 : 1), 0, NULL,
+                        0};
     for (const char *at = list; at && *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
         parse_rule(c, (struct str){at, len}, exclude, &r->items[r->count++]);
@@ -112,8 +118,11 @@ static void read_rules(struct client *c, const struct args *a, struct rules *r)
         char *end;
         numbers[r->partitions_count++] = (int32_t)strtol(at, &end, 10);
         if (end == at || (*end && *end != ','))
-            fail(arena_printf(&c->arena, "--partitions expects a comma separated list of numeric "
-                                         "partition ids, but received: %s", ids).data);
+            fail(arena_printf(&c->arena,
+                              "--partitions expects a comma separated list of numeric "
+                              "partition ids, but received: %s",
+                              ids)
+                     .data);
         at = end + (*end == ',');
     }
     r->partitions = numbers;
@@ -122,7 +131,8 @@ static void read_rules(struct client *c, const struct args *a, struct rules *r)
 static bool wanted(const struct rules *r, struct str topic, int32_t partition)
 {
     bool listed = r->partitions_count == 0;
-    for (int32_t i = 0; i < r->partitions_count && !listed; i++) listed = r->partitions[i] == partition;
+    for (int32_t i = 0; i < r->partitions_count && !listed; i++)
+        listed = r->partitions[i] == partition;
     for (int32_t i = 0; i < r->count && listed; i++)
         if (partition >= r->items[i].from && partition < r->items[i].to &&
             name_filter_matches(&r->items[i].topics, topic))
@@ -149,10 +159,10 @@ int tool_get_offsets(int argc, char **argv)
     for (int32_t i = 0; i < m->topics_count; i++)
         for (int32_t k = 0; k < m->topics[i].partitions_count; k++)
             if (wanted(&rules, m->topics[i].name, m->topics[i].partitions[k].partition_index))
-                q[count++] = (struct offset_query){
-                    .topic = m->topics[i].name,
-                    .partition = m->topics[i].partitions[k].partition_index,
-                    .timestamp = time_ms};
+                q[count++] =
+                    (struct offset_query){.topic = m->topics[i].name,
+                                          .partition = m->topics[i].partitions[k].partition_index,
+                                          .timestamp = time_ms};
     if (!count) fail("Could not match any topic-partitions with the specified filters");
     if (!client_list_offsets(c, q, count)) fail(c->failure.text);
     qsort(q, (size_t)count, sizeof *q, offset_query_compare);

@@ -54,7 +54,8 @@ const char *group_partitions_text(struct client *c, const struct group_partition
 
 static int by_group(const void *a, const void *b)
 {
-    return str_compare(((const struct group_listing *)a)->id, ((const struct group_listing *)b)->id);
+    return str_compare(((const struct group_listing *)a)->id,
+                       ((const struct group_listing *)b)->id);
 }
 
 bool client_list_groups(struct client *c, struct group_listing **out, int32_t *count)
@@ -80,10 +81,11 @@ bool client_list_groups(struct client *c, struct group_listing **out, int32_t *c
     for (int32_t n = 0; n < c->nodes_count; n++)
         for (int32_t i = 0; i < counts[n]; i++) {
             const struct list_groups_response_listed_group *g = &found[n][i];
-            /* simple groups (only committed offsets) have no protocol type and count as consumers */
+            /* simple groups (only committed offsets) have no protocol type and count as
+             * consumers */
             if (g->protocol_type.len > 0 && !str_equal_z(g->protocol_type, "consumer")) continue;
-            (*out)[(*count)++] =
-                (struct group_listing){g->group_id, g->group_state, g->group_type, g->protocol_type};
+            (*out)[(*count)++] = (struct group_listing){g->group_id, g->group_state, g->group_type,
+                                                        g->protocol_type};
         }
     qsort(*out, (size_t)*count, sizeof **out, by_group);
     return true;
@@ -103,8 +105,8 @@ static void read_assignment(struct client *c, struct bytes data, struct group_pa
     int16_t version = cursor_i16(&in);
     int16_t known = consumer_protocol_assignment_message.max_version;
     struct consumer_protocol_assignment a;
-    if (version < 0 || consumer_protocol_assignment_decode(&a, version < known ? version : known, &in,
-                                                           &c->arena))
+    if (version < 0 ||
+        consumer_protocol_assignment_decode(&a, version < known ? version : known, &in, &c->arena))
         return;
     for (int32_t t = 0; t < a.assigned_partitions_count; t++)
         for (int32_t i = 0; i < a.assigned_partitions[t].partitions_count; i++)
@@ -112,7 +114,8 @@ static void read_assignment(struct client *c, struct bytes data, struct group_pa
                                  a.assigned_partitions[t].partitions[i]);
 }
 
-static bool describe_classic(struct client *c, struct group *out, int16_t *code, struct str *message)
+static bool describe_classic(struct client *c, struct group *out, int16_t *code,
+                             struct str *message)
 {
     struct str id = str_of(out->id);
     struct describe_groups_request request;
@@ -149,7 +152,8 @@ static bool describe_classic(struct client *c, struct group *out, int16_t *code,
     return true;
 }
 
-static void read_target(struct client *c, const struct consumer_group_describe_response_assignment *a,
+static void read_target(struct client *c,
+                        const struct consumer_group_describe_response_assignment *a,
                         struct group_partitions *out)
 {
     for (int32_t t = 0; t < a->topic_partitions_count; t++)

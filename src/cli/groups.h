@@ -17,7 +17,7 @@ struct group_partitions {
 struct group_member {
     const char *id, *instance_id, *host, *client_id; /* instance_id "" when none */
     struct group_partitions assignment, target;
-    int32_t epoch; /* -1: classic */
+    int32_t epoch;   /* -1: classic */
     int8_t upgraded; /* 1 yes, 0 no, -1 not known */
 };
 

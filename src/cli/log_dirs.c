@@ -6,7 +6,8 @@
 #include "protocol/describe_log_dirs.h"
 
 static const struct option options[] = {
-    {"bootstrap-server", 0, OPTION_VALUE, true, false, "String: The server(s) to use for bootstrapping",
+    {"bootstrap-server", 0, OPTION_VALUE, true, false,
+     "String: The server(s) to use for bootstrapping",
      "REQUIRED: the brokers to connect to first."},
     {"command-config", 0, OPTION_VALUE, false, false, "String: Admin client property file",
      "File with properties of the client."},
@@ -75,8 +76,8 @@ int tool_log_dirs(int argc, char **argv)
     for (const char *at = brokers; at && *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
         if (!client_node(c, atoi(at))) {
-            missing = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(missing), unknown ? "," : "", len,
-                                   at);
+            missing = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(missing), unknown ? "," : "",
+                                   len, at);
             unknown = true;
         }
         at += len + (at[len] == ',');
@@ -84,10 +85,13 @@ int tool_log_dirs(int argc, char **argv)
     if (unknown) {
         struct str live = STR("");
         for (int32_t i = 0; i < c->nodes_count; i++)
-            live = arena_printf(&c->arena, "%.*s%s%d", STR_ARG(live), i ? "," : "", c->nodes[i]->id);
+            live =
+                arena_printf(&c->arena, "%.*s%s%d", STR_ARG(live), i ? "," : "", c->nodes[i]->id);
         fflush(stdout);
-        fprintf(stderr, "ERROR: The given brokers do not exist from --broker-list: %.*s. Current "
-                        "existent brokers: %.*s\n", STR_ARG(missing), STR_ARG(live));
+        fprintf(stderr,
+                "ERROR: The given brokers do not exist from --broker-list: %.*s. Current "
+                "existent brokers: %.*s\n",
+                STR_ARG(missing), STR_ARG(live));
         return 1;
     }
     printf("Querying brokers for log directories information\n");

@@ -1,7 +1,6 @@
 /* One binary, many tools: `samsa topics …` and `kafka-topics.sh …` are the same. */
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <stdbool.h>
@@ -27,28 +26,6 @@ const struct tool tools[] = {
     {"topics", tool_topics, "create, describe, change and delete topics"},
     {NULL},
 };
-
-char *tool_read_file(const char *path, long *size)
-{
-    FILE *f = fopen(path, "r");
-    if (!f) return NULL;
-    char *text = NULL;
-    size_t len = 0, capacity = 0;
-    for (;;) {
-        if (len + 1 >= capacity) {
-            capacity = capacity ? capacity * 2 : 16384;
-            text = realloc(text, capacity);
-            if (!text) abort();
-        }
-        size_t got = fread(text + len, 1, capacity - len - 1, f);
-        if (got == 0) break;
-        len += got;
-    }
-    fclose(f);
-    text[len] = 0;
-    if (size) *size = (long)len;
-    return text;
-}
 
 static const struct tool *find(const char *name, size_t len)
 {
@@ -76,7 +53,8 @@ int main(int argc, char **argv)
     if (tool) return tool->main(argc, argv);
     if (argc > 1) {
         const char *name = argv[1];
-        if (strncmp(name, "kafka-", 6) == 0) return (tool = find_by_program(name)) ? tool->main(argc - 1, argv + 1) : 1;
+        if (strncmp(name, "kafka-", 6) == 0)
+            return (tool = find_by_program(name)) ? tool->main(argc - 1, argv + 1) : 1;
         tool = find(name, strlen(name));
         if (tool) return tool->main(argc - 1, argv + 1);
         if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
@@ -88,6 +66,7 @@ int main(int argc, char **argv)
     FILE *to = help ? stdout : stderr;
     if (argc > 1 && !help) fprintf(to, "samsa: no such tool: %s\n", argv[1]);
     fprintf(to, "usage: samsa TOOL [options], or bin/kafka-TOOL.sh [options]\n\n");
-    for (const struct tool *t = tools; t->name; t++) fprintf(to, "  %-20s %s\n", t->name, t->meaning);
+    for (const struct tool *t = tools; t->name; t++)
+        fprintf(to, "  %-20s %s\n", t->name, t->meaning);
     return help ? 0 : 1;
 }

@@ -75,8 +75,8 @@ static void print_endpoints(const struct quorum *q, int32_t id)
 }
 
 static void print_members(const struct quorum *q,
-                          const struct describe_quorum_response_replica_state *states, int32_t count,
-                          bool endpoints)
+                          const struct describe_quorum_response_replica_state *states,
+                          int32_t count, bool endpoints)
 {
     printf("[");
     for (int32_t i = 0; i < count; i++) {
@@ -112,7 +112,8 @@ static void print_status(struct client *c, const struct quorum *q)
              slowest->last_caught_up_timestamp >= 0)
         lag_ms = leader->last_caught_up_timestamp - slowest->last_caught_up_timestamp;
     printf("ClusterId:              %s\nLeaderId:               %d\nLeaderEpoch:            %d\n"
-           "HighWatermark:          %lld\nMaxFollowerLag:         %lld\nMaxFollowerLagTimeMs:   %lld\n",
+           "HighWatermark:          %lld\nMaxFollowerLag:         %lld\nMaxFollowerLagTimeMs:   "
+           "%lld\n",
            c->cluster_id ? c->cluster_id : "null", p->leader_id, p->leader_epoch,
            (long long)p->high_watermark, (long long)lag, (long long)lag_ms);
     printf("CurrentVoters:          ");
@@ -149,9 +150,10 @@ static void print_replication(struct client *c, const struct quorum *q, bool hum
     const struct describe_quorum_response_replica_state *leader = find_leader(q);
     int32_t count = 1 + p->current_voters_count + p->observers_count, used = 0;
     const char *(*rows)[COLUMNS] = arena_zalloc(&c->arena, (size_t)count, sizeof *rows);
-    static const char *const header[COLUMNS] = {"NodeId", "DirectoryId", "LogEndOffset", "Lag",
-                                                "LastFetchTimestamp", "LastCaughtUpTimestamp",
-                                                "Status"};
+    static const char *const header[COLUMNS] = {
+        "NodeId", "DirectoryId",        "LogEndOffset",
+        "Lag",    "LastFetchTimestamp", "LastCaughtUpTimestamp",
+        "Status"};
     memcpy(rows[used++], header, sizeof header);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -35,7 +35,8 @@ static bool ask(struct client *c, struct client_node *leader, struct client_node
     for (int32_t i = 0; i < count; i++) {
         if (leaders[i] != leader || items[i].done) continue;
         struct list_offsets_request_list_offsets_topic *t = request.topics;
-        while (t < request.topics + request.topics_count && !str_equal(t->name, items[i].topic)) t++;
+        while (t < request.topics + request.topics_count && !str_equal(t->name, items[i].topic))
+            t++;
         if (t == request.topics + request.topics_count) {
             request.topics_count++;
             t->name = items[i].topic;

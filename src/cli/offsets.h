@@ -1,5 +1,5 @@
-/* Offsets of many partitions at once: each partition is asked of its leader, one request per leader,
- * again while leaders move. */
+/* Offsets of many partitions at once: each partition is asked of its leader, one request per
+ * leader, again while leaders move. */
 #ifndef SAMSA_CLI_OFFSETS_H
 #define SAMSA_CLI_OFFSETS_H
 

@@ -90,7 +90,8 @@ static void set_from_file(rd_kafka_conf_t *conf, const char *path)
         fprintf(stderr, "%s:%d: Malformed \\uxxxx encoding.\n", path, line);
         exit(1);
     }
-    for (int32_t i = 0; i < p.count; i++) set_java(conf, p.items[i].key.data, p.items[i].value.data);
+    for (int32_t i = 0; i < p.count; i++)
+        set_java(conf, p.items[i].key.data, p.items[i].value.data);
     arena_free(&arena);
     free(text);
 }

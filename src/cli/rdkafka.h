@@ -1,4 +1,5 @@
-/* librdkafka for the console tools: Java's property names and Kafka's manners over its configuration. */
+/* librdkafka for the console tools: Java's property names and Kafka's manners over its
+ * configuration. */
 #ifndef SAMSA_CLI_RDKAFKA_H
 #define SAMSA_CLI_RDKAFKA_H
 
@@ -9,13 +10,14 @@
 /* Set a property or end the process with librdkafka's complaint. */
 void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
-/* The file of --command-config and the pairs of --command-property, old names included, on top of what
- * is set. Java properties that librdkafka does not have are named on standard error and left out. */
+/* The file of --command-config and the pairs of --command-property, old names included, on top
+ * of what is set. Java properties that librdkafka does not have are named on standard error and
+ * left out. */
 void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const char *old_property,
                            const char *old_config);
 
-/* The value of "key=value" options: the last pair with this key wins; `fallback` without one. `old_name`
- * is the option's name before 4.2. */
+/* The value of "key=value" options: the last pair with this key wins; `fallback` without one.
+ * `old_name` is the option's name before 4.2. */
 const char *args_property(const struct args *a, const char *option, const char *old_name,
                           const char *key, const char *fallback);
 bool args_property_true(const struct args *a, const char *option, const char *old_name,

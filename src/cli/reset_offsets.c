@@ -17,8 +17,9 @@ static bool add_all(struct client *c, struct str topic, struct group_partitions 
     const struct metadata_response *m = client_topics(c, &topic, 1);
     if (!m) return false;
     if (!m->topics_count || m->topics[0].error_code != KAFKA_NONE) {
-        client_fail_code(c, m->topics_count ? m->topics[0].error_code
-                                            : KAFKA_UNKNOWN_TOPIC_OR_PARTITION, STR_NULL);
+        client_fail_code(
+            c, m->topics_count ? m->topics[0].error_code : KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
+            STR_NULL);
         return false;
     }
     for (int32_t i = 0; i < m->topics[0].partitions_count; i++)
@@ -31,7 +32,8 @@ bool reset_parse_topics(struct client *c, const char *const *texts, int32_t coun
 {
     for (int32_t i = 0; i < count; i++) {
         const char *colon = strchr(texts[i], ':');
-        struct str topic = {texts[i], colon ? (int32_t)(colon - texts[i]) : (int32_t)strlen(texts[i])};
+        struct str topic = {texts[i],
+                            colon ? (int32_t)(colon - texts[i]) : (int32_t)strlen(texts[i])};
         if (!colon) {
             if (!add_all(c, topic, out)) return false;
             continue;
@@ -40,8 +42,10 @@ bool reset_parse_topics(struct client *c, const char *const *texts, int32_t coun
             char *end;
             long partition = strtol(at, &end, 10);
             if (end == at || (*end && *end != ',') || partition < 0 || partition > INT32_MAX) {
-                client_fail(c, "java.lang.IllegalArgumentException", "Invalid topic arg '%s', expected "
-                            "topic name and partitions", texts[i]);
+                client_fail(c, "java.lang.IllegalArgumentException",
+                            "Invalid topic arg '%s', expected "
+                            "topic name and partitions",
+                            texts[i]);
                 return false;
             }
             group_partitions_add(c, out, topic, (int32_t)partition);
@@ -78,15 +82,19 @@ static int64_t parse_datetime(const struct args *a, const char *text)
     struct tm t = {0};
     double seconds = 0;
     char zone[16] = "";
-    int year, month, fields = sscanf(text, "%d-%d-%dT%d:%d:%lf%15s", &year, &month, &t.tm_mday,
-                                     &t.tm_hour, &t.tm_min, &seconds, zone);
+    int year, month,
+        fields = sscanf(text, "%d-%d-%dT%d:%d:%lf%15s", &year, &month, &t.tm_mday, &t.tm_hour,
+                        &t.tm_min, &seconds, zone);
     if (fields < 6) {
-        fields = sscanf(text, "%d-%d-%dT%d:%d%15s", &year, &month, &t.tm_mday, &t.tm_hour, &t.tm_min,
-                        zone) + 1;
+        fields = sscanf(text, "%d-%d-%dT%d:%d%15s", &year, &month, &t.tm_mday, &t.tm_hour,
+                        &t.tm_min, zone) +
+                 1;
         if (fields < 6) {
             char reason[256];
-            snprintf(reason, sizeof reason, "Error parsing timestamp %s: expected "
-                                            "YYYY-MM-DDTHH:mm:SS.sss", text);
+            snprintf(reason, sizeof reason,
+                     "Error parsing timestamp %s: expected "
+                     "YYYY-MM-DDTHH:mm:SS.sss",
+                     text);
             args_usage(a, reason);
         }
     }
@@ -95,7 +103,8 @@ static int64_t parse_datetime(const struct args *a, const char *text)
     int64_t ms = (int64_t)timegm(&t) * 1000 + (int64_t)(seconds * 1000 + 0.5);
     int hours = 0, minutes = 0;
     if (zone[0] == '+' || zone[0] == '-') {
-        if (sscanf(zone + 1, "%2d:%2d", &hours, &minutes) < 2) sscanf(zone + 1, "%2d%2d", &hours, &minutes);
+        if (sscanf(zone + 1, "%2d:%2d", &hours, &minutes) < 2)
+            sscanf(zone + 1, "%2d%2d", &hours, &minutes);
         ms -= (zone[0] == '-' ? -1 : 1) * ((int64_t)hours * 60 + minutes) * 60000;
     }
     return ms;
@@ -138,8 +147,8 @@ static struct offset_query *queries(struct client *c, const struct group_partiti
 {
     struct offset_query *q = ARENA_ARRAY(&c->arena, struct offset_query, p->count + 1);
     for (int32_t i = 0; i < p->count; i++)
-        q[i] = (struct offset_query){.topic = p->items[i].topic, .partition = p->items[i].partition,
-                                     .timestamp = timestamp};
+        q[i] = (struct offset_query){
+            .topic = p->items[i].topic, .partition = p->items[i].partition, .timestamp = timestamp};
     return q;
 }
 
@@ -167,8 +176,9 @@ static bool clamp(struct client *c, const struct group_partitions *p, struct res
         if (wanted > high[i].offset) t->offset = high[i].offset;
         if (wanted < low[i].offset) t->offset = low[i].offset;
         if (t->offset != wanted)
-            fprintf(stderr, "WARN New offset (%lld) is %s offset for topic partition %.*s-%d. Value will "
-                            "be set to %lld (org.apache.kafka.tools.OffsetsUtils)\n",
+            fprintf(stderr,
+                    "WARN New offset (%lld) is %s offset for topic partition %.*s-%d. Value will "
+                    "be set to %lld (org.apache.kafka.tools.OffsetsUtils)\n",
                     (long long)wanted,
                     wanted > high[i].offset ? "higher than latest" : "lower than earliest",
                     STR_ARG(t->topic), t->partition, (long long)t->offset);
@@ -205,9 +215,11 @@ static bool from_committed(struct client *c, const struct args *a, const char *g
                 str_equal(known[n].topic, p->items[i].topic))
                 k = &known[n];
         if (!k && shift) {
-            client_fail(c, "java.lang.IllegalArgumentException",
-                        "Cannot shift offset for partition %.*s-%d since there is no current committed "
-                        "offset", STR_ARG(p->items[i].topic), p->items[i].partition);
+            client_fail(
+                c, "java.lang.IllegalArgumentException",
+                "Cannot shift offset for partition %.*s-%d since there is no current committed "
+                "offset",
+                STR_ARG(p->items[i].topic), p->items[i].partition);
             return false;
         }
         plan->items[i].offset =
@@ -251,7 +263,8 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
     return clamp(c, p, plan);
 }
 
-bool reset_prepare(struct client *c, const struct args *a, const char *group, struct reset_plan *out)
+bool reset_prepare(struct client *c, const struct args *a, const char *group,
+                   struct reset_plan *out)
 {
     struct group_partitions p = {0};
     *out = (struct reset_plan){0};
@@ -289,7 +302,8 @@ bool reset_commit(struct client *c, const char *group, const struct reset_plan *
     request.topics = offset_commit_request_topic_new(&c->arena, plan->count + 1);
     for (int32_t i = 0; i < plan->count; i++) {
         struct offset_commit_request_topic *t = request.topics;
-        while (t < request.topics + request.topics_count && !str_equal(t->name, plan->items[i].topic))
+        while (t < request.topics + request.topics_count &&
+               !str_equal(t->name, plan->items[i].topic))
             t++;
         if (t == request.topics + request.topics_count) {
             request.topics_count++;

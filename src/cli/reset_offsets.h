@@ -15,12 +15,13 @@ struct reset_plan {
     int32_t count;
 };
 
-/* Partitions of "t", "t:0,1" arguments; a topic alone means all of its partitions. False: failure. */
+/* Partitions of "t", "t:0,1" arguments; a topic alone means all of its partitions. False:
+ * failure. */
 bool reset_parse_topics(struct client *c, const char *const *texts, int32_t count,
                         struct group_partitions *out);
 
-/* Computes the plan of one group from the options. False: failure is set; a mistake in the options ends
- * the process with the usage. */
+/* Computes the plan of one group from the options. False: failure is set; a mistake in the
+ * options ends the process with the usage. */
 bool reset_prepare(struct client *c, const struct args *a, const char *group,
                    struct reset_plan *out);
 

@@ -31,12 +31,14 @@ struct fields {
 static enum err parse_fields(char *text, struct fields *f, struct config_error *error)
 {
     static const char *const names[] = {"name", "password", "salt", "saltedpassword", "iterations"};
-    const char **const to[] = {&f->name, &f->password, &f->salt, &f->salted_password, &f->iterations};
+    const char **const to[] = {&f->name, &f->password, &f->salt, &f->salted_password,
+                               &f->iterations};
     for (char *save = NULL, *item = strtok_r(text, ",", &save); item;
          item = strtok_r(NULL, ",", &save)) {
         char *equals = strchr(item, '=');
         if (!equals)
-            return config_error_set(error, "Expected to find a pair of the form key=value in %s", item);
+            return config_error_set(error, "Expected to find a pair of the form key=value in %s",
+                                    item);
         *equals++ = 0;
         size_t len = strlen(equals);
         if (len >= 2 && equals[0] == '"' && equals[len - 1] == '"') {
@@ -46,8 +48,7 @@ static enum err parse_fields(char *text, struct fields *f, struct config_error *
         int found = -1;
         for (int i = 0; i < 5; i++)
             if (strcmp(names[i], item) == 0) found = i;
-        if (found < 0)
-            return config_error_set(error, "Unknown scram configurations: %s", item);
+        if (found < 0) return config_error_set(error, "Unknown scram configurations: %s", item);
         *to[found] = equals;
     }
     if (!f->name) return config_error_set(error, "You must supply 'name' to add-scram");

@@ -1,5 +1,5 @@
-/* Choosing topics by a list of patterns, as Kafka's IncludeList: commas are alternatives, a pattern must
- * match the whole name. */
+/* Choosing topics by a list of patterns, as Kafka's IncludeList: commas are alternatives, a
+ * pattern must match the whole name. */
 #ifndef SAMSA_CLI_SELECT_H
 #define SAMSA_CLI_SELECT_H
 

@@ -1,5 +1,5 @@
-/* kafka-server-stop.sh [--process-role=R] [--node-id=N]: a signal to the servers of this machine that
- * belong to this user. Found in /proc by their command line; their role and id stand in the
+/* kafka-server-stop.sh [--process-role=R] [--node-id=N]: a signal to the servers of this machine
+ * that belong to this user. Found in /proc by their command line; their role and id stand in the
  * configuration file that is its argument. Returns at once; callers wait for the exit. */
 #include <ctype.h>
 #include <dirent.h>
@@ -44,7 +44,8 @@ static const char *config_of(char **words, int count)
     return next && next < count ? words[next] : NULL;
 }
 
-/* Does the value of `key` in the process's configuration hold `wanted` (whole, or as a list item)? */
+/* Does the value of `key` in the process's configuration hold `wanted` (whole, or as a list
+ * item)? */
 static bool matches(long pid, const char *config, const char *key, const char *wanted)
 {
     char path[PATH_MAX + 64];

@@ -23,12 +23,14 @@ static _Noreturn void fail_unknown_version(struct arena *arena, const char *text
     for (int16_t level = METADATA_VERSION_MIN; level <= METADATA_VERSION_MAX; level++)
         names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), names.len ? ", " : "",
                              metadata_version_text(level));
-    fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s", text,
-                      names.data).data);
+    fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
+                      text, names.data)
+             .data);
 }
 
 /* The configuration file of --config, whole and checked. */
-static struct config *read_config(const struct args *a, struct arena *arena, struct node_config *node)
+static struct config *read_config(const struct args *a, struct arena *arena,
+                                  struct node_config *node)
 {
     const char *path = args_value(a, "config");
     long size;
@@ -63,7 +65,8 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
         else if (d[i].problem)
             problems[problems_count++] = d[i].problem;
         else if (!d[i].formatted)
-            problems[problems_count++] = arena_printf(arena, "%s is not formatted.", d[i].path).data;
+            problems[problems_count++] =
+                arena_printf(arena, "%s is not formatted.", d[i].path).data;
         else if (!first)
             first = &d[i];
         else if (strcmp(first->cluster_id, d[i].cluster_id) != 0)
@@ -72,8 +75,9 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
             problems[problems_count++] = "Mismatched node IDs between storage directories.";
     }
     if (first && first->version == 0)
-        problems[problems_count++] = "The kafka configuration file appears to be for a cluster in "
-                                     "KRaft mode, but the directories are formatted for legacy mode.";
+        problems[problems_count++] =
+            "The kafka configuration file appears to be for a cluster in "
+            "KRaft mode, but the directories are formatted for legacy mode.";
     if (found) printf("Found log director%s:\n", found == 1 ? "y" : "ies");
     for (int32_t i = 0; i < count; i++)
         if (d[i].exists) printf("  %s\n", d[i].path);
@@ -116,7 +120,8 @@ static const struct option format_options[] = {
      "Leave directories that are formatted already as they are."},
     {"release-version", 'r', OPTION_VALUE, false, false, "RELEASE_VERSION",
      "The release whose features to begin with."},
-    {"feature", 'f', OPTION_VALUE, false, true, "FEATURE", "A feature and its level: feature=level."},
+    {"feature", 'f', OPTION_VALUE, false, true, "FEATURE",
+     "A feature and its level: feature=level."},
     {"standalone", 's', OPTION_FLAG, false, false, NULL,
      "Begin a dynamic quorum with this controller as its only voter."},
     {"no-initial-controllers", 'N', OPTION_FLAG, false, false, NULL,
@@ -214,13 +219,16 @@ static struct chosen_level parse_level(const char *text, struct arena *arena)
     char *end;
     struct chosen_level c = {0};
     if (!equals)
-        fail(arena_printf(arena, "Can't parse feature=level string %s: equals sign not found.", text)
-                 .data);
+        fail(
+            arena_printf(arena, "Can't parse feature=level string %s: equals sign not found.", text)
+                .data);
     c.name = arena_printf(arena, "%.*s", (int)(equals - text), text).data;
     long level = strtol(equals + 1, &end, 10);
     if (!equals[1] || *end || level < INT16_MIN || level > INT16_MAX)
-        fail(arena_printf(arena, "Can't parse feature=level string %s: unable to parse %s as a short.",
-                          text, equals + 1).data);
+        fail(arena_printf(arena,
+                          "Can't parse feature=level string %s: unable to parse %s as a short.",
+                          text, equals + 1)
+                 .data);
     c.level = (int16_t)level;
     return c;
 }
@@ -235,11 +243,14 @@ static void choose_metadata_version(const struct args *a, struct arena *arena, s
         struct chosen_level c = parse_level(text, arena);
         if (strcmp(c.name, "metadata.version") != 0) continue;
         if (release)
-            fail("Use --release-version instead of --feature metadata.version=X to avoid ambiguity.");
+            fail("Use --release-version instead of --feature metadata.version=X to avoid "
+                 "ambiguity.");
         if (c.level < METADATA_VERSION_MIN || c.level > METADATA_VERSION_MAX)
-            fail(arena_printf(arena, "No MetadataVersion with feature level %d. Valid feature levels "
-                                     "are from %d to %d.",
-                              c.level, METADATA_VERSION_MIN, METADATA_VERSION_MAX).data);
+            fail(arena_printf(arena,
+                              "No MetadataVersion with feature level %d. Valid feature levels "
+                              "are from %d to %d.",
+                              c.level, METADATA_VERSION_MIN, METADATA_VERSION_MAX)
+                     .data);
         f->metadata_version = c.level;
     }
 }
@@ -248,14 +259,17 @@ static void check_kraft_version(const struct args *a, int16_t level, bool given,
 {
     (void)a;
     if (given && level == 0 && dynamic)
-        fail("Cannot set kraft.version to 0 if controller.quorum.voters is empty and one of the flags "
-             "--standalone, --initial-controllers, or --no-initial-controllers is used. For dynamic "
-             "controllers support, try removing the --feature flag for kraft.version.");
+        fail(
+            "Cannot set kraft.version to 0 if controller.quorum.voters is empty and one of the "
+            "flags "
+            "--standalone, --initial-controllers, or --no-initial-controllers is used. For dynamic "
+            "controllers support, try removing the --feature flag for kraft.version.");
     if (given && level > 0 && !dynamic)
-        fail("Cannot set kraft.version to 1 unless controller.quorum.voters is empty and one of the "
-             "flags --standalone, --initial-controllers, or --no-initial-controllers is used. For "
-             "dynamic controllers support, try using one of --standalone, --initial-controllers, or "
-             "--no-initial-controllers and removing controller.quorum.voters.");
+        fail(
+            "Cannot set kraft.version to 1 unless controller.quorum.voters is empty and one of the "
+            "flags --standalone, --initial-controllers, or --no-initial-controllers is used. For "
+            "dynamic controllers support, try using one of --standalone, --initial-controllers, or "
+            "--no-initial-controllers and removing controller.quorum.voters.");
 }
 
 static void add_feature(struct format *f, const char *name, int16_t level)
@@ -267,7 +281,8 @@ static void add_feature(struct format *f, const char *name, int16_t level)
 }
 
 /* metadata.version, then the others by name, those at level 0 and kraft.version left out. */
-static void choose_features(const struct args *a, bool dynamic, struct arena *arena, struct format *f)
+static void choose_features(const struct args *a, bool dynamic, struct arena *arena,
+                            struct format *f)
 {
     int32_t count;
     const struct feature *sorted = feature_table(&count) + 1; /* metadata.version is the first */
@@ -280,7 +295,8 @@ static void choose_features(const struct args *a, bool dynamic, struct arena *ar
         for (int32_t k = 0; k < count; k++)
             names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), k ? ", " : "", sorted[k].name);
         fail(arena_printf(arena, "Unsupported feature: %s. Supported features are: %s", c.name,
-                          names.data).data);
+                          names.data)
+                 .data);
     }
     add_feature(f, "metadata.version", f->metadata_version);
     for (int32_t k = 0; k < count; k++) {
@@ -300,9 +316,11 @@ static void choose_features(const struct args *a, bool dynamic, struct arena *ar
             fail(arena_printf(arena, "No feature:%s with feature level %d", sorted[k].name, level)
                      .data);
         if (level > 0 && f->metadata_version < sorted[k].needs)
-            fail(arena_printf(arena, "%s could not be set to %d because it depends on "
-                                     "metadata.version level %d", sorted[k].name, level,
-                              sorted[k].needs).data);
+            fail(arena_printf(arena,
+                              "%s could not be set to %d because it depends on "
+                              "metadata.version level %d",
+                              sorted[k].name, level, sorted[k].needs)
+                     .data);
         if (level > 0) add_feature(f, sorted[k].name, level);
     }
 }
@@ -312,8 +330,9 @@ enum { RECORDS_MAX = 16 + OPTION_VALUES_MAX };
 static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-storage format", "Format the Kafka log directories on this node.",
-                        format_options, argc, argv);
+    args_parse_argparse(&a, "kafka-storage format",
+                        "Format the Kafka log directories on this node.", format_options, argc,
+                        argv);
     struct node_config node;
     read_config(&a, arena, &node);
     struct format f = {.node = &node,
@@ -357,16 +376,17 @@ static int version_mapping(int argc, char **argv, struct arena *arena)
     if (metadata_version_parse(str_of(release), &level)) fail_unknown_version(arena, release);
     printf("metadata.version=%d (%s)\n", level, release);
     /* in Kafka's order, which is that of its source */
-    static const char *const names[] = {"kraft.version",   "transaction.version",
-                                        "group.version",   "eligible.leader.replicas.version",
-                                        "share.version",   "streams.version"};
+    static const char *const names[] = {"kraft.version", "transaction.version",
+                                        "group.version", "eligible.leader.replicas.version",
+                                        "share.version", "streams.version"};
     for (int i = 0; i < 6; i++)
         printf("%s=%d\n", names[i], feature_default_level(feature_find(str_of(names[i])), level));
     return 0;
 }
 
 static const struct option dependencies_options[] = {
-    {"feature", 'f', OPTION_VALUE, true, true, "FEATURE", "A feature and its level: feature=version."},
+    {"feature", 'f', OPTION_VALUE, true, true, "FEATURE",
+     "A feature and its level: feature=version."},
     {0},
 };
 
@@ -374,14 +394,18 @@ static void print_dependencies(const char *text, struct arena *arena)
 {
     const char *equals = strchr(text, '=');
     if (!equals)
-        fail(arena_printf(arena, "Invalid feature format: %s. Expected format: 'feature=version' "
-                                 "(e.g. 'group.version=1')", text).data);
+        fail(arena_printf(arena,
+                          "Invalid feature format: %s. Expected format: 'feature=version' "
+                          "(e.g. 'group.version=1')",
+                          text)
+                 .data);
     struct str name = {text, (int32_t)(equals - text)};
     char *end;
     long level = strtol(equals + 1, &end, 10);
     if (!equals[1] || *end)
         fail(arena_printf(arena, "Invalid version format: %s for feature %.*s", equals + 1,
-                          STR_ARG(name)).data);
+                          STR_ARG(name))
+                 .data);
     if (str_equal_z(name, "metadata.version")) {
         const char *version = metadata_version_text((int16_t)level);
         if (!version) fail(arena_printf(arena, "Unknown metadata.version %ld", level).data);
@@ -391,13 +415,14 @@ static void print_dependencies(const char *text, struct arena *arena)
     const struct feature *f = feature_find(name);
     if (!f) fail(arena_printf(arena, "Unknown feature: %.*s", STR_ARG(name)).data);
     if (level < 0 || level > f->max)
-        fail(arena_printf(arena, "Feature level %ld is not supported for feature %s", level, f->name)
-                 .data);
+        fail(
+            arena_printf(arena, "Feature level %ld is not supported for feature %s", level, f->name)
+                .data);
     if (level == 0 || !f->needs)
         printf("%s=%ld has no dependencies.\n", f->name, level);
     else
-        printf("%s=%ld requires:\n    metadata.version=%d (%s)\n", f->name, level,
-               f->needs, metadata_version_text(f->needs));
+        printf("%s=%ld requires:\n    metadata.version=%d (%s)\n", f->name, level, f->needs,
+               metadata_version_text(f->needs));
 }
 
 static int feature_dependencies(int argc, char **argv, struct arena *arena)
@@ -407,7 +432,8 @@ static int feature_dependencies(int argc, char **argv, struct arena *arena)
                         "Look up what a feature at a level depends on.", dependencies_options, argc,
                         argv);
     const char *text;
-    for (int32_t i = 0; (text = args_value_at(&a, "feature", i)); i++) print_dependencies(text, arena);
+    for (int32_t i = 0; (text = args_value_at(&a, "feature", i)); i++)
+        print_dependencies(text, arena);
     return 0;
 }
 

@@ -34,7 +34,8 @@ int tool_server_stop(int argc, char **argv);
 int tool_storage(int argc, char **argv);
 int tool_topics(int argc, char **argv);
 
-/* The text of a file, zero-terminated, in memory that stays. NULL when it cannot be read (errno). */
+/* The text of a file, zero-terminated, in memory that stays. NULL when it cannot be read
+ * (errno). */
 char *tool_read_file(const char *path, long *size);
 
 #endif

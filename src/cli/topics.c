@@ -1,5 +1,5 @@
-/* kafka-topics.sh. Each action is one function; a failure ends in fail(), which prints what Kafka's tool
- * prints on standard output. */
+/* kafka-topics.sh. Each action is one function; a failure ends in fail(), which prints what
+ * Kafka's tool prints on standard output. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,7 +26,8 @@ static const struct option options[] = {
     {"describe", 0, OPTION_FLAG, false, false, NULL, "Show topics and their partitions."},
     {"topic", 0, OPTION_VALUE, false, false, "String: topic",
      "The topic; a regular expression, except with --create."},
-    {"topic-id", 0, OPTION_VALUE, false, false, "String: topic-id", "The id of a topic to describe."},
+    {"topic-id", 0, OPTION_VALUE, false, false, "String: topic-id",
+     "The id of a topic to describe."},
     {"config", 0, OPTION_VALUE, false, true, "String: name=value",
      "A configuration of the topic to create. kafka-configs changes it later."},
     {"delete-config", 0, OPTION_VALUE, false, true, "String: name",
@@ -143,20 +144,25 @@ static struct replicas *parse_assignment(struct client *c, const char *text, int
             while (*end == ' ') end++;
             for (int32_t i = 0; i < r->count; i++)
                 if (r->ids[i] == id)
-                    fail(arena_printf(&c->arena, "Partition replica lists may not contain duplicate "
-                                                 "entries: %ld", id).data);
+                    fail(arena_printf(&c->arena,
+                                      "Partition replica lists may not contain duplicate "
+                                      "entries: %ld",
+                                      id)
+                             .data);
             r->ids[r->count++] = (int32_t)id;
             at = end;
         }
         at += *at == ',';
         if (r->count != all[0].count)
-            fail(arena_printf(&c->arena, "Partition %d has different replication factor", *count - 1)
-                     .data);
+            fail(
+                arena_printf(&c->arena, "Partition %d has different replication factor", *count - 1)
+                    .data);
     }
     return all;
 }
 
-static void read_configs(struct client *c, const struct args *a, struct create_topics_request_creatable_topic *t)
+static void read_configs(struct client *c, const struct args *a,
+                         struct create_topics_request_creatable_topic *t)
 {
     struct config_pair *pairs = ARENA_ARRAY(&c->arena, struct config_pair, OPTION_VALUES_MAX);
     t->configs = create_topics_request_creatable_topic_config_new(&c->arena, OPTION_VALUES_MAX);
@@ -186,7 +192,8 @@ static void create(struct client *c, const struct args *a)
     struct create_topics_request request;
     create_topics_request_init(&request);
     request.timeout_ms = (int32_t)c->request_timeout_ms;
-    struct create_topics_request_creatable_topic *t = create_topics_request_creatable_topic_new(&c->arena, 1);
+    struct create_topics_request_creatable_topic *t =
+        create_topics_request_creatable_topic_new(&c->arena, 1);
     request.topics = t;
     request.topics_count = 1;
     const char *name = args_value(a, "topic"), *assignment = args_value(a, "replica-assignment");
@@ -200,8 +207,7 @@ static void create(struct client *c, const struct args *a)
     int64_t factor = args_number(a, "replication-factor", -1);
     if (args_has(a, "replication-factor") && (factor < 1 || factor > INT16_MAX))
         fail("The replication factor must be between 1 and 32767 inclusive");
-    if (args_has(a, "partitions") && partitions < 1)
-        fail("The partitions must be greater than 0");
+    if (args_has(a, "partitions") && partitions < 1) fail("The partitions must be greater than 0");
     t->num_partitions = (int32_t)partitions;
     t->replication_factor = (int16_t)factor;
     if (assignment) {
@@ -259,7 +265,8 @@ static void alter(struct client *c, const struct args *a)
         int32_t count, present = partitions_of(c, t->name);
         struct replicas *r = parse_assignment(c, assignment, &count);
         t->assignments_count = 0;
-        t->assignments = create_partitions_request_create_partitions_assignment_new(&c->arena, count + 1);
+        t->assignments =
+            create_partitions_request_create_partitions_assignment_new(&c->arena, count + 1);
         for (int32_t k = present; k < count; k++) {
             t->assignments[t->assignments_count].broker_ids = r[k].ids;
             t->assignments[t->assignments_count++].broker_ids_count = r[k].count;
@@ -275,7 +282,7 @@ static void alter(struct client *c, const struct args *a)
     }
 }
 
-static void delete(struct client *c, const struct args *a)
+static void delete (struct client *c, const struct args *a)
 {
     struct names n = matching_topics(c, a);
     ensure_exists(c, a, &n);
@@ -329,7 +336,8 @@ static struct partition *add_partition(struct client *c, struct topic *t)
 }
 
 /* DescribeTopicPartitions, page by page. */
-static void read_partitions(struct client *c, const struct args *a, struct topic *topics, int32_t count)
+static void read_partitions(struct client *c, const struct args *a, struct topic *topics,
+                            int32_t count)
 {
     struct describe_topic_partitions_request request;
     describe_topic_partitions_request_init(&request);
@@ -429,8 +437,8 @@ static void read_reassignments(struct client *c, struct topic *topics, int32_t c
     list_partition_reassignments_request_init(&request);
     request.topics_count = -1;
     request.timeout_ms = (int32_t)c->request_timeout_ms;
-    const struct list_partition_reassignments_response *r = client_call(
-        c, client_controller(c), API_LIST_PARTITION_REASSIGNMENTS, -1, &request, NULL);
+    const struct list_partition_reassignments_response *r =
+        client_call(c, client_controller(c), API_LIST_PARTITION_REASSIGNMENTS, -1, &request, NULL);
     for (int32_t i = 0; r && i < r->topics_count; i++)
         for (int32_t t = 0; t < count; t++)
             for (int32_t k = 0;
@@ -440,8 +448,9 @@ static void read_reassignments(struct client *c, struct topic *topics, int32_t c
                     struct partition *to = &topics[t].partitions[p];
                     if (to->index != r->topics[i].partitions[k].partition_index) continue;
                     to->reassigned = true;
-                    to->adding = (struct replicas){r->topics[i].partitions[k].adding_replicas,
-                                                   r->topics[i].partitions[k].adding_replicas_count};
+                    to->adding =
+                        (struct replicas){r->topics[i].partitions[k].adding_replicas,
+                                          r->topics[i].partitions[k].adding_replicas_count};
                     to->removing =
                         (struct replicas){r->topics[i].partitions[k].removing_replicas,
                                           r->topics[i].partitions[k].removing_replicas_count};
@@ -468,7 +477,8 @@ static void print_topic(const struct topic *t)
            t->count ? replication_factor(&t->partitions[0]) : 0);
     bool any = false;
     for (int32_t i = 0; t->configs && i < t->configs->configs_count; i++) {
-        const struct describe_configs_response_describe_configs_resource_result *e = &t->configs->configs[i];
+        const struct describe_configs_response_describe_configs_resource_result *e =
+            &t->configs->configs[i];
         if (!is_override(e)) continue;
         printf("%s%.*s=%.*s", any ? "," : "", STR_ARG(e->name), STR_ARG(e->value));
         any = true;
@@ -569,8 +579,9 @@ static void check_options(const struct args *a)
     int count = 0;
     for (int i = 0; i < 5; i++) count += args_has(a, actions[i]);
     if (count != 1)
-        args_usage(a, "Command must include exactly one action: --list, --describe, --create, --alter "
-                      "or --delete");
+        args_usage(a,
+                   "Command must include exactly one action: --list, --describe, --create, --alter "
+                   "or --delete");
     if (!args_has(a, "bootstrap-server")) {
         fprintf(stderr, "--bootstrap-server must be specified\n");
         exit(1);
@@ -616,7 +627,7 @@ int tool_topics(int argc, char **argv)
     if (args_has(&a, "list")) list(c, &a);
     if (args_has(&a, "describe")) describe(c, &a);
     if (args_has(&a, "alter")) alter(c, &a);
-    if (args_has(&a, "delete")) delete(c, &a);
+    if (args_has(&a, "delete")) delete (c, &a);
     client_close(c);
     return 0;
 }

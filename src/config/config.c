@@ -72,8 +72,8 @@ static void set_extra(struct config *c, enum config_layer layer, struct str name
     }
     if (str_is_null(value)) return;
     MEM_GROW(c->extras, c->extras_count, c->extras_capacity);
-    c->extras[c->extras_count++] = (struct config_extra){
-        arena_str(&c->arena, name).data, arena_str(&c->arena, value).data, layer};
+    c->extras[c->extras_count++] = (struct config_extra){arena_str(&c->arena, name).data,
+                                                         arena_str(&c->arena, value).data, layer};
 }
 
 enum err config_set(struct config *c, enum config_layer layer, struct str name, struct str value,
@@ -148,7 +148,8 @@ static void note_standing(struct config *c, enum config_standing standing, const
         if (key->standing != standing || !c->texts[LAYER_STATIC][id]) continue;
         struct config_value base;
         struct config_error error;
-        if (config_value_parse(key, str_of(key->default_text), &c->arena, &base, &error) == ERR_OK &&
+        if (config_value_parse(key, str_of(key->default_text), &c->arena, &base, &error) ==
+                ERR_OK &&
             str_equal(config_value_text(key, &base, &c->arena),
                       config_value_text(key, &c->values[id], &c->arena)))
             continue;
@@ -162,8 +163,7 @@ static enum err set_static(struct config *c, const struct property *p, struct co
     struct config_error cause;
     enum err e = config_set(c, LAYER_STATIC, p->key, p->value, &cause);
     if (e) {
-        if (p->line)
-            return config_error_set(error, "%s:%d: %s", c->file, p->line, cause.text);
+        if (p->line) return config_error_set(error, "%s:%d: %s", c->file, p->line, cause.text);
         return config_error_set(error, "--override: %s", cause.text);
     }
     bool override;
@@ -213,7 +213,8 @@ enum err config_read(const char *file, struct str text, const struct config_pair
     /* Later duplicates win, also over a bad earlier value: take each key's last entry only. */
     for (int32_t i = 0; i < p.count; i++) {
         bool last = true;
-        for (int32_t j = i + 1; j < p.count && last; j++) last = !str_equal(p.items[i].key, p.items[j].key);
+        for (int32_t j = i + 1; j < p.count && last; j++)
+            last = !str_equal(p.items[i].key, p.items[j].key);
         if (!last) continue;
         note_unknown(c, p.items[i].key, p.items[i].line);
         e = set_static(c, &p.items[i], error);
@@ -332,8 +333,7 @@ struct str config_print(const struct config *c, struct arena *arena)
 static void add_synonym(struct config_synonym *items, int32_t *count, const char *name,
                         const char *text, bool sensitive, enum config_source source)
 {
-    items[(*count)++] =
-        (struct config_synonym){name, sensitive ? STR_NULL : str_of(text), source};
+    items[(*count)++] = (struct config_synonym){name, sensitive ? STR_NULL : str_of(text), source};
 }
 
 void config_describe_synonyms(const struct config *c, const char *name, struct arena *arena,
@@ -401,8 +401,7 @@ void config_describe_broker(const struct config *c, bool this_broker, struct are
     *out = ARENA_ARRAY(arena, struct config_described, CONFIG_COUNT + c->extras_count);
     *count = 0;
     for (int id = 0; id < CONFIG_COUNT; id++) {
-        if (config_keys[id].standing == STANDING_INTERNAL &&
-            !config_is_set(c, (enum config_id)id))
+        if (config_keys[id].standing == STANDING_INTERNAL && !config_is_set(c, (enum config_id)id))
             continue;
         if (!this_broker && !c->texts[LAYER_DYNAMIC_DEFAULT][id]) continue;
         describe_key(c, (enum config_id)id, this_broker, arena, &(*out)[(*count)++]);
@@ -412,8 +411,11 @@ void config_describe_broker(const struct config *c, bool this_broker, struct are
         if (!this_broker && x->layer != LAYER_DYNAMIC_DEFAULT) continue;
         /* Kafka treats a key it does not know as if it were a secret */
         struct config_described *d = &(*out)[(*count)++];
-        *d = (struct config_described){.name = x->name, .value = STR_NULL, .sensitive = true,
-                                       .read_only = true, .source = layer_source[x->layer]};
+        *d = (struct config_described){.name = x->name,
+                                       .value = STR_NULL,
+                                       .sensitive = true,
+                                       .read_only = true,
+                                       .source = layer_source[x->layer]};
         d->synonyms = ARENA_NEW(arena, struct config_synonym);
         add_synonym(d->synonyms, &d->synonyms_count, x->name, x->text, true, d->source);
     }

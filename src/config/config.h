@@ -48,10 +48,10 @@ struct config_extra {
 
 struct config {
     struct arena arena;
-    const char *file;                            /* "" when not read from one */
+    const char *file;                             /* "" when not read from one */
     const char *texts[LAYER_COUNT][CONFIG_COUNT]; /* NULL: not set in that layer */
-    int32_t lines[CONFIG_COUNT];                 /* in the file; 0 when not set there */
-    struct config_value values[CONFIG_COUNT];    /* what holds now */
+    int32_t lines[CONFIG_COUNT];                  /* in the file; 0 when not set there */
+    struct config_value values[CONFIG_COUNT];     /* what holds now */
     struct config_extra *extras;
     int32_t extras_count, extras_capacity;
     struct str *notes; /* what an operator should hear once at start, one line each */
@@ -62,9 +62,9 @@ struct config {
 struct config *config_new(void);
 void config_free(struct config *c);
 
-/* A node's file, then `overrides` (from --override) on top. Unknown keys are kept and noted, with a
- * guess at what was meant; keys that Samsa does not obey yet are noted. *out is made only on success.
- * Err: INVALID, with "FILE:LINE: cause" in *error. */
+/* A node's file, then `overrides` (from --override) on top. Unknown keys are kept and noted,
+ * with a guess at what was meant; keys that Samsa does not obey yet are noted. *out is made only
+ * on success. Err: INVALID, with "FILE:LINE: cause" in *error. */
 enum err config_read(const char *file, struct str text, const struct config_pair *overrides,
                      int32_t overrides_count, struct config **out,
                      struct config_error *error) MUST_CHECK;
@@ -77,8 +77,8 @@ enum err config_set(struct config *c, enum config_layer layer, struct str name, 
 /* Unset a whole dynamic layer, as when its record is replaced. */
 void config_clear(struct config *c, enum config_layer layer);
 
-/* Readers. The id's type must be the reader's (asserted): INT or SHORT for config_int, these or LONG for
- * config_long. A null number reads as 0: see config_is_null. */
+/* Readers. The id's type must be the reader's (asserted): INT or SHORT for config_int, these or
+ * LONG for config_long. A null number reads as 0: see config_is_null. */
 int32_t config_int(const struct config *c, enum config_id id);
 int64_t config_long(const struct config *c, enum config_id id);
 bool config_bool(const struct config *c, enum config_id id);
@@ -119,13 +119,14 @@ struct config_described {
     int32_t synonyms_count;
 };
 
-/* Broker resource. `this_broker` false describes the cluster-wide default resource, which lists only
- * what is set dynamically for all brokers. Sorted by name. */
+/* Broker resource. `this_broker` false describes the cluster-wide default resource, which lists
+ * only what is set dynamically for all brokers. Sorted by name. */
 void config_describe_broker(const struct config *c, bool this_broker, struct arena *arena,
                             struct config_described **out, int32_t *count);
 
-/* What stands behind a broker key: every layer that sets it or, below that, a key that means the same
- * in another unit; the one that holds first. Empty when only such another key is set, as in Kafka. */
+/* What stands behind a broker key: every layer that sets it or, below that, a key that means the
+ * same in another unit; the one that holds first. Empty when only such another key is set, as in
+ * Kafka. */
 void config_describe_synonyms(const struct config *c, const char *name, struct arena *arena,
                               struct config_synonym **out, int32_t *count);
 

@@ -5,50 +5,63 @@
 #include <string.h>
 
 /* What the words in the .def files stand for. */
-#define ANY ((struct config_check){.kind = CHECK_ANY})
-#define MIN(low) ((struct config_check){.kind = CHECK_RANGE, .min = (low), .max = NAN})
+#define ANY                ((struct config_check){.kind = CHECK_ANY})
+#define MIN(low)           ((struct config_check){.kind = CHECK_RANGE, .min = (low), .max = NAN})
 #define BETWEEN(low, high) ((struct config_check){.kind = CHECK_RANGE, .min = (low), .max = (high)})
-#define ONE_OF(list) ((struct config_check){.kind = CHECK_ONE_OF, .values = (list)})
-#define ONE_OF_ANY_CASE(list) ((struct config_check){.kind = CHECK_ONE_OF_ANY_CASE, .values = (list)})
-#define LIST_CHECK(list, empty, null)                                       \
-    ((struct config_check){.kind = CHECK_LIST, .values = (list),            \
-                           .empty_allowed = (empty), .null_allowed = (null)})
-#define LIST_OF(list) LIST_CHECK(list, true, false)
-#define LIST_OR_NULL(list) LIST_CHECK(list, true, true)
-#define LIST_NOT_EMPTY(list) LIST_CHECK(list, false, false)
+#define ONE_OF(list)       ((struct config_check){.kind = CHECK_ONE_OF, .values = (list)})
+#define ONE_OF_ANY_CASE(list) \
+    ((struct config_check){.kind = CHECK_ONE_OF_ANY_CASE, .values = (list)})
+#define LIST_CHECK(list, empty, null) \
+    ((struct config_check){           \
+        .kind = CHECK_LIST, .values = (list), .empty_allowed = (empty), .null_allowed = (null)})
+#define LIST_OF(list)                LIST_CHECK(list, true, false)
+#define LIST_OR_NULL(list)           LIST_CHECK(list, true, true)
+#define LIST_NOT_EMPTY(list)         LIST_CHECK(list, false, false)
 #define LIST_NOT_EMPTY_OR_NULL(list) LIST_CHECK(list, false, true)
-#define NOT_EMPTY ((struct config_check){.kind = CHECK_NOT_EMPTY})
-#define NOT_NULL ((struct config_check){.kind = CHECK_NOT_NULL})
-#define GZIP_LEVEL ((struct config_check){.kind = CHECK_GZIP_LEVEL})
-#define VOTERS ((struct config_check){.kind = CHECK_VOTERS})
-#define SERVERS ((struct config_check){.kind = CHECK_SERVERS})
-#define REPLICA_LIST ((struct config_check){.kind = CHECK_REPLICA_LIST})
-#define SHARE_RESET ((struct config_check){.kind = CHECK_SHARE_RESET})
+#define NOT_EMPTY                    ((struct config_check){.kind = CHECK_NOT_EMPTY})
+#define NOT_NULL                     ((struct config_check){.kind = CHECK_NOT_NULL})
+#define GZIP_LEVEL                   ((struct config_check){.kind = CHECK_GZIP_LEVEL})
+#define VOTERS                       ((struct config_check){.kind = CHECK_VOTERS})
+#define SERVERS                      ((struct config_check){.kind = CHECK_SERVERS})
+#define REPLICA_LIST                 ((struct config_check){.kind = CHECK_REPLICA_LIST})
+#define SHARE_RESET                  ((struct config_check){.kind = CHECK_SHARE_RESET})
 
 const struct config_key config_keys[CONFIG_COUNT] = {
-#define K(id, name_, type_, default_, check_, scope_, importance_, standing_, meaning_)          \
-    [CONFIG_##id] = {.name = name_, .type = CONFIG_TYPE_##type_, .default_text = default_,       \
-                     .check = check_, .scope = SCOPE_##scope_,                                   \
-                     .importance = IMPORTANCE_##importance_, .standing = STANDING_##standing_,   \
+#define K(id, name_, type_, default_, check_, scope_, importance_, standing_, meaning_) \
+    [CONFIG_##id] = {.name = name_,                                                     \
+                     .type = CONFIG_TYPE_##type_,                                       \
+                     .default_text = default_,                                          \
+                     .check = check_,                                                   \
+                     .scope = SCOPE_##scope_,                                           \
+                     .importance = IMPORTANCE_##importance_,                            \
+                     .standing = STANDING_##standing_,                                  \
                      .meaning = meaning_},
 #include "config/broker_keys.def"
 #undef K
 };
 
 const struct config_key topic_config_keys[TOPIC_CONFIG_COUNT] = {
-#define T(id, name_, type_, default_, check_, meaning_)                                  \
-    [TOPIC_##id] = {.name = name_, .type = CONFIG_TYPE_##type_, .default_text = default_, \
-                    .check = check_, .scope = SCOPE_CLUSTER_WIDE,                        \
-                    .importance = IMPORTANCE_MEDIUM, .meaning = meaning_},
+#define T(id, name_, type_, default_, check_, meaning_) \
+    [TOPIC_##id] = {.name = name_,                      \
+                    .type = CONFIG_TYPE_##type_,        \
+                    .default_text = default_,           \
+                    .check = check_,                    \
+                    .scope = SCOPE_CLUSTER_WIDE,        \
+                    .importance = IMPORTANCE_MEDIUM,    \
+                    .meaning = meaning_},
 #include "config/topic_keys.def"
 #undef T
 };
 
 const struct config_key group_config_keys[GROUP_CONFIG_COUNT] = {
-#define G(id, name_, type_, default_, check_, meaning_)                                  \
-    [GROUP_##id] = {.name = name_, .type = CONFIG_TYPE_##type_, .default_text = default_, \
-                    .check = check_, .scope = SCOPE_CLUSTER_WIDE,                        \
-                    .importance = IMPORTANCE_MEDIUM, .meaning = meaning_},
+#define G(id, name_, type_, default_, check_, meaning_) \
+    [GROUP_##id] = {.name = name_,                      \
+                    .type = CONFIG_TYPE_##type_,        \
+                    .default_text = default_,           \
+                    .check = check_,                    \
+                    .scope = SCOPE_CLUSTER_WIDE,        \
+                    .importance = IMPORTANCE_MEDIUM,    \
+                    .meaning = meaning_},
 #include "config/group_keys.def"
 #undef G
 };
@@ -172,9 +185,7 @@ void config_check_describe(const struct config_check *check, char *text, size_t 
         else
             snprintf(text, size, "[%.10g,...,%.10g]", check->min, check->max);
         return;
-    case CHECK_ONE_OF:
-        describe_values("", check->values, text, size);
-        return;
+    case CHECK_ONE_OF: describe_values("", check->values, text, size); return;
     case CHECK_ONE_OF_ANY_CASE:
         describe_values("(case insensitive) ", check->values, text, size);
         return;
@@ -184,27 +195,17 @@ void config_check_describe(const struct config_check *check, char *text, size_t 
         else
             snprintf(text, size, "%s", "");
         return;
-    case CHECK_GZIP_LEVEL:
-        snprintf(text, size, "[1,...,9] or -1");
-        return;
-    case CHECK_NOT_EMPTY:
-        snprintf(text, size, "non-empty string");
-        return;
-    case CHECK_NOT_NULL:
-        snprintf(text, size, "non-null string");
-        return;
+    case CHECK_GZIP_LEVEL: snprintf(text, size, "[1,...,9] or -1"); return;
+    case CHECK_NOT_EMPTY: snprintf(text, size, "non-empty string"); return;
+    case CHECK_NOT_NULL: snprintf(text, size, "non-null string"); return;
     case CHECK_VOTERS:
-    case CHECK_SERVERS:
-        snprintf(text, size, "non-empty list");
-        return;
+    case CHECK_SERVERS: snprintf(text, size, "non-empty list"); return;
     case CHECK_REPLICA_LIST:
         snprintf(text, size, "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
         return;
     case CHECK_SHARE_RESET:
         snprintf(text, size, "[latest, earliest, by_duration:PnDTnHnMn.nS]");
         return;
-    case CHECK_ANY:
-        snprintf(text, size, "%s", "");
-        return;
+    case CHECK_ANY: snprintf(text, size, "%s", ""); return;
     }
 }

@@ -107,8 +107,8 @@ int config_key_find(const struct config_key *keys, int count, struct str name);
  * -1 when unknown. */
 int config_broker_key_find(struct str name, bool *override);
 
-/* The known name that `name` was probably meant to be: at most two edits away, or a third of a short
- * name. NULL when nothing is near. */
+/* The known name that `name` was probably meant to be: at most two edits away, or a third of a
+ * short name. NULL when nothing is near. */
 const char *config_key_nearest(const struct config_key *keys, int count, struct str name);
 
 /* True for types whose values must never be shown. */

@@ -66,9 +66,10 @@ enum err security_map_parse(const char *text, struct arena *arena, struct securi
             trim((struct str){colon + 1, pair.len - (int32_t)(colon + 1 - pair.data)});
         int found = protocol_find(protocol);
         if (found < 0)
-            return config_error_set(error, "No enum constant org.apache.kafka.common.security.auth."
-                                           "SecurityProtocol.%s (one of PLAINTEXT, SSL, "
-                                           "SASL_PLAINTEXT, SASL_SSL)",
+            return config_error_set(error,
+                                    "No enum constant org.apache.kafka.common.security.auth."
+                                    "SecurityProtocol.%s (one of PLAINTEXT, SSL, "
+                                    "SASL_PLAINTEXT, SASL_SSL)",
                                     in_capitals(protocol, arena));
         if (out->count == SECURITY_MAP_MAX)
             return config_error_set(error, "listener.security.protocol.map has more than %d names",
@@ -164,8 +165,9 @@ static enum err check_distinct(const struct listeners *l, bool ports, const char
         for (int32_t j = 0; j < i; j++) {
             const struct listener *a = &l->items[i], *b = &l->items[j];
             if (strcmp(a->name, b->name) == 0) {
-                *why = arena_printf(arena, "Each listener must have a different name, listeners: %s",
-                                    text).data;
+                *why = arena_printf(arena,
+                                    "Each listener must have a different name, listeners: %s", text)
+                           .data;
                 return ERR_INVALID;
             }
             if (!ports || a->port == 0 || a->port != b->port) continue;
@@ -174,11 +176,12 @@ static enum err check_distinct(const struct listeners *l, bool ports, const char
                 *why = arena_printf(arena,
                                     "If you have two listeners on the same port then one needs to "
                                     "be IPv4 and the other IPv6, listeners: %s, port: %d",
-                                    text, a->port).data;
+                                    text, a->port)
+                           .data;
             else
                 *why = arena_printf(arena,
-                                    "Each listener must have a different port, listeners: %s",
-                                    text).data;
+                                    "Each listener must have a different port, listeners: %s", text)
+                           .data;
             return ERR_INVALID;
         }
     }
@@ -226,19 +229,23 @@ enum err quorum_voters_parse(const struct config_value *value, struct arena *are
         struct str item = value->list[i];
         const char *at = memchr(item.data, '@', (size_t)item.len);
         if (!at || memchr(at + 1, '@', strlen(at + 1)))
-            return config_error_set(error, "Invalid configuration value for "
-                                           "controller.quorum.voters. %s", form);
+            return config_error_set(error,
+                                    "Invalid configuration value for "
+                                    "controller.quorum.voters. %s",
+                                    form);
         char *end;
         long id = strtol(item.data, &end, 10);
         if (end != at || end == item.data || id < 0 || id > INT32_MAX)
-            return config_error_set(error, "Failed to parse voter ID from entry %s for the "
-                                           "configuration controller.quorum.voters. %s",
+            return config_error_set(error,
+                                    "Failed to parse voter ID from entry %s for the "
+                                    "configuration controller.quorum.voters. %s",
                                     item.data, form);
         struct host_port address;
         struct str rest = str_of(at + 1);
         if (host_port_parse(rest, arena, &address))
-            return config_error_set(error, "Failed to parse host %s from entry %s for the "
-                                           "configuration controller.quorum.voters. %s",
+            return config_error_set(error,
+                                    "Failed to parse host %s from entry %s for the "
+                                    "configuration controller.quorum.voters. %s",
                                     strchr(rest.data, ':') ? "name" : "port", item.data, form);
         (*out)[(*count)++] = (struct quorum_voter){(int32_t)id, address.host, address.port};
     }

@@ -1,4 +1,5 @@
-/* Sockets and quorum members as configuration names them: NAME://host:port, id@host:port, host:port.
+/* Sockets and quorum members as configuration names them: NAME://host:port, id@host:port,
+ * host:port.
  *
  * All texts live in the arena given; errors carry Kafka's message. */
 #ifndef SAMSA_CONFIG_LISTENERS_H
@@ -7,10 +8,10 @@
 #include "config/value.h"
 
 enum security_protocol { /* Kafka's numbers */
-    SECURITY_PLAINTEXT = 0,
-    SECURITY_SSL = 1,
-    SECURITY_SASL_PLAINTEXT = 2,
-    SECURITY_SASL_SSL = 3,
+                         SECURITY_PLAINTEXT = 0,
+                         SECURITY_SSL = 1,
+                         SECURITY_SASL_PLAINTEXT = 2,
+                         SECURITY_SASL_SSL = 3,
 };
 
 struct listener {

@@ -77,8 +77,7 @@ static enum err read_security(const struct config *c, struct arena *arena, struc
 static void read_advertised_controller(struct arena *arena, struct node_config *n,
                                        const struct listeners *advertised)
 {
-    n->advertised_controller.items =
-        ARENA_ARRAY(arena, struct listener, n->controller_names_count);
+    n->advertised_controller.items = ARENA_ARRAY(arena, struct listener, n->controller_names_count);
     for (int32_t i = 0; i < n->controller_names_count; i++) {
         const struct listener *from = listeners_find(advertised, n->controller_names[i]);
         bool derived = !from;
@@ -192,9 +191,10 @@ static enum err check_controller(const struct config *c, struct arena *arena,
                                  const struct node_config *n, struct config_error *error)
 {
     if (!n->is_broker && n->advertised_controller.count != n->listeners.count)
-        FAIL(CONFIG_LISTENERS,
-             "requirement failed: The listeners config must only contain KRaft controller listeners "
-             "from controller.listener.names when process.roles=controller");
+        FAIL(
+            CONFIG_LISTENERS,
+            "requirement failed: The listeners config must only contain KRaft controller listeners "
+            "from controller.listener.names when process.roles=controller");
     if (n->voters_count && !is_voter(n))
         FAIL(CONFIG_CONTROLLER_QUORUM_VOTERS,
              "requirement failed: If process.roles contains the 'controller' role, the node id %d "
@@ -242,7 +242,7 @@ static enum err check_routable(const struct config *c, struct arena *arena,
     for (int32_t i = 0; i < l->count; i++)
         if (strcmp(l->items[i].host, "0.0.0.0") == 0)
             FAIL(config_is_null(c, CONFIG_ADVERTISED_LISTENERS) ? CONFIG_LISTENERS
-                                                               : CONFIG_ADVERTISED_LISTENERS,
+                                                                : CONFIG_ADVERTISED_LISTENERS,
                  "requirement failed: advertised.listeners cannot use the nonroutable meta-address "
                  "0.0.0.0. Use a routable IP address.");
     return ERR_OK;
@@ -270,7 +270,8 @@ static enum err check_numbers(const struct config *c, struct arena *arena,
     }
     if (config_long(c, CONFIG_LOG_CLEANER_THREADS) > 0 &&
         config_long(c, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE) /
-                config_long(c, CONFIG_LOG_CLEANER_THREADS) <= 1024 * 1024)
+                config_long(c, CONFIG_LOG_CLEANER_THREADS) <=
+            1024 * 1024)
         FAIL(CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE,
              "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner "
              "thread.");

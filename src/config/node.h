@@ -1,5 +1,5 @@
-/* What a node is, from its configuration: roles, id, sockets, quorum and directories, with the rules
- * that hold between keys (KafkaConfig.validateValues).
+/* What a node is, from its configuration: roles, id, sockets, quorum and directories, with the
+ * rules that hold between keys (KafkaConfig.validateValues).
  *
  * Texts live in the config and in the arena given. */
 #ifndef SAMSA_CONFIG_NODE_H
@@ -14,10 +14,11 @@ struct node_config {
     const char *rack; /* NULL: none */
 
     struct security_map security;
-    struct listeners listeners;             /* everything to listen on */
-    struct listeners advertised;            /* what clients and brokers are told */
-    struct listeners advertised_controller; /* what the quorum is told; host "" is this host's name */
-    const char **controller_names;          /* controller.listener.names, in capitals */
+    struct listeners listeners;  /* everything to listen on */
+    struct listeners advertised; /* what clients and brokers are told */
+    struct listeners
+        advertised_controller;     /* what the quorum is told; host "" is this host's name */
+    const char **controller_names; /* controller.listener.names, in capitals */
     int32_t controller_names_count;
     const char *inter_broker_name;
 

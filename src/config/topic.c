@@ -70,7 +70,8 @@ static void broker_value(const struct config *c, enum topic_config_id id, struct
     INVARIANT(e == ERR_OK);
 }
 
-/* All values of a topic. An override that does not parse gives its error, if `error` is not NULL. */
+/* All values of a topic. An override that does not parse gives its error, if `error` is not
+ * NULL. */
 static enum err resolve(const struct config *c, const struct config_pair *overrides, int32_t count,
                         struct arena *arena, struct config_value values[TOPIC_CONFIG_COUNT],
                         struct config_error *error)
@@ -177,8 +178,7 @@ enum err config_validate_topic(const struct config *c, const struct config_pair 
 enum err config_validate_topic_value(struct str name, struct str value, struct config_error *error)
 {
     int id = config_key_find(topic_config_keys, TOPIC_CONFIG_COUNT, name);
-    if (id < 0)
-        return config_error_set(error, "Unknown topic config name: %.*s", STR_ARG(name));
+    if (id < 0) return config_error_set(error, "Unknown topic config name: %.*s", STR_ARG(name));
     struct arena arena;
     arena_init(&arena, 0);
     struct config_value parsed;
@@ -258,16 +258,14 @@ void config_describe_group(const struct config *c, const struct config_pair *ove
             value = c->values[broker_id];
             config_describe_synonyms(c, broker_name.data, arena, &behind, &behind_count);
         } else {
-            enum err e =
-                config_value_parse(key, str_of(key->default_text), arena, &value, &error);
+            enum err e = config_value_parse(key, str_of(key->default_text), arena, &value, &error);
             INVARIANT(e == ERR_OK);
             behind = ARENA_NEW(arena, struct config_synonym);
             behind[behind_count++] =
                 (struct config_synonym){key->name, str_of(key->default_text), SOURCE_DEFAULT};
         }
         struct config_value own;
-        bool overridden =
-            o && config_value_parse(key, o->value, arena, &own, &error) == ERR_OK;
+        bool overridden = o && config_value_parse(key, o->value, arena, &own, &error) == ERR_OK;
         describe(key, overridden ? &own : &value, overridden, SOURCE_GROUP, behind, behind_count,
                  arena, &(*out)[(*count)++]);
     }

@@ -36,9 +36,9 @@ struct topic_config {
 void topic_config_resolve(const struct config *c, const struct config_pair *overrides,
                           int32_t count, struct arena *arena, struct topic_config *out);
 
-/* Check all overrides of a topic as they would stand after a change, cross-key rules included, as the
- * controller must before it accepts. Err: INVALID with Kafka's message ("Unknown topic config
- * name: x", "Invalid value …"). */
+/* Check all overrides of a topic as they would stand after a change, cross-key rules included,
+ * as the controller must before it accepts. Err: INVALID with Kafka's message ("Unknown topic
+ * config name: x", "Invalid value …"). */
 enum err config_validate_topic(const struct config *c, const struct config_pair *overrides,
                                int32_t count, struct config_error *error) MUST_CHECK;
 

@@ -166,8 +166,8 @@ static enum err check_list(const struct config_key *key, const struct config_val
             return config_error_set(error, "Configuration '%s' values must not be empty.",
                                     key->name);
         if (check->values && !is_one_of(value->list[i], check->values, false)) {
-            struct str why = arena_printf(arena, "String must be one of: %s",
-                                          spaced(check->values, arena).data);
+            struct str why =
+                arena_printf(arena, "String must be one of: %s", spaced(check->values, arena).data);
             return invalid(key, value->list[i], error, why.data);
         }
     }
@@ -192,8 +192,10 @@ static enum err check_replica_list(const struct config_key *key, const struct co
     for (int32_t i = 0; i < value->list_count; i++) {
         if (value->list[i].len == 0 || is_replica_pair(value->list[i])) continue;
         struct str why = arena_printf(
-            arena, "%s must be the literal '*' or a list of replicas in the following format: "
-                   "[partitionId]:[brokerId],[partitionId]:[brokerId],...", key->name);
+            arena,
+            "%s must be the literal '*' or a list of replicas in the following format: "
+            "[partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            key->name);
         struct str shown = arena_printf(arena, "[%s]", spaced(value->text, arena).data);
         return invalid(key, shown, error, why.data);
     }
@@ -208,15 +210,11 @@ static enum err check(const struct config_key *key, const struct config_value *v
     struct host_port *servers;
     int32_t count;
     switch (key->check.kind) {
-    case CHECK_ANY:
-        return ERR_OK;
-    case CHECK_RANGE:
-        return check_range(key, value, text, error);
+    case CHECK_ANY: return ERR_OK;
+    case CHECK_RANGE: return check_range(key, value, text, error);
     case CHECK_ONE_OF:
-    case CHECK_ONE_OF_ANY_CASE:
-        return check_one_of(key, value, text, arena, error);
-    case CHECK_LIST:
-        return check_list(key, value, arena, error);
+    case CHECK_ONE_OF_ANY_CASE: return check_one_of(key, value, text, arena, error);
+    case CHECK_LIST: return check_list(key, value, arena, error);
     case CHECK_NOT_EMPTY:
         if (!value->is_null && text.len == 0)
             return invalid(key, text, error, "String must be non-empty");
@@ -228,12 +226,9 @@ static enum err check(const struct config_key *key, const struct config_value *v
         if (value->number > 9 || (value->number < 1 && value->number != -1))
             return invalid(key, text, error, "Value must be between 1 and 9 or equal to -1");
         return ERR_OK;
-    case CHECK_VOTERS:
-        return quorum_voters_parse(value, arena, &voters, &count, error);
-    case CHECK_SERVERS:
-        return quorum_servers_parse(value, arena, &servers, &count, error);
-    case CHECK_REPLICA_LIST:
-        return check_replica_list(key, value, arena, error);
+    case CHECK_VOTERS: return quorum_voters_parse(value, arena, &voters, &count, error);
+    case CHECK_SERVERS: return quorum_servers_parse(value, arena, &servers, &count, error);
+    case CHECK_REPLICA_LIST: return check_replica_list(key, value, arena, error);
     case CHECK_SHARE_RESET:
         if (is_one_of(text, "earliest,latest", false) ||
             strncmp(value->text, "by_duration:P", 13) == 0)
@@ -259,19 +254,12 @@ enum err config_value_parse(const struct config_key *key, struct str given, stru
             break;
         case CONFIG_TYPE_INT:
         case CONFIG_TYPE_SHORT:
-        case CONFIG_TYPE_LONG:
-            e = parse_integer(key, given, out, error);
-            break;
-        case CONFIG_TYPE_DOUBLE:
-            e = parse_double(key, given, out, error);
-            break;
-        case CONFIG_TYPE_LIST:
-            parse_list(arena, out);
-            break;
+        case CONFIG_TYPE_LONG: e = parse_integer(key, given, out, error); break;
+        case CONFIG_TYPE_DOUBLE: e = parse_double(key, given, out, error); break;
+        case CONFIG_TYPE_LIST: parse_list(arena, out); break;
         case CONFIG_TYPE_STRING:
         case CONFIG_TYPE_CLASS:
-        case CONFIG_TYPE_PASSWORD:
-            break;
+        case CONFIG_TYPE_PASSWORD: break;
         }
     }
     return e ? e : check(key, out, arena, error);
@@ -304,14 +292,11 @@ struct str config_value_text(const struct config_key *key, const struct config_v
 {
     if (value->is_null) return STR_NULL;
     switch (key->type) {
-    case CONFIG_TYPE_BOOLEAN:
-        return value->boolean ? STR("true") : STR("false");
+    case CONFIG_TYPE_BOOLEAN: return value->boolean ? STR("true") : STR("false");
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_SHORT:
-    case CONFIG_TYPE_LONG:
-        return arena_printf(arena, "%lld", (long long)value->number);
-    case CONFIG_TYPE_DOUBLE:
-        return config_double_text(value->real, arena);
+    case CONFIG_TYPE_LONG: return arena_printf(arena, "%lld", (long long)value->number);
+    case CONFIG_TYPE_DOUBLE: return config_double_text(value->real, arena);
     case CONFIG_TYPE_LIST: {
         size_t size = 1;
         for (int32_t i = 0; i < value->list_count; i++) size += (size_t)value->list[i].len + 1;
@@ -327,8 +312,7 @@ struct str config_value_text(const struct config_key *key, const struct config_v
     }
     case CONFIG_TYPE_STRING:
     case CONFIG_TYPE_CLASS:
-    case CONFIG_TYPE_PASSWORD:
-        return str_of(value->text);
+    case CONFIG_TYPE_PASSWORD: return str_of(value->text);
     }
     UNREACHABLE();
 }

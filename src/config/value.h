@@ -19,10 +19,10 @@ enum err config_error_set(struct config_error *error, const char *format, ...)
 struct config_value {
     bool is_null;
     bool boolean;
-    int64_t number;         /* INT, SHORT, LONG */
-    double real;            /* DOUBLE, and the numbers */
-    const char *text;       /* trimmed; "" when null */
-    struct str *list;       /* LIST: zero-terminated elements, trimmed */
+    int64_t number;   /* INT, SHORT, LONG */
+    double real;      /* DOUBLE, and the numbers */
+    const char *text; /* trimmed; "" when null */
+    struct str *list; /* LIST: zero-terminated elements, trimmed */
     int32_t list_count;
 };
 

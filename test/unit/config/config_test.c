@@ -3,8 +3,7 @@
 #include "config/config.h"
 #include "config/topic.h"
 
-#define NEEDED                                                                       \
-    "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n"
+#define NEEDED "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n"
 
 static struct config_error error;
 
@@ -189,7 +188,8 @@ TEST(a_topic_change_is_checked_whole)
     assert_string_equal(error.text, "Unknown topic config name: retention.hours");
     p[0] = (struct config_pair){STR("segment.bytes"), STR("1000")};
     assert_int_equal(config_validate_topic(c, p, 1, &error), ERR_INVALID);
-    assert_string_equal(error.text, "Invalid value 1000 for configuration segment.bytes: Value must "
-                                    "be at least 1048576");
+    assert_string_equal(error.text,
+                        "Invalid value 1000 for configuration segment.bytes: Value must "
+                        "be at least 1048576");
     config_free(c);
 }

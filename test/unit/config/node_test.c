@@ -28,7 +28,7 @@ static void refused(const char *text, const char *message)
     done();
 }
 
-#define COMBINED                                                                          \
+#define COMBINED                                                                         \
     "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n" \
     "controller.quorum.bootstrap.servers=localhost:9093\n"
 

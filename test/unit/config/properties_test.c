@@ -13,11 +13,11 @@ static struct properties parse(const char *text)
     return p;
 }
 
-#define assert_property(p, key, expected)                        \
-    do {                                                         \
-        struct str got_ = properties_get(&(p), (key));           \
-        assert_false(str_is_null(got_));                         \
-        assert_string_equal(got_.data, (expected));              \
+#define assert_property(p, key, expected)              \
+    do {                                               \
+        struct str got_ = properties_get(&(p), (key)); \
+        assert_false(str_is_null(got_));               \
+        assert_string_equal(got_.data, (expected));    \
     } while (0)
 
 TEST(separators_are_equals_colon_or_space)

@@ -123,10 +123,10 @@ TEST(throttled_replicas_are_pairs_or_a_star)
     assert_int_equal(config_validate_topic_value(STR("leader.replication.throttled.replicas"),
                                                  STR("0-1"), &error),
                      ERR_INVALID);
-    assert_string_equal(error.text,
-                        "Invalid value [0-1] for configuration "
-                        "leader.replication.throttled.replicas: "
-                        "leader.replication.throttled.replicas must be the literal '*' or a list of "
-                        "replicas in the following format: "
-                        "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
+    assert_string_equal(
+        error.text, "Invalid value [0-1] for configuration "
+                    "leader.replication.throttled.replicas: "
+                    "leader.replication.throttled.replicas must be the literal '*' or a list of "
+                    "replicas in the following format: "
+                    "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
 }
