@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 from lib import ROOT, Count, Node  # noqa: E402
 
 KAFKA_VERSION = "4.3.1"
+TIMEOUT_S = 30
 
 
 def oracle():
@@ -47,6 +48,8 @@ REPLACED = [
     # texts of errors are each program's own; their class is not
     (re.compile(r"(org\.apache\.kafka\.common\.errors\.\w+: ).*"), r"\1TEXT"),
 ]
+# Kafka lists them in the order of a hash map.
+TOPIC_CONFIGS = re.compile(r"(\tConfigs: )(\S+)$", re.M)
 QUORUM_ROW = re.compile(r"^(\d+ *\t\S+ *\t)\d+ *\t", re.M)
 
 
@@ -56,6 +59,7 @@ def normalised(text, name, unordered):
     for pattern, replacement in REPLACED:
         text = pattern.sub(replacement, text)
     text = QUORUM_ROW.sub(r"\1N\t", text)
+    text = TOPIC_CONFIGS.sub(lambda m: m[1] + " ".join(sorted(re.split(r",(?=[a-z.]+=)", m[2]))), text)
     return text.replace(name, "{T}").rstrip("\n")
 
 
@@ -230,8 +234,11 @@ class Comparison:
     def answer(self, home, case, name):
         command = self.command(home, case, name)
         start = time.monotonic()
-        done = subprocess.run(command, capture_output=True, text=True, input=case.stdin, timeout=60,
-                              check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, input=case.stdin,
+                                  timeout=TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired:
+            return f"no answer in {TIMEOUT_S} s", TIMEOUT_S * 1000, ""
         took_ms = (time.monotonic() - start) * 1000
         return (normalised(done.stdout, name, case.unordered) + f"\nexit {done.returncode}", took_ms,
                 done.stderr)
@@ -341,8 +348,9 @@ def compare_dumps(node, kafka, part, count):
 
 def prepare(node, kafka):
     """A topic with records, a group with offsets, and a group with a member (which is returned)."""
-    tool = lambda name, *args, **more: node.tool(name, "--bootstrap-server", node.bootstrap, *args,
-                                                 home=ROOT, **more)
+    def tool(name, *args, **more):
+        return node.tool(name, "--bootstrap-server", node.bootstrap, *args, home=ROOT, **more)
+
     tool("topics", "--create", "--topic", "first", "--partitions", "3")
     tool("console-producer", "--topic", "first", "--reader-property", "parse.key=true",
          "--reader-property", "key.separator=:",
