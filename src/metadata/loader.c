@@ -15,6 +15,7 @@ void loader_init(struct loader *l)
 {
     *l = (struct loader){.image = image_new(), .transaction_offset = -1};
     arena_init(&l->scratch, 4096);
+    arena_init(&l->decoding, 4096);
 }
 
 static void held_drop(struct loader *l)
@@ -31,6 +32,7 @@ void loader_free(struct loader *l)
     image_free(l->image);
     image_free(l->loading);
     arena_free(&l->scratch);
+    arena_free(&l->decoding);
 }
 
 void loader_reset(struct loader *l)
@@ -110,12 +112,9 @@ enum err loader_apply(struct loader *l, int64_t offset, int32_t epoch, struct by
 {
     if (offset < l->end_offset) return ERR_OK;
     struct metadata_record record;
-    struct arena arena;
-    arena_init(&arena, 0);
-    enum err err = metadata_record_decode(&record, frame, &arena);
-    if (!err) err = loader_apply_record(l, offset, epoch, &record, delta);
-    arena_free(&arena);
-    return err;
+    arena_reset(&l->decoding);
+    enum err err = metadata_record_decode(&record, frame, &l->decoding);
+    return err ? err : loader_apply_record(l, offset, epoch, &record, delta);
 }
 
 void loader_skip(struct loader *l, int64_t offset, int32_t epoch)

@@ -24,7 +24,8 @@ enum err image_replay(struct image *image, int64_t offset, const struct metadata
  * Owns: the held records, and the image (loader_load_done swaps it). */
 struct loader {
     struct image *image;
-    struct arena scratch;
+    struct arena decoding;      /* of the record in hand */
+    struct arena scratch;       /* of held ones, while a transaction ends */
     int64_t end_offset;         /* one past the last record given, held ones included */
     int64_t transaction_offset; /* of the open Begin; -1: none */
     struct loader_held *held;   /* frames of the open transaction, as written */
