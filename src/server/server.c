@@ -3,13 +3,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "env/os/os.h"
 #include "server/node.h"
 #include "server/version.h"
 
-enum { CONFIG_BYTES_MAX = 16 << 20 };
+enum { CONFIG_BYTES_MAX = 16 << 20, HOST_NAME_BYTES_MAX = 255 };
 
 struct server {
     struct os_env os;
@@ -42,6 +43,23 @@ static void server_signalled(void *owner, int signal)
     node_shutdown(s->node);
 }
 
+/* Where a listener has no host, clients and peers are told this machine's name, as Kafka does. */
+static void name_this_host(struct listeners *told, const char *host)
+{
+    for (int32_t i = 0; i < told->count; i++)
+        if (told->items[i].host[0] == '\0') told->items[i].host = host;
+}
+
+static enum err server_name_host(struct server *s)
+{
+    char name[HOST_NAME_BYTES_MAX + 1] = {0};
+    if (gethostname(name, HOST_NAME_BYTES_MAX) || name[0] == '\0') return ERR_UNREACHABLE;
+    const char *host = arena_str(&s->arena, str_of(name)).data;
+    name_this_host(&s->roles.advertised, host);
+    name_this_host(&s->roles.advertised_controller, host);
+    return ERR_OK;
+}
+
 static enum err server_read_config(struct server *s, int argc, char **argv,
                                    struct config_error *error)
 {
@@ -64,7 +82,10 @@ static enum err server_read_config(struct server *s, int argc, char **argv,
     if (e) return config_error_set(error, "%s: %s", argv[1], err_text(e));
     struct str contents = {(const char *)text.data, (int32_t)text.len};
     e = config_read(argv[1], contents, overrides, count, &s->config, error);
-    return e ? e : node_config_read(s->config, &s->arena, &s->roles, error);
+    if (!e) e = node_config_read(s->config, &s->arena, &s->roles, error);
+    if (!e && server_name_host(s))
+        e = config_error_set(error, "this machine has no name to advertise: set advertised.listeners");
+    return e;
 }
 
 static void server_say_start(struct server *s)
