@@ -1,12 +1,14 @@
-/* A load generator that costs next to nothing: prebuilt batches out, answers counted, bytes thrown away.
+/* A load generator that costs next to nothing: prebuilt batches out, answers counted, bytes thrown
+ * away.
  *
  *     load produce PORT TOPIC --batch 65536 --total 2000000000 [--in-flight 5] [--acks 1] [--record 1024]
  *     load fetch   PORT TOPIC --total 2000000000 [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
  *     load first   PORT TOPIC --since NS      tries until one batch is accepted; NS: CLOCK_MONOTONIC
  *
- * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never: the
- * topic must exist and this broker must lead it. Prints one line: `KEY=VALUE …`. Not part of Samsa. */
+ * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never:
+ * the topic must exist and this broker must lead it. Prints one line: `KEY=VALUE …`. Not part of
+ * Samsa. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -89,16 +91,16 @@ static size_t build_batch(uint8_t *b, size_t bytes, size_t record, int64_t times
     int32_t count = 0;
     while (count == 0 || (size_t)(p - b) + record + 20 <= bytes) {
         uint8_t body[32], *q = body;
-        *q++ = 0;                /* attributes */
-        q = put_varint(q, 0);    /* timestamp delta */
+        *q++ = 0;             /* attributes */
+        q = put_varint(q, 0); /* timestamp delta */
         q = put_varint(q, count);
-        q = put_varint(q, -1);   /* no key */
+        q = put_varint(q, -1); /* no key */
         q = put_varint(q, (int64_t)record);
         p = put_varint(p, (q - body) + (int64_t)record + 1);
         memcpy(p, body, (size_t)(q - body));
         p += q - body;
         for (size_t i = 0; i < record; i++) *p++ = (uint8_t)('a' + (i * 7 + (size_t)count) % 26);
-        p = put_varint(p, 0);    /* no headers */
+        p = put_varint(p, 0); /* no headers */
         count++;
     }
     size_t len = (size_t)(p - b);
@@ -116,7 +118,8 @@ static size_t build_batch(uint8_t *b, size_t bytes, size_t record, int64_t times
     return len;
 }
 
-/* Produce version 7 around the batch that starts at `frame` + REQUEST_ROOM. Returns the frame's start. */
+/* Produce version 7 around the batch that starts at `frame` + REQUEST_ROOM. Returns the frame's
+ * start. */
 static uint8_t *build_produce(uint8_t *frame, const char *topic, int16_t acks, size_t batch_len,
                               size_t *frame_len)
 {
@@ -303,27 +306,46 @@ static void run_fetch(uint16_t port, const char *topic, const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.batch = 65536, .record = 1024, .max = 1 << 20, .total = 1000000000,
-                        .count = 10000, .in_flight = 5, .acks = 1};
+    struct options o = {.batch = 65536,
+                        .record = 1024,
+                        .max = 1 << 20,
+                        .total = 1000000000,
+                        .count = 10000,
+                        .in_flight = 5,
+                        .acks = 1};
     if (argc < 4) {
         fprintf(stderr, "usage: load produce|fetch|latency PORT TOPIC [--batch N] [--total N] …\n");
         return 2;
     }
     for (int i = 4; i + 1 < argc; i += 2) {
         int64_t v = atoll(argv[i + 1]);
-        if (!strcmp(argv[i], "--batch")) o.batch = (size_t)v;
-        else if (!strcmp(argv[i], "--record")) o.record = (size_t)v;
-        else if (!strcmp(argv[i], "--max")) o.max = (size_t)v;
-        else if (!strcmp(argv[i], "--total") || !strcmp(argv[i], "--since")) o.total = v;
-        else if (!strcmp(argv[i], "--count")) o.count = v;
-        else if (!strcmp(argv[i], "--in-flight")) o.in_flight = (int)v;
-        else if (!strcmp(argv[i], "--acks")) o.acks = (int16_t)v;
-        else { fprintf(stderr, "load: unknown option %s\n", argv[i]); return 2; }
+        if (!strcmp(argv[i], "--batch"))
+            o.batch = (size_t)v;
+        else if (!strcmp(argv[i], "--record"))
+            o.record = (size_t)v;
+        else if (!strcmp(argv[i], "--max"))
+            o.max = (size_t)v;
+        else if (!strcmp(argv[i], "--total") || !strcmp(argv[i], "--since"))
+            o.total = v;
+        else if (!strcmp(argv[i], "--count"))
+            o.count = v;
+        else if (!strcmp(argv[i], "--in-flight"))
+            o.in_flight = (int)v;
+        else if (!strcmp(argv[i], "--acks"))
+            o.acks = (int16_t)v;
+        else {
+            fprintf(stderr, "load: unknown option %s\n", argv[i]);
+            return 2;
+        }
     }
     uint16_t port = (uint16_t)atoi(argv[2]);
-    if (!strcmp(argv[1], "produce")) run_produce(port, argv[3], &o);
-    else if (!strcmp(argv[1], "fetch")) run_fetch(port, argv[3], &o);
-    else if (!strcmp(argv[1], "first")) run_first(port, argv[3], &o);
-    else run_latency(port, argv[3], &o);
+    if (!strcmp(argv[1], "produce"))
+        run_produce(port, argv[3], &o);
+    else if (!strcmp(argv[1], "fetch"))
+        run_fetch(port, argv[3], &o);
+    else if (!strcmp(argv[1], "first"))
+        run_first(port, argv[3], &o);
+    else
+        run_latency(port, argv[3], &o);
     return 0;
 }

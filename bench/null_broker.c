@@ -2,9 +2,10 @@
  *
  *     null_broker PORT FILE
  *
- * One epoll thread. Understands exactly what bench/load sends: Produce with one topic, one partition and
- * one batch, whose place in the frame it finds by the batch's magic bytes' fixed distance from the
- * frame's end. Answers a produce answer of version 7. Stops on SIGTERM. Not part of Samsa. */
+ * One epoll thread. Understands exactly what bench/load sends: Produce with one topic, one
+ * partition and one batch, whose place in the frame it finds by the batch's magic bytes' fixed
+ * distance from the frame's end. Answers a produce answer of version 7. Stops on SIGTERM. Not part
+ * of Samsa. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,14 +37,15 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* [length][key version correlation clientId][transactionalId acks timeout][1 topic [1 partition bytes]] */
+/* [length][key version correlation clientId][transactionalId acks timeout][1 topic [1 partition
+ * bytes]] */
 static void answer(struct connection *c, const uint8_t *frame, size_t len)
 {
     const uint8_t *p = frame + 4;
     uint32_t correlation = load_be32(p);
     p += 4;
-    p += 2 + (int16_t)load_be16(p);                 /* client id */
-    p += 2 + 2 + 4 + 4;                             /* transactional id (null), acks, timeout, count */
+    p += 2 + (int16_t)load_be16(p); /* client id */
+    p += 2 + 2 + 4 + 4;             /* transactional id (null), acks, timeout, count */
     uint16_t topic_len = load_be16(p);
     const uint8_t *topic = p + 2;
     p += 2 + topic_len + 4;

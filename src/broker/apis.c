@@ -33,7 +33,9 @@ static const struct api_handler apis[API_COUNT] = {
     [API_DESCRIBE_QUORUM] = {.min = 0, .max = 2, .handle = handle_forward},
     [API_DESCRIBE_CLUSTER] = {.min = 0, .max = 2, .handle = handle_describe_cluster},
     [API_DESCRIBE_PRODUCERS] = {.min = 0, .max = 0, .handle = handle_describe_producers},
-    [API_DESCRIBE_TOPIC_PARTITIONS] = {.min = 0, .max = 0, .handle = handle_describe_topic_partitions},
+    [API_DESCRIBE_TOPIC_PARTITIONS] = {.min = 0,
+                                       .max = 0,
+                                       .handle = handle_describe_topic_partitions},
 };
 
 struct dispatch broker_apis(struct broker *b)

@@ -57,8 +57,7 @@ static void shape_of(const struct config *config, struct str name, int32_t *part
     *replication_factor = -1;
     if (str_equal_z(name, "__consumer_offsets")) {
         *partitions = config_int(config, CONFIG_OFFSETS_TOPIC_NUM_PARTITIONS);
-        *replication_factor =
-            (int16_t)config_int(config, CONFIG_OFFSETS_TOPIC_REPLICATION_FACTOR);
+        *replication_factor = (int16_t)config_int(config, CONFIG_OFFSETS_TOPIC_REPLICATION_FACTOR);
     }
 }
 
@@ -72,8 +71,8 @@ static void offsets_topic_configs(const struct config *config, struct arena *are
     topic->configs[1].name = STR("compression.type");
     topic->configs[1].value = STR("producer");
     topic->configs[2].name = STR("segment.bytes");
-    topic->configs[2].value = arena_printf(
-        arena, "%d", config_int(config, CONFIG_OFFSETS_TOPIC_SEGMENT_BYTES));
+    topic->configs[2].value =
+        arena_printf(arena, "%d", config_int(config, CONFIG_OFFSETS_TOPIC_SEGMENT_BYTES));
 }
 
 void auto_topics_want(struct auto_topics *a, struct str name)

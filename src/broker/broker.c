@@ -53,7 +53,8 @@ static void topic_config_of(void *owner, struct str topic, struct arena *arena,
 {
     const struct broker *b = owner;
     const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
-    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena, out);
+    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena,
+                         out);
 }
 
 static bool is_offsets_topic(const struct replica *r)
@@ -69,8 +70,7 @@ static void coordinator_log_moved(struct coordinator_log *l)
 
 static void coordinator_resign(struct broker *b, int32_t partition)
 {
-    struct coordinator_log *l =
-        map_remove_u64(&b->parts->coordinator_logs, (uint64_t)partition);
+    struct coordinator_log *l = map_remove_u64(&b->parts->coordinator_logs, (uint64_t)partition);
     if (!l) return;
     group_coordinator_resigned(b->groups, partition);
     coordinator_log_close(l);

@@ -1,11 +1,12 @@
 /* The broker half of a node: what its request handlers may reach.
  *
- * Everything a handler needs hangs here; a handler is `void handle_NAME(struct request *, void *broker)`,
- * one file per API in handlers/, and is listed in the table of broker/apis.c, which ApiVersions
- * advertises. Handlers translate `enum err` into `enum kafka_error`; nothing below does.
+ * Everything a handler needs hangs here; a handler is `void handle_NAME(struct request *, void
+ * *broker)`, one file per API in handlers/, and is listed in the table of broker/apis.c, which
+ * ApiVersions advertises. Handlers translate `enum err` into `enum kafka_error`; nothing below
+ * does.
  *
- * Owns: its parts, made by broker_create in this order and destroyed in reverse. Borrows: env, config.
- * Thread: the loop's. */
+ * Owns: its parts, made by broker_create in this order and destroyed in reverse. Borrows: env,
+ * config. Thread: the loop's. */
 #ifndef SAMSA_BROKER_BROKER_H
 #define SAMSA_BROKER_BROKER_H
 
@@ -48,7 +49,7 @@ struct broker {
 
     /* What the broker listener serves; ApiVersions advertises it. */
     const struct dispatch *apis;
-    int16_t kraft_version; /* of the quorum, which no metadata record tells */
+    int16_t kraft_version;     /* of the quorum, which no metadata record tells */
     const struct image *image; /* committed metadata as this broker has applied it */
     struct replica_manager *replicas;
     struct fetch_session_cache *fetch_sessions;
@@ -66,7 +67,7 @@ struct broker {
 struct broker_options {
     struct config *config; /* changed by dynamic configuration; borrowed */
     int32_t node_id;
-    const char *rack;       /* NULL: none; borrowed, as all below */
+    const char *rack; /* NULL: none; borrowed, as all below */
     const char *cluster_id;
     const struct broker_endpoint *endpoints;
     int32_t endpoints_count;
@@ -102,10 +103,11 @@ void broker_directory_failed(struct broker *b, struct log_dir *dir);
 /* Parked requests are failed; log directories stay with their owner. */
 void broker_destroy(struct broker *b);
 
-/* Send a request to the active controller. Like channel_call; ERR_CLOSED when no controller is known
- * or the connection broke, ERR_TIMEOUT. NOT_CONTROLLER in the answer is the caller's to retry. */
-void broker_call_controller(struct broker *b, struct call *call, int16_t api_key, int16_t max_version,
-                            const void *request,
+/* Send a request to the active controller. Like channel_call; ERR_CLOSED when no controller is
+ * known or the connection broke, ERR_TIMEOUT. NOT_CONTROLLER in the answer is the caller's to
+ * retry. */
+void broker_call_controller(struct broker *b, struct call *call, int16_t api_key,
+                            int16_t max_version, const void *request,
                             void (*done)(struct call *, enum err, const void *));
 
 /* The endpoint of a registered broker for the listener a request came in on; NULL: it has none. The

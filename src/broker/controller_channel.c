@@ -20,8 +20,8 @@ struct controller_channel {
 };
 
 struct controller_channel *controller_channel_create(const struct env *env,
-                                                     const struct dispatch *local,
-                                                     int32_t node_id, int64_t request_timeout_ms)
+                                                     const struct dispatch *local, int32_t node_id,
+                                                     int64_t request_timeout_ms)
 {
     struct controller_channel *c = MEM_NEW(struct controller_channel);
     c->env = *env;

@@ -45,8 +45,7 @@ static void reached(struct offset_wait *w, enum kafka_error error)
     wait_for_end(l);
 }
 
-static enum kafka_error append(struct rsm_log *log, uint8_t *batch, size_t len,
-                               int64_t *end_offset)
+static enum kafka_error append(struct rsm_log *log, uint8_t *batch, size_t len, int64_t *end_offset)
 {
     enum { ACKS_ALL = -1 };
     struct coordinator_log *l = self_of(log);

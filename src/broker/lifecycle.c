@@ -91,12 +91,9 @@ static void lifecycle_register(struct lifecycle *l)
         const char *name;
         int16_t min, max;
     } features[] = {
-        {"kraft.version", 0, 1},
-        {"transaction.version", 0, 2},
-        {"group.version", 0, 1},
-        {"eligible.leader.replicas.version", 0, 1},
-        {"share.version", 0, 1},
-        {"streams.version", 0, 1},
+        {"kraft.version", 0, 1}, {"transaction.version", 0, 2},
+        {"group.version", 0, 1}, {"eligible.leader.replicas.version", 0, 1},
+        {"share.version", 0, 1}, {"streams.version", 0, 1},
     };
     enum { FEATURES = sizeof features / sizeof features[0] };
     struct broker *b = l->broker;
@@ -122,7 +119,8 @@ static void lifecycle_register(struct lifecycle *l)
         request.listeners[i].security_protocol = b->endpoints[i].security_protocol;
     }
     request.features_count = FEATURES + 1;
-    request.features = ARENA_ARRAY(&arena, struct broker_registration_request_feature, FEATURES + 1);
+    request.features =
+        ARENA_ARRAY(&arena, struct broker_registration_request_feature, FEATURES + 1);
     for (int32_t i = 0; i < FEATURES + 1; i++)
         broker_registration_request_feature_init(&request.features[i]);
     request.features[0].name = STR("metadata.version");
@@ -161,8 +159,7 @@ static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat
         return l->config.heartbeat_interval_ms;
     case LIFECYCLE_NOT_RUNNING:
     case LIFECYCLE_RUNNING:
-    case LIFECYCLE_SHUTTING_DOWN:
-        break;
+    case LIFECYCLE_SHUTTING_DOWN: break;
     }
     return l->config.heartbeat_interval_ms;
 }
@@ -182,9 +179,8 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
                    "[BrokerLifecycleManager id=%d] The controller answered a heartbeat with %s",
                    l->broker->node_id, kafka_error_name(r->error_code));
         if (r->error_code == KAFKA_STALE_BROKER_EPOCH) l->broker->epoch = -1;
-        lifecycle_again_in(l, r->error_code == KAFKA_STALE_BROKER_EPOCH
-                                  ? 0
-                                  : l->config.heartbeat_interval_ms);
+        lifecycle_again_in(
+            l, r->error_code == KAFKA_STALE_BROKER_EPOCH ? 0 : l->config.heartbeat_interval_ms);
         return;
     }
     int64_t next_ms = lifecycle_obey(l, r);
@@ -232,10 +228,11 @@ static void lifecycle_deadline_passed(struct timer *t)
         l->events.failed(l->owner, "no controller accepted this broker's registration within "
                                    "initial.broker.registration.timeout.ms");
     } else if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN) {
-        trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
-                   "[BrokerLifecycleManager id=%d] The controlled shutdown was not granted in time; "
-                   "stopping without it",
-                   l->broker->node_id);
+        trace_warn(
+            l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+            "[BrokerLifecycleManager id=%d] The controlled shutdown was not granted in time; "
+            "stopping without it",
+            l->broker->node_id);
         lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
         l->events.may_stop(l->owner);
     }
@@ -272,8 +269,8 @@ void lifecycle_ready(struct lifecycle *l)
 
 void lifecycle_metadata_moved(struct lifecycle *l)
 {
-    bool awaited = l->state == LIFECYCLE_STARTING ||
-                   (l->state == LIFECYCLE_RECOVERY && l->ready) || l->broker->epoch < 0;
+    bool awaited = l->state == LIFECYCLE_STARTING || (l->state == LIFECYCLE_RECOVERY && l->ready) ||
+                   l->broker->epoch < 0;
     if (awaited) lifecycle_act(l);
 }
 

@@ -1,4 +1,5 @@
-/* A broker's standing in its cluster: registered, caught up, serving, leaving (BrokerLifecycleManager).
+/* A broker's standing in its cluster: registered, caught up, serving, leaving
+ * (BrokerLifecycleManager).
  *
  *   NOT_RUNNING ─ start ─> STARTING ─ registered and caught up ─> RECOVERY ─ unfenced ─> RUNNING
  *        ^                                                                                 │

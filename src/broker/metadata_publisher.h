@@ -2,10 +2,10 @@
  *
  *   CATCHING_UP ── metadata_publisher_go_live ──> LIVE
  *
- * While catching up only the image moves. Going live acts on the whole image at once: every partition
- * assigned here becomes leader or follower, logs that nobody assigned are put aside. Afterwards each
- * run of committed records is acted on as it comes, in this order (kraft.md 5.2): topics and
- * partitions, configurations, registrations.
+ * While catching up only the image moves. Going live acts on the whole image at once: every
+ * partition assigned here becomes leader or follower, logs that nobody assigned are put aside.
+ * Afterwards each run of committed records is acted on as it comes, in this order (kraft.md 5.2):
+ * topics and partitions, configurations, registrations.
  *
  * Owns: the broker's image. Thread: the loop's. */
 #ifndef SAMSA_BROKER_METADATA_PUBLISHER_H

@@ -39,7 +39,8 @@ int32_t view_controller(const struct broker *b, struct str listener, struct aren
     return count == 0 ? -1 : brokers[rng_below(b->env.rng, (uint64_t)count)]->id;
 }
 
-/* A replica that clients cannot reach: its broker is not there for them, or its directory is lost. */
+/* A replica that clients cannot reach: its broker is not there for them, or its directory is
+ * lost. */
 static bool replica_is_offline(const struct broker *b, const struct image_partition *p, int32_t i,
                                struct str listener)
 {
@@ -57,8 +58,7 @@ static int32_t *copy_ids(struct arena *arena, const int32_t *ids, int32_t count)
 }
 
 struct view_partition view_partition(const struct broker *b, const struct image_partition *p,
-                                     struct str listener, bool listener_errors,
-                                     struct arena *arena)
+                                     struct str listener, bool listener_errors, struct arena *arena)
 {
     struct view_partition v = {
         .leader_id = p->leader,
@@ -98,7 +98,8 @@ const char *view_topic_name_fault(struct str name)
         char c = name.data[i];
         bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                     c == '.' || c == '_' || c == '-';
-        if (!fine) return "it contains a character other than ASCII alphanumerics, '.', '_' and '-'";
+        if (!fine)
+            return "it contains a character other than ASCII alphanumerics, '.', '_' and '-'";
     }
     return NULL;
 }

@@ -1,16 +1,16 @@
 /* What this broker tells clients of the cluster's metadata: the image, seen through one listener.
  *
  * A broker that lacks the listener, is fenced or unregistered does not exist for its clients
- * (KRaftMetadataCache). Borrows the image for the length of a call; everything returned lives in the
- * request's arena or the image. Thread: the loop's. */
+ * (KRaftMetadataCache). Borrows the image for the length of a call; everything returned lives in
+ * the request's arena or the image. Thread: the loop's. */
 #ifndef SAMSA_BROKER_METADATA_VIEW_H
 #define SAMSA_BROKER_METADATA_VIEW_H
 
 #include "broker/broker.h"
 #include "metadata/image.h"
 
-/* Every operation on a resource that a client may do when nobody authorizes (AclEntry.supportedOperations):
- * bits by AclOperation code. */
+/* Every operation on a resource that a client may do when nobody authorizes
+ * (AclEntry.supportedOperations): bits by AclOperation code. */
 enum {
     OPERATIONS_NOT_ASKED = INT32_MIN,
     OPERATIONS_ON_TOPIC = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11,
@@ -38,7 +38,8 @@ struct view_partition {
     int32_t replicas_count, isr_count, offline_count;
 };
 
-/* `listener_errors`: tell LISTENER_NOT_FOUND (Metadata 6 and up) rather than LEADER_NOT_AVAILABLE. */
+/* `listener_errors`: tell LISTENER_NOT_FOUND (Metadata 6 and up) rather than
+ * LEADER_NOT_AVAILABLE. */
 struct view_partition view_partition(const struct broker *b, const struct image_partition *p,
                                      struct str listener, bool listener_errors,
                                      struct arena *arena);

@@ -123,12 +123,12 @@ void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t 
     return arena_alloc(arena, (size_t)count * size);
 }
 
-#define CURSOR_ARRAY(name, type)                                                                   \
-    type *cursor_##name##_array(struct cursor *c, struct arena *arena, int32_t count)              \
-    {                                                                                              \
-        type *items = cursor_alloc(c, arena, count, sizeof *items);                                \
-        for (int32_t i = 0; items && i < count; i++) items[i] = cursor_##name(c);                  \
-        return items;                                                                              \
+#define CURSOR_ARRAY(name, type)                                                      \
+    type *cursor_##name##_array(struct cursor *c, struct arena *arena, int32_t count) \
+    {                                                                                 \
+        type *items = cursor_alloc(c, arena, count, sizeof *items);                   \
+        for (int32_t i = 0; items && i < count; i++) items[i] = cursor_##name(c);     \
+        return items;                                                                 \
     }
 CURSOR_ARRAY(i8, int8_t)
 CURSOR_ARRAY(i16, int16_t)

@@ -1,10 +1,11 @@
 /* Reading Kafka's primitives from bytes that somebody else owns.
  *
  * A cursor moves from `p` to `end`. The first failure sticks: it is kept in `err`, the rest of the
- * input is dropped, and every later read gives zero, null or an empty array. So decoders are straight
- * lines that look at `err` once, at the end; loops stop by cursor_ok. Nothing read is trusted: lengths
- * are compared with what is left before memory is taken, and the memory one input may take in the arena is
- * bounded (TOO_LARGE): an array of empty strings takes a byte each on the wire, and sixteen in memory.
+ * input is dropped, and every later read gives zero, null or an empty array. So decoders are
+ * straight lines that look at `err` once, at the end; loops stop by cursor_ok. Nothing read is
+ * trusted: lengths are compared with what is left before memory is taken, and the memory one input
+ * may take in the arena is bounded (TOO_LARGE): an array of empty strings takes a byte each on the
+ * wire, and sixteen in memory.
  *
  * Borrows: the input; strings and bytes that are read point into it. */
 #ifndef SAMSA_PROTOCOL_CURSOR_H
@@ -107,8 +108,8 @@ static inline int64_t cursor_i64(struct cursor *c)
 double cursor_f64(struct cursor *c);
 struct uuid cursor_uuid(struct cursor *c);
 
-/* Variable-length integers: unsigned LEB128, and its zigzag form. At most 5 (varint) or 10 (varlong)
- * bytes; a longer one, or bits beyond the type, are INVALID. */
+/* Variable-length integers: unsigned LEB128, and its zigzag form. At most 5 (varint) or 10
+ * (varlong) bytes; a longer one, or bits beyond the type, are INVALID. */
 uint32_t cursor_uvarint(struct cursor *c);
 int32_t cursor_varint(struct cursor *c);
 int64_t cursor_varlong(struct cursor *c);
@@ -123,11 +124,12 @@ struct records cursor_records(struct cursor *c, bool flexible, bool nullable);
  * what is left. -1 is null; 0 after a failure. */
 int32_t cursor_count(struct cursor *c, bool flexible, bool nullable, size_t element_min);
 
-/* Room in the arena for `count` elements of `size` bytes; NULL for none and after a failure, so a loop that
- * fills it asks cursor_ok. Err: TOO_LARGE. */
+/* Room in the arena for `count` elements of `size` bytes; NULL for none and after a failure, so a
+ * loop that fills it asks cursor_ok. Err: TOO_LARGE. */
 void *cursor_alloc(struct cursor *c, struct arena *arena, int32_t count, size_t size);
 
-/* Elements of an array whose count was read by cursor_count; NULL when there are none. Memory: arena. */
+/* Elements of an array whose count was read by cursor_count; NULL when there are none. Memory:
+ * arena. */
 int8_t *cursor_i8_array(struct cursor *c, struct arena *arena, int32_t count);
 int16_t *cursor_i16_array(struct cursor *c, struct arena *arena, int32_t count);
 int32_t *cursor_i32_array(struct cursor *c, struct arena *arena, int32_t count);

@@ -1,8 +1,9 @@
 /* What every generated codec offers, as data, so that rpc/ can decode a request it knows only by
  * number, tests can walk all messages, and fuzzers can pick one.
  *
- * The generator emits one `struct message` per message and direction (see schema/README.md), and per
- * struct a description of its fields, which validate and dump, being off the hot path, interpret. */
+ * The generator emits one `struct message` per message and direction (see schema/README.md), and
+ * per struct a description of its fields, which validate and dump, being off the hot path,
+ * interpret. */
 #ifndef SAMSA_PROTOCOL_MESSAGE_H
 #define SAMSA_PROTOCOL_MESSAGE_H
 
@@ -77,21 +78,23 @@ const struct message *message_response(int16_t api_key);
 /* All messages, requests, responses and records, in name order. */
 const struct message *const *message_all(int32_t *count);
 
-/* Header versions for one request of an API at a version (ApiVersions answers always with header 0). */
+/* Header versions for one request of an API at a version (ApiVersions answers always with header
+ * 0). */
 int16_t message_request_header_version(int16_t api_key, int16_t version);
 int16_t message_response_header_version(int16_t api_key, int16_t version);
 
-/* Whether `m` can be encoded at `version`. Err: UNSUPPORTED when the message has no such version, or a
- * field the version lacks is set and not ignorable; INVALID when a null is not nullable or a string too
- * long. size and encode assert what this refuses with INVALID; they drop what it calls UNSUPPORTED. */
+/* Whether `m` can be encoded at `version`. Err: UNSUPPORTED when the message has no such version,
+ * or a field the version lacks is set and not ignorable; INVALID when a null is not nullable or a
+ * string too long. size and encode assert what this refuses with INVALID; they drop what it calls
+ * UNSUPPORTED. */
 enum err message_validate(const struct message *type, const void *m, int16_t version) MUST_CHECK;
 
 /* One line of JSON, field for field what Kafka's tools print for this message: base64 for bytes,
  * "" for records, tagged fields left out at their default. */
 void message_dump(const struct message *type, const void *m, int16_t version, struct out *o);
 
-/* The same, but `value` is asked first for every value that is not an array or struct: when it answers
- * true, it has printed it. */
+/* The same, but `value` is asked first for every value that is not an array or struct: when it
+ * answers true, it has printed it. */
 void message_dump_with(const struct message *type, const void *m, int16_t version, struct out *o,
                        bool (*value)(const struct message_field *f, const void *at, struct out *o));
 

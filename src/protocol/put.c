@@ -65,10 +65,10 @@ void put_count(struct out *o, int32_t count, bool flexible, bool nullable)
     put_len32(o, count, flexible, nullable);
 }
 
-#define PUT_ARRAY(name, type)                                                                      \
-    void put_##name##_array(struct out *o, const type *items, int32_t count)                       \
-    {                                                                                              \
-        for (int32_t i = 0; i < count; i++) put_##name(o, items[i]);                               \
+#define PUT_ARRAY(name, type)                                                \
+    void put_##name##_array(struct out *o, const type *items, int32_t count) \
+    {                                                                        \
+        for (int32_t i = 0; i < count; i++) put_##name(o, items[i]);         \
     }
 PUT_ARRAY(i8, int8_t)
 PUT_ARRAY(i16, int16_t)

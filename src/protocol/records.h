@@ -1,8 +1,8 @@
 /* A `records` field: record batches that travel through a message without being copied.
  *
- * As decoded it is one view into the input. To be sent it may instead be a list of chunks (memory or
- * file ranges, base/out.h); encoding hands each chunk's release call over to the `out`, so such a
- * message is encoded once only. */
+ * As decoded it is one view into the input. To be sent it may instead be a list of chunks (memory
+ * or file ranges, base/out.h); encoding hands each chunk's release call over to the `out`, so such
+ * a message is encoded once only. */
 #ifndef SAMSA_PROTOCOL_RECORDS_H
 #define SAMSA_PROTOCOL_RECORDS_H
 

@@ -6,8 +6,8 @@
  *
  *   offsets: log start <= snapshot end <= committed (high watermark) <= end
  *
- * A record counts only when it is on stable storage: acknowledged is committed is durable.
- * Owns: the metadata log's replication state, snapshots, the quorum-state file. Borrows: env, the log
+ * A record counts only when it is on stable storage: acknowledged is committed is durable. Owns:
+ * the metadata log's replication state, snapshots, the quorum-state file. Borrows: env, the log
  * directory. Thread: the loop's. All callbacks run from the loop. */
 #ifndef SAMSA_QUORUM_QUORUM_H
 #define SAMSA_QUORUM_QUORUM_H
@@ -28,20 +28,21 @@ struct quorum_voter_config {
 
 struct quorum_options {
     int32_t node_id;
-    bool is_controller;   /* may vote and lead */
+    bool is_controller; /* may vote and lead */
     const char *cluster_id;
     struct uuid directory_id; /* of the metadata directory */
     /* A fixed quorum (controller.quorum.voters, kraft.version 0); none for a dynamic one. */
     const struct quorum_voter_config *voters;
     int32_t voters_count;
-    const char *listener;     /* first of controller.listener.names */
+    const char *listener; /* first of controller.listener.names */
     const char *advertised_host;
     uint16_t advertised_port;
-    /* Snapshot when this much has been appended since the last one; retention of log and snapshots. */
-    int64_t snapshot_bytes;      /* metadata.log.max.record.bytes.between.snapshots */
-    int64_t snapshot_ms;         /* metadata.log.max.snapshot.interval.ms; 0: not by time */
-    int64_t retention_bytes;     /* metadata.max.retention.bytes */
-    int64_t retention_ms;        /* metadata.max.retention.ms */
+    /* Snapshot when this much has been appended since the last one; retention of log and
+     * snapshots. */
+    int64_t snapshot_bytes;  /* metadata.log.max.record.bytes.between.snapshots */
+    int64_t snapshot_ms;     /* metadata.log.max.snapshot.interval.ms; 0: not by time */
+    int64_t retention_bytes; /* metadata.max.retention.bytes */
+    int64_t retention_ms;    /* metadata.max.retention.ms */
 };
 
 struct quorum_events {
@@ -73,9 +74,9 @@ struct quorum_subscriber {
 };
 
 /* Recovers log, snapshots, voters and epoch. Err: IO, CORRUPT, INVALID; *why is set (static). */
-enum err quorum_open(const struct env *env, struct log_dir *dir, const struct quorum_options *options,
-                     const struct quorum_events *events, struct quorum **out,
-                     const char **why) MUST_CHECK;
+enum err quorum_open(const struct env *env, struct log_dir *dir,
+                     const struct quorum_options *options, const struct quorum_events *events,
+                     struct quorum **out, const char **why) MUST_CHECK;
 
 /* Fed from its position on, at once from the loop and as records commit. */
 void quorum_subscribe(struct quorum *q, struct quorum_subscriber *s);
@@ -87,7 +88,8 @@ void quorum_start(struct quorum *q);
 
 int64_t quorum_end_offset(const struct quorum *q);
 int32_t quorum_epoch(const struct quorum *q);
-int64_t quorum_epoch_start(const struct quorum *q); /* log end offset when this node began to lead */
+int64_t
+quorum_epoch_start(const struct quorum *q);    /* log end offset when this node began to lead */
 int32_t quorum_leader(const struct quorum *q); /* -1: none known */
 bool quorum_is_leader(const struct quorum *q);
 int64_t quorum_high_watermark(const struct quorum *q);
@@ -108,7 +110,8 @@ typedef bool quorum_snapshot_next(void *context, struct metadata_record *record,
                                   struct arena *arena);
 
 /* Write, sync and publish the snapshot of everything below `end_offset`, which is committed and a
- * batch's end; then drop what retention allows. A snapshot that is there already is left. Err: IO. */
+ * batch's end; then drop what retention allows. A snapshot that is there already is left. Err:
+ * IO. */
 enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epoch,
                                quorum_snapshot_next *next, void *context) MUST_CHECK;
 

@@ -1,6 +1,6 @@
-/* quorum-state: one line of JSON beside the metadata log that says in which epoch this node is, whom
- * it follows and for whom it voted (FileQuorumStateStore). Replaced atomically and durably before
- * anything that depends on it is said (S21). */
+/* quorum-state: one line of JSON beside the metadata log that says in which epoch this node is,
+ * whom it follows and for whom it voted (FileQuorumStateStore). Replaced atomically and durably
+ * before anything that depends on it is said (S21). */
 #ifndef SAMSA_QUORUM_QUORUM_STATE_H
 #define SAMSA_QUORUM_QUORUM_STATE_H
 
@@ -16,7 +16,8 @@ struct quorum_state {
 };
 
 /* An absent file is epoch 0 without leader or vote. Err: CORRUPT, IO. */
-enum err quorum_state_read(struct disk *disk, const char *path, struct quorum_state *out) MUST_CHECK;
+enum err quorum_state_read(struct disk *disk, const char *path,
+                           struct quorum_state *out) MUST_CHECK;
 
 /* `voters` are listed in version 0 only. Err: IO, NO_SPACE. */
 enum err quorum_state_write(struct disk *disk, const char *path, const struct quorum_state *state,

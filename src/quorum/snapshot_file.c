@@ -82,7 +82,8 @@ struct reading {
     bool header_seen, footer_seen;
 };
 
-static enum err read_record(struct reading *r, const struct batch_header *h, const struct record *rec)
+static enum err read_record(struct reading *r, const struct batch_header *h,
+                            const struct record *rec)
 {
     if (r->footer_seen) return ERR_CORRUPT;
     if (!batch_is(h, BATCH_CONTROL)) {
@@ -106,8 +107,8 @@ static enum err read_batch(struct reading *r, const uint8_t *data, int64_t size)
     if (!batch_crc_ok(data, &h)) return ERR_CRC;
     if (batch_compression(&h) != 0) return ERR_CORRUPT;
     struct record_iterator it;
-    record_iterator_init(&it, &h,
-                         bytes_of(data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
+    record_iterator_init(
+        &it, &h, bytes_of(data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
     for (;;) {
         struct record record;
         bool more;
@@ -218,7 +219,8 @@ enum err snapshot_writer_open(struct snapshot_writer *w, struct disk *disk, cons
 enum err snapshot_writer_add(struct snapshot_writer *w, struct bytes frame)
 {
     batch_add(&w->batch, w->timestamp_ms, BYTES_NULL, frame, NULL, 0);
-    bool full = w->batch.count >= RECORDS_PER_BATCH_MAX || batch_size(&w->batch) > BATCH_BYTES_MAX / 2;
+    bool full =
+        w->batch.count >= RECORDS_PER_BATCH_MAX || batch_size(&w->batch) > BATCH_BYTES_MAX / 2;
     return full ? flush_batch(w) : ERR_OK;
 }
 

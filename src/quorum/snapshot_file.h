@@ -1,4 +1,5 @@
-/* Snapshots on disk: `<end offset, 20 digits>-<epoch, 10 digits>.checkpoint` beside the metadata log.
+/* Snapshots on disk: `<end offset, 20 digits>-<epoch, 10 digits>.checkpoint` beside the metadata
+ * log.
  *
  * The content is record batches with offsets from 0 (kraft.md 3.8): a control batch with header,
  * kraft.version and voters; data batches; a control batch with the footer. Written to
@@ -31,8 +32,8 @@ struct snapshot_reader {
     enum err (*record)(void *context, struct bytes frame);
 };
 
-/* Reads batch by batch; every checksum is verified, the first record must be the header and the last
- * the footer. Err: CORRUPT, CRC, IO, or what a callback returned. */
+/* Reads batch by batch; every checksum is verified, the first record must be the header and the
+ * last the footer. Err: CORRUPT, CRC, IO, or what a callback returned. */
 enum err snapshot_file_read(struct disk *disk, const char *path,
                             const struct snapshot_reader *reader) MUST_CHECK;
 

@@ -23,7 +23,7 @@ void rpc_buffer_pool_free(struct rpc_buffer_pool *p)
 struct rpc_buffer *rpc_buffer_get(struct rpc_buffer_pool *p, size_t capacity)
 {
     int32_t class = 0;
-    while (((size_t)RPC_BUFFER_BYTES_MIN << class) < capacity) class++;
+    while (((size_t)RPC_BUFFER_BYTES_MIN << class) < capacity) class ++;
     PRE(class < RPC_BUFFER_CLASSES);
     struct rpc_buffer *b = p->free[class];
     if (b) {

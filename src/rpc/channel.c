@@ -15,7 +15,13 @@
 #include "protocol/response_header.h"
 #include "rpc/server.h"
 
-enum channel_state { CHANNEL_IDLE, CHANNEL_CONNECTING, CHANNEL_NEGOTIATING, CHANNEL_READY, CHANNEL_WAITING };
+enum channel_state {
+    CHANNEL_IDLE,
+    CHANNEL_CONNECTING,
+    CHANNEL_NEGOTIATING,
+    CHANNEL_READY,
+    CHANNEL_WAITING
+};
 
 enum {
     API_VERSIONS = 18,
@@ -52,8 +58,8 @@ static void cancelled_done(struct call *call, enum err e, const void *response)
     mem_free(call);
 }
 
-/* One call inside this node; lives until its handler has answered, which may be after the caller has
- * lost interest. */
+/* One call inside this node; lives until its handler has answered, which may be after the caller
+ * has lost interest. */
 struct local_call {
     struct call *call; /* NULL: cancelled */
     struct channel *channel;
@@ -118,7 +124,8 @@ static int16_t channel_version(const struct channel *c, int16_t api_key, int16_t
     return high >= low ? high : -1;
 }
 
-/* Before negotiation a call is encoded at our newest version; turn it into the version agreed on. */
+/* Before negotiation a call is encoded at our newest version; turn it into the version agreed
+ * on. */
 static enum err call_reencode(struct channel *c, struct call *call)
 {
     int16_t version = channel_version(c, call->api_key, call->api_version);
@@ -301,8 +308,7 @@ static void channel_fail(struct channel *c, enum err e)
         list_remove(n);
         list_push_back(&ended, n);
     }
-    while (!list_empty(&ended))
-        call_finish(CONTAINER_OF(ended.next, struct call, node), e, NULL);
+    while (!list_empty(&ended)) call_finish(CONTAINER_OF(ended.next, struct call, node), e, NULL);
 }
 
 static void channel_init(struct channel *c, const struct env *env)
@@ -447,8 +453,9 @@ void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t
     call->channel = c;
     call->api_key = api_key;
     call->done = done;
-    call->api_version = max_version >= 0 && max_version < m->max_stable_version ? max_version
-                                                                         : m->max_stable_version;
+    call->api_version = max_version >= 0 && max_version < m->max_stable_version
+                            ? max_version
+                            : m->max_stable_version;
     timer_init(&call->timer, call_timed_out);
     out_init(&call->encoded);
     if (c->local) {

@@ -32,15 +32,15 @@ struct call {
     struct channel *channel;
     /* `response` is the generated struct when e is OK, NULL otherwise; valid during the call. */
     void (*done)(struct call *call, enum err e, const void *response);
-    void *context; /* the caller's */
+    void *context;            /* the caller's */
     struct local_call *local; /* when made inside this node */
 };
 
 /* To a peer over the network. Connects lazily. */
 struct channel *channel_create(const struct env *env, const struct channel_config *config);
 
-/* To the other half of this node: calls go to `dispatch` without a socket, and are encoded and decoded
- * on the way like any others. */
+/* To the other half of this node: calls go to `dispatch` without a socket, and are encoded and
+ * decoded on the way like any others. */
 struct channel *channel_create_local(const struct env *env, const struct dispatch *dispatch,
                                      const char *client_id);
 

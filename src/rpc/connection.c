@@ -40,8 +40,7 @@ static void release_address(struct rpc_server *s, const struct connection *c)
 static void connection_free(struct connection *c)
 {
     struct rpc_server *s = c->server;
-    LIST_EACH(&c->queue, node)
-    {
+    LIST_EACH(&c->queue, node) {
         struct request *rq = CONTAINER_OF(node, struct request, node);
         list_remove(&rq->node);
         rq->connection = NULL;
@@ -145,8 +144,8 @@ static void connection_handle_frame(struct connection *c, struct bytes frame)
     c->queue_count++;
     struct bytes body;
     const char *why = "its request header is malformed";
-    bool fine = request_parse_header(rq, frame, &body) &&
-                dispatch_request(s->dispatch, rq, body, &why);
+    bool fine =
+        request_parse_header(rq, frame, &body) && dispatch_request(s->dispatch, rq, body, &why);
     if (!fine) {
         trace_warn(s->env.trace, "kafka.network.Processor",
                    "[SocketServer listener=%s] Refusing a request of API %d version %d from %s: %s",
@@ -165,9 +164,8 @@ static bool connection_handle_frames(struct connection *c)
         uint32_t length = load_be32(c->buffer->data + c->start);
         if (length > (uint32_t)c->server->config.request_bytes_max) {
             char why[128];
-            snprintf(why, sizeof why,
-                     "a frame of %u bytes is over socket.request.max.bytes (%d)", length,
-                     c->server->config.request_bytes_max);
+            snprintf(why, sizeof why, "a frame of %u bytes is over socket.request.max.bytes (%d)",
+                     length, c->server->config.request_bytes_max);
             connection_close(c, why);
             return false;
         }

@@ -23,7 +23,7 @@ struct connection {
     struct mono_time active;
     struct net_address peer;
     bool paused;
-    bool broken; /* to be closed at the end of what is running now */
+    bool broken;  /* to be closed at the end of what is running now */
     int32_t busy; /* frames being handled on the stack */
 };
 

@@ -1,10 +1,10 @@
 /* One request on its way through a node: from its frame to its answer.
  *
- * Owned by rpc/. A handler gets it decoded and either answers before it returns or keeps the pointer
- * (parks it) and answers later, from the loop; exactly one of request_reply, request_reply_nothing
- * and request_close ends it, and the pointer is dead afterwards. Answers leave in the order in which
- * their requests came, per connection, whatever the order of the calls; requests behind a parked one
- * are handled meanwhile (performance.md 3.1).
+ * Owned by rpc/. A handler gets it decoded and either answers before it returns or keeps the
+ * pointer (parks it) and answers later, from the loop; exactly one of request_reply,
+ * request_reply_nothing and request_close ends it, and the pointer is dead afterwards. Answers
+ * leave in the order in which their requests came, per connection, whatever the order of the calls;
+ * requests behind a parked one are handled meanwhile (performance.md 3.1).
  *
  * The frame, the decoded body and everything in the arena live until the answer is given. The frame
  * is writable, so that a produced batch can be patched in place.
@@ -47,8 +47,8 @@ struct request {
     struct list_node pool_node;
 };
 
-/* Answer. `response` is the generated struct of the API, encoded before the call returns; memory that
- * it references as records is released through the chunk's release after sending. */
+/* Answer. `response` is the generated struct of the API, encoded before the call returns; memory
+ * that it references as records is released through the chunk's release after sending. */
 void request_reply(struct request *rq, const void *response);
 
 /* The client expects no answer (Produce with acks=0). */
@@ -57,7 +57,8 @@ void request_reply_nothing(struct request *rq);
 /* No answer is possible: close the connection (an unsupported version; acks=0 with an error). */
 void request_close(struct request *rq);
 
-/* The listener's name it came in on ("PLAINTEXT"); for advertised endpoints. Static for the node. */
+/* The listener's name it came in on ("PLAINTEXT"); for advertised endpoints. Static for the
+ * node. */
 struct str request_listener(const struct request *rq);
 
 /* Peer's address in Kafka's form "/10.0.0.1", in the request's arena. */

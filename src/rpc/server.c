@@ -61,8 +61,7 @@ static void server_close_idle(struct timer *t)
 {
     struct rpc_server *s = CONTAINER_OF(t, struct rpc_server, idle_timer);
     struct mono_time now = clock_mono(s->env.clock);
-    LIST_EACH(&s->connections, node)
-    {
+    LIST_EACH(&s->connections, node) {
         struct connection *c = CONTAINER_OF(node, struct connection, node);
         if (mono_elapsed_ms(now, c->active) < s->config.connection_idle_ms_max) break;
         if (list_empty(&c->queue)) connection_close(c, "it was idle for connections.max.idle.ms");

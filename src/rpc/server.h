@@ -19,13 +19,13 @@ struct rpc_server_config {
     const char *listener_name; /* borrowed for life */
     const char *host;          /* NULL: every address */
     uint16_t port;
-    int32_t backlog;                  /* socket.listen.backlog.size */
-    int32_t request_bytes_max;        /* socket.request.max.bytes */
-    int32_t connections_max;          /* max.connections */
-    int32_t connections_per_ip_max;   /* max.connections.per.ip */
-    int64_t connection_idle_ms_max;   /* connections.max.idle.ms; < 0: for ever */
-    int32_t requests_in_flight_max;   /* per connection; reading pauses at it */
-    int64_t unsent_bytes_max;         /* per connection; reading pauses at it */
+    int32_t backlog;                /* socket.listen.backlog.size */
+    int32_t request_bytes_max;      /* socket.request.max.bytes */
+    int32_t connections_max;        /* max.connections */
+    int32_t connections_per_ip_max; /* max.connections.per.ip */
+    int64_t connection_idle_ms_max; /* connections.max.idle.ms; < 0: for ever */
+    int32_t requests_in_flight_max; /* per connection; reading pauses at it */
+    int64_t unsent_bytes_max;       /* per connection; reading pauses at it */
 };
 
 /* Kafka's defaults for everything but name, host, port. */

@@ -65,13 +65,13 @@ void controller_apis_init(struct controller_apis *a, struct controller *controll
 {
     *a = (struct controller_apis){.controller = controller, .quorum = quorum};
     a->dispatch = (struct dispatch){.table = a->table, .count = API_COUNT, .context = a};
-    a->table[API_API_VERSIONS] = (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
+    a->table[API_API_VERSIONS] =
+        (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
     a->table[API_DESCRIBE_QUORUM] =
         (struct api_handler){.min = 0, .max = 2, .handle = handle_describe_quorum};
     int32_t count;
     const struct controller_api *apis = controller_apis(&count);
     for (int32_t i = 0; i < count; i++)
-        a->table[apis[i].key] = (struct api_handler){.min = apis[i].min_version,
-                                                     .max = apis[i].max_version,
-                                                     .handle = handle_by_controller};
+        a->table[apis[i].key] = (struct api_handler){
+            .min = apis[i].min_version, .max = apis[i].max_version, .handle = handle_by_controller};
 }

@@ -10,18 +10,21 @@ static enum err open_one(struct env *env, const char *path, struct log_dir_optio
     options->path = path;
     enum err e = log_dir_open(env, options, &d->items[d->count]);
     if (e == ERR_LOCKED)
-        config_error_set(error,
-                         "Failed to acquire lock on file .lock in %s. A Kafka or Samsa process is "
-                         "using this directory: stop it (bin/kafka-server-stop.sh) or give this node "
-                         "another log.dirs",
-                         path);
+        config_error_set(
+            error,
+            "Failed to acquire lock on file .lock in %s. A Kafka or Samsa process is "
+            "using this directory: stop it (bin/kafka-server-stop.sh) or give this node "
+            "another log.dirs",
+            path);
     else if (e == ERR_CORRUPT)
-        config_error_set(error, "%s/meta.properties cannot be understood; restore it, or move the "
-                                "directory away and format anew with bin/kafka-storage.sh format",
+        config_error_set(error,
+                         "%s/meta.properties cannot be understood; restore it, or move the "
+                         "directory away and format anew with bin/kafka-storage.sh format",
                          path);
     else if (e)
-        config_error_set(error, "log directory %s cannot be opened: %s; check that it exists and that "
-                                "this user may write there",
+        config_error_set(error,
+                         "log directory %s cannot be opened: %s; check that it exists and that "
+                         "this user may write there",
                          path, err_text(e));
     if (!e) d->count++;
     return e;
@@ -52,15 +55,17 @@ static enum err check_one(struct env *env, const struct node_config *node, struc
         memcpy(fixed.cluster_id, d->cluster_id, sizeof fixed.cluster_id);
     }
     if (fixed.node_id != node->node_id)
-        return config_error_set(error,
-                                "%s/meta.properties says node.id=%d but the configuration says "
-                                "node.id=%d; correct node.id, or name another directory in log.dirs",
-                                log_dir_path(dir), fixed.node_id, node->node_id);
+        return config_error_set(
+            error,
+            "%s/meta.properties says node.id=%d but the configuration says "
+            "node.id=%d; correct node.id, or name another directory in log.dirs",
+            log_dir_path(dir), fixed.node_id, node->node_id);
     if (strcmp(fixed.cluster_id, d->cluster_id) != 0)
-        return config_error_set(error,
-                                "Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s; "
-                                "every directory of a node must belong to one cluster",
-                                log_dir_path(dir), d->cluster_id, fixed.cluster_id);
+        return config_error_set(
+            error,
+            "Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s; "
+            "every directory of a node must belong to one cluster",
+            log_dir_path(dir), d->cluster_id, fixed.cluster_id);
     if (uuid_is_zero(fixed.directory_id)) fixed.directory_id = rng_uuid(env->rng);
     if (meta->present && uuid_equal(fixed.directory_id, meta->directory_id)) return ERR_OK;
     enum err e = log_dir_set_meta(dir, &fixed);
@@ -74,10 +79,11 @@ static enum err check_distinct(const struct directories *d, struct config_error 
     for (int32_t i = 0; i < d->count; i++)
         for (int32_t k = 0; k < i; k++)
             if (uuid_equal(log_dir_id(d->items[i]), log_dir_id(d->items[k])))
-                return config_error_set(error,
-                                        "%s and %s have the same directory.id: one is a copy of the "
-                                        "other; take one out of log.dirs",
-                                        log_dir_path(d->items[k]), log_dir_path(d->items[i]));
+                return config_error_set(
+                    error,
+                    "%s and %s have the same directory.id: one is a copy of the "
+                    "other; take one out of log.dirs",
+                    log_dir_path(d->items[k]), log_dir_path(d->items[i]));
     return ERR_OK;
 }
 
@@ -89,8 +95,7 @@ enum err directories_open(struct env *env, const struct config *config,
     enum err e = ERR_OK;
     for (int32_t i = 0; i < node->log_dirs_count && !e; i++) {
         e = open_one(env, node->log_dirs[i], &options, out, error);
-        if (!e && strcmp(node->log_dirs[i], node->metadata_dir) == 0)
-            out->metadata = out->items[i];
+        if (!e && strcmp(node->log_dirs[i], node->metadata_dir) == 0) out->metadata = out->items[i];
     }
     out->data_count = out->count;
     if (!e && !out->metadata) {

@@ -71,8 +71,8 @@ static void node_stop_now(struct task *t)
     if (n->stopped) return;
     n->stopped = true;
     node_close_parts(n, true);
-    trace_info(n->env.trace, "kafka.server.BrokerServer", "[BrokerServer id=%d] shut down completed",
-               n->roles->node_id);
+    trace_info(n->env.trace, "kafka.server.BrokerServer",
+               "[BrokerServer id=%d] shut down completed", n->roles->node_id);
     n->events.stopped(n->events.owner, n->clean);
 }
 
@@ -86,8 +86,8 @@ static void node_fatal(void *owner, const char *why)
 {
     struct node *n = owner;
     if (n->stopped) return;
-    trace_line(n->env.trace, TRACE_FATAL, "kafka.Kafka$", "Exiting Kafka due to fatal exception: %s",
-               why);
+    trace_line(n->env.trace, TRACE_FATAL, "kafka.Kafka$",
+               "Exiting Kafka due to fatal exception: %s", why);
     node_stop_soon(n, false);
 }
 
@@ -380,8 +380,8 @@ static void node_make_controller(struct node *n)
     struct image_endpoint *endpoints = ARENA_ARRAY(&n->arena, struct image_endpoint, own->count);
     for (int32_t i = 0; i < own->count; i++) {
         const struct listener *l = &own->items[i];
-        endpoints[i] = (struct image_endpoint){
-            str_of(l->name), str_of(l->host), l->port, (int16_t)l->protocol};
+        endpoints[i] = (struct image_endpoint){str_of(l->name), str_of(l->host), l->port,
+                                               (int16_t)l->protocol};
     }
     struct controller_options options = {
         .node_id = n->roles->node_id,
@@ -489,10 +489,11 @@ static enum err node_listen(struct node *n, const struct listener *l, struct con
                                    is_controller ? &n->controller_apis.dispatch : n->broker->apis,
                                    &n->servers[n->servers_count]);
     if (e) {
-        config_error_set(error,
-                         "listener %s://%s:%u cannot be opened: %s; stop who uses the port, or change "
-                         "listeners",
-                         l->name, l->host, l->port, err_text(e));
+        config_error_set(
+            error,
+            "listener %s://%s:%u cannot be opened: %s; stop who uses the port, or change "
+            "listeners",
+            l->name, l->host, l->port, err_text(e));
         return e;
     }
     n->server_is_controller[n->servers_count] = is_controller;

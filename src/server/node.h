@@ -4,8 +4,8 @@
  *                                 └────────── anything fatal ──────────────────────────┘
  *
  * Opens and checks the directories, recovers the metadata log, stands for leader, registers, loads
- * logs, and lets clients in once it is unfenced. Knows env, never which family: many nodes can live in
- * one process. Owns all its parts. Borrows env and configuration. Thread: the loop's. */
+ * logs, and lets clients in once it is unfenced. Knows env, never which family: many nodes can live
+ * in one process. Owns all its parts. Borrows env and configuration. Thread: the loop's. */
 #ifndef SAMSA_SERVER_NODE_H
 #define SAMSA_SERVER_NODE_H
 
@@ -17,13 +17,13 @@ struct node;
 struct node_events {
     void *owner;
     void (*started)(void *owner);
-    /* The node has ended: cleanly, or for a reason that has been traced. Destroy it from the loop, not
-     * from inside this call. */
+    /* The node has ended: cleanly, or for a reason that has been traced. Destroy it from the loop,
+     * not from inside this call. */
     void (*stopped)(void *owner, bool clean);
 };
 
-/* Err: INVALID, LOCKED, IO, …; *error is then one line that names the cause, the place and the command
- * that mends it. */
+/* Err: INVALID, LOCKED, IO, …; *error is then one line that names the cause, the place and the
+ * command that mends it. */
 enum err node_create(const struct env *env, struct config *config, const struct node_config *roles,
                      const struct node_events *events, struct node **out,
                      struct config_error *error) MUST_CHECK;
@@ -31,7 +31,8 @@ enum err node_create(const struct env *env, struct config *config, const struct 
 /* Listeners are bound at once; clients are served from `started` on. */
 enum err node_start(struct node *n, struct config_error *error) MUST_CHECK;
 
-/* Hand leaderships over, close everything cleanly; `stopped` follows. A second call stops at once. */
+/* Hand leaderships over, close everything cleanly; `stopped` follows. A second call stops at
+ * once. */
 void node_shutdown(struct node *n);
 
 /* As a crash would: nothing more is written. */

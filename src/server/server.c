@@ -72,10 +72,9 @@ static enum err server_read_config(struct server *s, int argc, char **argv,
         else if (strncmp(argv[i], "--override=", 11) == 0)
             text = argv[i] + 11;
         const char *equals = text ? strchr(text, '=') : NULL;
-        if (!equals)
-            return config_error_set(error, "%s: expected --override key=value", argv[i]);
-        overrides[count++] = (struct config_pair){
-            .name = {text, (int32_t)(equals - text)}, .value = str_of(equals + 1)};
+        if (!equals) return config_error_set(error, "%s: expected --override key=value", argv[i]);
+        overrides[count++] = (struct config_pair){.name = {text, (int32_t)(equals - text)},
+                                                  .value = str_of(equals + 1)};
     }
     struct bytes text;
     enum err e = disk_read_file(s->os.env.disk, argv[1], CONFIG_BYTES_MAX, &s->arena, &text);
@@ -91,7 +90,8 @@ static enum err server_read_config(struct server *s, int argc, char **argv,
 static void server_say_start(struct server *s)
 {
     struct trace *t = s->os.env.trace;
-    trace_info(t, "org.apache.kafka.common.utils.AppInfoParser", "Kafka version: %s", KAFKA_VERSION);
+    trace_info(t, "org.apache.kafka.common.utils.AppInfoParser", "Kafka version: %s",
+               KAFKA_VERSION);
     trace_info(t, "org.apache.kafka.common.utils.AppInfoParser", "Kafka commitId: samsa-%s",
                SAMSA_VERSION);
     trace_info(t, "org.apache.kafka.common.utils.AppInfoParser", "Kafka startTimeMs: %lld",

@@ -1,6 +1,6 @@
-/* Every generated decoder. The first two bytes pick the message, the third its version, the rest is the
- * input. What decodes must validate, print, and encode to what decodes to the same; memory taken stays
- * within the cursor's bound. */
+/* Every generated decoder. The first two bytes pick the message, the third its version, the rest is
+ * the input. What decodes must validate, print, and encode to what decodes to the same; memory
+ * taken stays within the cursor's bound. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -11,9 +11,9 @@
 /* Little, so that short inputs reach it; each allocation may be rounded up besides. */
 enum { MEMORY_MAX = 16384, ALIGNMENT_MAX = 16 };
 
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) abort();                                                                 \
+#define REQUIRE(condition)         \
+    do {                           \
+        if (!(condition)) abort(); \
     } while (0)
 
 static void round_trip(const struct message *type, int16_t version, const void *m,

@@ -90,8 +90,8 @@ static void format_node(struct sim_cluster *c, struct env *env)
     voters.voters = &voter;
     voters.voters_count = 1;
     struct snapshot_writer w;
-    must(snapshot_writer_open(&w, env->disk, "/data/__cluster_metadata-0", (struct snapshot_id){0, 0},
-                              0, 0, 1, &voters),
+    must(snapshot_writer_open(&w, env->disk, "/data/__cluster_metadata-0",
+                              (struct snapshot_id){0, 0}, 0, 0, 1, &voters),
          "0-0 checkpoint");
     must(snapshot_writer_finish(&w), "0-0 checkpoint");
     must(meta_properties_write(env->disk, "/data", &meta), "meta.properties");
@@ -248,12 +248,14 @@ static void produce_some(struct sim_cluster *c)
         int len = snprintf(text, sizeof text, "%d-%0*d", c->values_count, pad, 0);
         batch_add(&c->builder, clock_wall(c->client->clock).ms, BYTES_NULL,
                   bytes_of(text, (size_t)len), NULL, 0);
-        c->values[c->values_count++] = (struct value){.offset = -1, .sent = true, .losses = c->losses};
+        c->values[c->values_count++] =
+            (struct value){.offset = -1, .sent = true, .losses = c->losses};
     }
     uint8_t *data;
     size_t len;
     must(batch_finish(&c->builder, NULL, &data, &len), "batch");
-    struct produce_request_partition_produce_data p = {.index = 0, .records = records_of(data, len)};
+    struct produce_request_partition_produce_data p = {.index = 0,
+                                                       .records = records_of(data, len)};
     struct produce_request_topic_produce_data t = {
         .name = STR("t"), .partition_data = &p, .partition_data_count = 1};
     struct produce_request q;
@@ -293,7 +295,8 @@ static void check_batches(struct sim_cluster *c, struct bytes batches)
         }
         struct record_iterator it;
         record_iterator_init(
-            &it, &h, bytes_of(batches.data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
+            &it, &h,
+            bytes_of(batches.data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
         struct record r;
         bool more = true;
         while (!c->broken && !record_iterator_next(&it, &r, &more) && more)
@@ -368,8 +371,8 @@ static bool has_verified(void *owner)
     return c->verified || c->broken;
 }
 
-/* What was acknowledged is there. A power loss may take a suffix of what had been acknowledged before
- * it, never one value and not the next. */
+/* What was acknowledged is there. A power loss may take a suffix of what had been acknowledged
+ * before it, never one value and not the next. */
 static const char *check_missing(const struct sim_cluster *c)
 {
     int32_t cut_in = -1; /* a value acknowledged before this many losses is missing */
@@ -377,8 +380,9 @@ static const char *check_missing(const struct sim_cluster *c)
         const struct value *v = &c->values[i];
         if (v->offset < 0) continue;
         if (v->seen == 0 && v->losses == c->losses) {
-            fprintf(stderr, "value %d, acknowledged at offset %lld after %d power losses; read to %lld\n", i,
-                    (long long)v->offset, v->losses, (long long)c->read_offset);
+            fprintf(stderr,
+                    "value %d, acknowledged at offset %lld after %d power losses; read to %lld\n",
+                    i, (long long)v->offset, v->losses, (long long)c->read_offset);
             return "S1: an acknowledged value is missing";
         }
         if (v->seen == 0) cut_in = v->losses;
@@ -397,7 +401,8 @@ const char *sim_cluster_verify(struct sim_cluster *c, int64_t ms_max)
     c->verifying = true;
     c->verified = false;
     c->read_offset = 0;
-    if (!sim_run_until(c->sim, has_verified, c, ms_max)) return "L3: the log cannot be read to its end";
+    if (!sim_run_until(c->sim, has_verified, c, ms_max))
+        return "L3: the log cannot be read to its end";
     if (!c->broken) c->broken = check_missing(c);
     for (int32_t i = 0; i < c->values_count; i++) c->values[i].seen = 0;
     c->verifying = false;

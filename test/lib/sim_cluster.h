@@ -30,8 +30,8 @@ int64_t sim_cluster_acknowledged(const struct sim_cluster *c);
 
 /* Heals, restarts what is down, reads everything back and compares: every acknowledged value at its
  * offset (S1; after a power loss a suffix may be missing, for with one replica an answer does not
- * wait for the disk), none twice (S13), none that was never sent (S10). NULL when all holds, else what
- * is broken. Must happen within ms_max of virtual time. */
+ * wait for the disk), none twice (S13), none that was never sent (S10). NULL when all holds, else
+ * what is broken. Must happen within ms_max of virtual time. */
 const char *sim_cluster_verify(struct sim_cluster *c, int64_t ms_max);
 
 #endif

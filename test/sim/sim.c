@@ -1,10 +1,10 @@
-/* One simulated run: swarm configuration and faults drawn from the seed, a model producer, then heal
- * and require that all that was acknowledged can be read.
+/* One simulated run: swarm configuration and faults drawn from the seed, a model producer, then
+ * heal and require that all that was acknowledged can be read.
  *
  *     sim SEED [SEED_END]     a range of seeds; each ends with its own line
  *
- * The line: seed, ok or the broken invariant, events, virtual seconds, and a hash over every event, equal
- * whenever the seed is. */
+ * The line: seed, ok or the broken invariant, events, virtual seconds, and a hash over every event,
+ * equal whenever the seed is. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,9 +83,9 @@ static bool run(uint64_t seed)
     const char *broken = sim_cluster_verify(c, HEAL_MS);
     if (broken) sim_trace_dump(sim);
     printf("seed %llu %s, %lld acknowledged, %lld events, %.1f virtual seconds, trace %016llx\n",
-           (unsigned long long)seed, broken ? broken : "ok",
-           (long long)sim_cluster_acknowledged(c), (long long)sim_events(sim),
-           (double)sim_now_ms(sim) / 1000, (unsigned long long)sim_hash(sim));
+           (unsigned long long)seed, broken ? broken : "ok", (long long)sim_cluster_acknowledged(c),
+           (long long)sim_events(sim), (double)sim_now_ms(sim) / 1000,
+           (unsigned long long)sim_hash(sim));
     fflush(stdout);
     sim_cluster_free(c);
     return !broken;

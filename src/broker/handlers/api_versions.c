@@ -1,9 +1,9 @@
 /* ApiVersions, versions 0 to 4: what this listener serves, and the features a client may rely on.
  *
- * A request in a version that we do not know is answered in version 0 with UNSUPPORTED_VERSION and our
- * range of this API alone, so that the client can ask again (KIP-511). Features are listed only when
- * this release honours them towards clients: a finalized group.version or transaction.version would
- * switch clients to protocols that are not served yet. */
+ * A request in a version that we do not know is answered in version 0 with UNSUPPORTED_VERSION and
+ * our range of this API alone, so that the client can ask again (KIP-511). Features are listed only
+ * when this release honours them towards clients: a finalized group.version or transaction.version
+ * would switch clients to protocols that are not served yet. */
 #include "protocol/api_versions.h"
 
 #include "broker/handlers/handlers.h"
@@ -16,8 +16,8 @@ enum { VERSION_FEATURES = 3, VERSION_MIN_ZERO_FEATURES = 4 };
 
 static bool feature_is_honoured(struct str name, bool to_clients)
 {
-    return !to_clients || str_equal(name, FEATURE_METADATA_VERSION) || str_equal(name, FEATURE_KRAFT_VERSION) ||
-           str_equal(name, FEATURE_ELR_VERSION);
+    return !to_clients || str_equal(name, FEATURE_METADATA_VERSION) ||
+           str_equal(name, FEATURE_KRAFT_VERSION) || str_equal(name, FEATURE_ELR_VERSION);
 }
 
 /* Letters, digits, dots and dashes, beginning and ending with a letter or digit. */

@@ -38,11 +38,13 @@ void handle_describe_cluster(struct request *rq, void *context)
     r.controller_id = -1;
     if (q->endpoint_type == ENDPOINT_CONTROLLERS) {
         r.error_code = KAFKA_MISMATCHED_ENDPOINT_TYPE;
-        r.error_message = STR("The request was sent to an endpoint of type BROKER, but we wanted an "
-                              "endpoint of type CONTROLLER");
+        r.error_message =
+            STR("The request was sent to an endpoint of type BROKER, but we wanted an "
+                "endpoint of type CONTROLLER");
     } else if (q->endpoint_type != ENDPOINT_BROKERS) {
         r.error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
-        r.error_message = arena_printf(&rq->arena, "Unsupported endpoint type %d", q->endpoint_type);
+        r.error_message =
+            arena_printf(&rq->arena, "Unsupported endpoint type %d", q->endpoint_type);
     } else {
         r.endpoint_type = ENDPOINT_BROKERS;
         r.controller_id = view_controller(b, request_listener(rq), &rq->arena);

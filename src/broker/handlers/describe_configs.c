@@ -124,8 +124,7 @@ static void describe_broker(struct broker *b, struct request *rq,
             char *end;
             (void)strtol(name, &end, 10);
             fail(result, KAFKA_INVALID_REQUEST,
-                 *end ? arena_printf(&rq->arena,
-                                     "Node id must be an integer, but it is: %s", name)
+                 *end ? arena_printf(&rq->arena, "Node id must be an integer, but it is: %s", name)
                       : arena_printf(&rq->arena,
                                      "Unexpected broker id, expected %d or empty string, but "
                                      "received %s",
@@ -145,7 +144,8 @@ void handle_describe_configs(struct request *rq, void *context)
     const struct describe_configs_request *q = rq->body;
     struct describe_configs_response r;
     describe_configs_response_init(&r);
-    r.results = describe_configs_response_describe_configs_result_new(&rq->arena, q->resources_count);
+    r.results =
+        describe_configs_response_describe_configs_result_new(&rq->arena, q->resources_count);
     r.results_count = q->resources_count;
     for (int32_t i = 0; i < q->resources_count; i++) {
         const struct describe_configs_request_describe_configs_resource *asked = &q->resources[i];

@@ -61,7 +61,8 @@ static void add_partitions(struct page *page, const struct image_topic *topic, i
                            struct describe_topic_partitions_response_topic *out)
 {
     struct arena *arena = &page->request->arena;
-    out->partitions = describe_topic_partitions_response_partition_new(arena, topic->partitions_count);
+    out->partitions =
+        describe_topic_partitions_response_partition_new(arena, topic->partitions_count);
     out->partitions_count = 0;
     for (int32_t id = first; id < topic->partitions_size; id++) {
         const struct image_partition *p = image_topic_partition(topic, id);

@@ -27,8 +27,8 @@ struct forward {
 /* The first error of an answer; 0 when there is none. */
 static int16_t answer_error(int16_t api_key, const void *response)
 {
-#define FIRST(type, list) \
-    (((const struct type *)response)->list##_count > 0 \
+#define FIRST(type, list)                                      \
+    (((const struct type *)response)->list##_count > 0         \
          ? ((const struct type *)response)->list[0].error_code \
          : (int16_t)0)
     switch (api_key) {
@@ -37,7 +37,8 @@ static int16_t answer_error(int16_t api_key, const void *response)
     case API_CREATE_PARTITIONS: return FIRST(create_partitions_response, results);
     case API_ALTER_CONFIGS: return FIRST(alter_configs_response, responses);
     case API_INCREMENTAL_ALTER_CONFIGS: return FIRST(incremental_alter_configs_response, responses);
-    case API_DESCRIBE_QUORUM: return ((const struct describe_quorum_response *)response)->error_code;
+    case API_DESCRIBE_QUORUM:
+        return ((const struct describe_quorum_response *)response)->error_code;
     default: return 0;
     }
 #undef FIRST

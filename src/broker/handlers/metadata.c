@@ -1,7 +1,7 @@
 /* Metadata, versions 0 to 13: brokers, topics, who leads what.
  *
- * Null topics mean all (in version 0 an empty list does). A topic that does not exist is created when
- * both the client and auto.create.topics.enable allow it; the answer still says
+ * Null topics mean all (in version 0 an empty list does). A topic that does not exist is created
+ * when both the client and auto.create.topics.enable allow it; the answer still says
  * UNKNOWN_TOPIC_OR_PARTITION, and clients ask again. */
 #include "protocol/metadata.h"
 
@@ -14,16 +14,16 @@
 enum { VERSION_NULL_NAMES = 12, VERSION_LISTENER_ERRORS = 6, VERSION_ALL_IS_NULL = 1 };
 
 static void describe_partitions(const struct broker *b, struct request *rq,
-                                const struct image_topic *topic, struct metadata_response_topic *out)
+                                const struct image_topic *topic,
+                                struct metadata_response_topic *out)
 {
     out->partitions = metadata_response_partition_new(&rq->arena, topic->partitions_count);
     out->partitions_count = 0;
     for (int32_t id = 0; id < topic->partitions_size; id++) {
         const struct image_partition *p = image_topic_partition(topic, id);
         if (!p) continue;
-        struct view_partition v =
-            view_partition(b, p, request_listener(rq),
-                           rq->api_version >= VERSION_LISTENER_ERRORS, &rq->arena);
+        struct view_partition v = view_partition(
+            b, p, request_listener(rq), rq->api_version >= VERSION_LISTENER_ERRORS, &rq->arena);
         out->partitions[out->partitions_count++] = (struct metadata_response_partition){
             .error_code = v.error_code,
             .partition_index = id,
@@ -106,8 +106,7 @@ void handle_metadata(struct request *rq, void *context)
     struct metadata_response r;
     metadata_response_init(&r);
     int32_t count;
-    const struct image_broker **brokers =
-        view_brokers(b, request_listener(rq), &rq->arena, &count);
+    const struct image_broker **brokers = view_brokers(b, request_listener(rq), &rq->arena, &count);
     r.brokers = metadata_response_broker_new(&rq->arena, count);
     r.brokers_count = count;
     for (int32_t i = 0; i < count; i++) {

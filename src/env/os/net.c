@@ -499,8 +499,8 @@ static bool refuse_one(struct os_net *n, int listener_fd)
     return fd >= 0;
 }
 
-/* A broker's peers are near: bbr, the default of some systems, paces and halves what sendfile reaches
- * over loopback. Where cubic is not to be had the system's choice stays. */
+/* A broker's peers are near: bbr, the default of some systems, paces and halves what sendfile
+ * reaches over loopback. Where cubic is not to be had the system's choice stays. */
 static void tune_socket(int fd)
 {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));

@@ -1,11 +1,11 @@
 /* The real machine: one event loop and the five interfaces of env.h on top of it.
  *
  * Owns: the loop, its descriptors, and a few helper threads, started when needed, that wait for
- * fsync and the name resolver and do nothing else. Everything is called and calls back on the thread that runs os_env_run.
- * One turn: wait for events, read both clocks once, fire due timers, dispatch io, run posted tasks,
- * flush every connection that has output. With nothing to do it sleeps without a time limit.
- * Process-wide effects of os_env_init: SIGPIPE is ignored, and the limit of open files is raised to
- * the hard limit. */
+ * fsync and the name resolver and do nothing else. Everything is called and calls back on the
+ * thread that runs os_env_run. One turn: wait for events, read both clocks once, fire due timers,
+ * dispatch io, run posted tasks, flush every connection that has output. With nothing to do it
+ * sleeps without a time limit. Process-wide effects of os_env_init: SIGPIPE is ignored, and the
+ * limit of open files is raised to the hard limit. */
 #ifndef SAMSA_ENV_OS_OS_H
 #define SAMSA_ENV_OS_OS_H
 

@@ -1,4 +1,5 @@
-/* Single codecs against bytes that Kafka wrote or its protocol guide gives, and what must be refused. */
+/* Single codecs against bytes that Kafka wrote or its protocol guide gives, and what must be
+ * refused. */
 #include "test.h"
 
 #include "base/mem.h"
@@ -38,10 +39,10 @@ static struct bytes written(struct fixture *f)
     return bytes_of(f->bytes, (size_t)f->out.len);
 }
 
-#define assert_bytes(b, expected)                                                                  \
-    do {                                                                                           \
-        assert_int_equal((b).len, (int64_t)sizeof(expected) - 1);                                  \
-        assert_memory_equal((b).data, expected, sizeof(expected) - 1);                             \
+#define assert_bytes(b, expected)                                      \
+    do {                                                               \
+        assert_int_equal((b).len, (int64_t)sizeof(expected) - 1);      \
+        assert_memory_equal((b).data, expected, sizeof(expected) - 1); \
     } while (0)
 
 TEST(a_feature_level_record_is_framed_as_kafka_frames_it)

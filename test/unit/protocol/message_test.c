@@ -1,4 +1,5 @@
-/* Every message at every version: out and back, cut short, and with what a later Kafka might add. */
+/* Every message at every version: out and back, cut short, and with what a later Kafka might
+ * add. */
 #include "test.h"
 
 #include "base/mem.h"

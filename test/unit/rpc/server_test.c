@@ -248,13 +248,13 @@ static void raw_expect_end(struct fixture *f, const void *data, size_t len)
 TEST(hostile_frames_end_their_connection_only)
 {
     struct fixture *f = fixture_make(rpc_server_defaults());
-    raw_expect_end(f, "\x7f\xff\xff\xff", 4);                             /* 2 GiB */
-    raw_expect_end(f, "\xff\xff\xff\xff", 4);                             /* negative */
-    raw_expect_end(f, "\0\0\0\2\0\1", 6);                                 /* no header */
-    raw_expect_end(f, "\0\0\0\x0a\x7f\xff\0\0\0\0\0\1\0\0", 14);          /* unknown API */
-    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\x7f\0\0\0\1\xff\xff", 14);      /* version 127 */
-    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\0\0\0\0\1\x7f\xff", 14);        /* client id overruns */
-    raw_expect_end(f, "\0\0\0\x0b\0\x10\0\0\0\0\0\1\xff\xff!", 15);       /* left over */
+    raw_expect_end(f, "\x7f\xff\xff\xff", 4);                        /* 2 GiB */
+    raw_expect_end(f, "\xff\xff\xff\xff", 4);                        /* negative */
+    raw_expect_end(f, "\0\0\0\2\0\1", 6);                            /* no header */
+    raw_expect_end(f, "\0\0\0\x0a\x7f\xff\0\0\0\0\0\1\0\0", 14);     /* unknown API */
+    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\x7f\0\0\0\1\xff\xff", 14); /* version 127 */
+    raw_expect_end(f, "\0\0\0\x0a\0\x10\0\0\0\0\0\1\x7f\xff", 14);   /* client id overruns */
+    raw_expect_end(f, "\0\0\0\x0b\0\x10\0\0\0\0\0\1\xff\xff!", 15);  /* left over */
     struct call call;
     call_with(f, &call, NULL, 0);
     run_until_answers(f, 1);

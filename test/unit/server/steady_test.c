@@ -16,7 +16,8 @@
 #include "quorum/snapshot_file.h"
 #include "server/node.h"
 
-/* The last versions whose frames are the same length every time (later ones are only more compact). */
+/* The last versions whose frames are the same length every time (later ones are only more
+ * compact). */
 enum { CREATE_TOPICS_VERSION = 4, PRODUCE_VERSION = 8, FETCH_VERSION = 11 };
 
 /* Where the error codes stand in the answers: behind size, correlation id, and, for a produce, the
