@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,8 +132,20 @@ static const struct option format_options[] = {
     {0},
 };
 
+/* IPv6 addresses go into the records as Java writes them: eight groups, none left out. */
+static const char *host_as_java(struct arena *arena, const char *host)
+{
+    struct in6_addr a;
+    if (inet_pton(AF_INET6, host, &a) != 1) return host;
+    struct str text = STR("");
+    for (int i = 0; i < 16; i += 2)
+        text = arena_printf(arena, "%.*s%s%x", STR_ARG(text), i ? ":" : "",
+                            (unsigned)load_be16(a.s6_addr + i));
+    return text.data;
+}
+
 /* One id@host:port:directory. Kafka's causes. */
-static const char *parse_voter(char *text, struct format_voter *v)
+static const char *parse_voter(struct arena *arena, char *text, struct format_voter *v)
 {
     char *at = strchr(text, '@'), *end;
     if (!at) return "No @ found in dynamic voter string.";
@@ -156,7 +169,7 @@ static const char *parse_voter(char *text, struct format_voter *v)
     if (*end != ':') return "No colon following port could be found.";
     if (end == colon) return "Failed to parse port in dynamic voter string.";
     if (port < 0 || port > 65535) return "Invalid port in dynamic voter string.";
-    *v = (struct format_voter){(int32_t)id, host, (uint16_t)port, UUID_ZERO};
+    *v = (struct format_voter){(int32_t)id, host_as_java(arena, host), (uint16_t)port, UUID_ZERO};
     if (uuid_parse(str_of(end + 1), &v->directory_id))
         return "Failed to parse directory ID in dynamic voter string.";
     return NULL;
@@ -169,7 +182,7 @@ static void read_voters(const char *list, struct arena *arena, struct format *f)
     for (char *save = NULL, *item = strtok_r(copy, ",", &save); item;
          item = strtok_r(NULL, ",", &save)) {
         while (*item == ' ') item++;
-        const char *why = parse_voter(item, &f->voters[f->voters_count]);
+        const char *why = parse_voter(arena, item, &f->voters[f->voters_count]);
         if (why) fail(why);
         for (int32_t i = 0; i < f->voters_count; i++)
             if (f->voters[i].id == f->voters[f->voters_count].id)
