@@ -31,18 +31,22 @@ def mentioned():
     return found
 
 
+STANDINGS = standings()
+MENTIONED = mentioned()
+
+
 class Standing(unittest.TestCase):
     def test_the_table_is_read(self):
-        self.assertGreater(len(standings()), 200)
+        self.assertGreater(len(STANDINGS), 200)
 
     def test_a_key_that_is_read_is_called_obeyed(self):
-        wrong = [name for key, (name, standing) in standings().items()
-                 if key in mentioned() and standing == "LATER" and not RESOLVED_ONLY.match(name)]
+        wrong = [name for key, (name, standing) in STANDINGS.items()
+                 if key in MENTIONED and standing == "LATER" and not RESOLVED_ONLY.match(name)]
         self.assertEqual(wrong, [])
 
     def test_a_key_that_is_called_obeyed_is_read(self):
-        wrong = [name for key, (name, standing) in standings().items()
-                 if key not in mentioned() and standing == "OBEYED"]
+        wrong = [name for key, (name, standing) in STANDINGS.items()
+                 if key not in MENTIONED and standing == "OBEYED"]
         self.assertEqual(wrong, [])
 
 
