@@ -13,7 +13,7 @@
 #include "memory_log.h"
 #include "probe.h"
 
-enum { CLIENTS = 5, CALLS_MAX = 4096, GENERATIONS_MAX = 4096, PARTITIONS = 3 };
+enum { CLIENTS = 5, CALLS_MAX = 8192, GENERATIONS_MAX = 4096, PARTITIONS = 3 };
 
 enum client_state { OUT, JOINING, JOINED, SYNCING, IN };
 
@@ -287,11 +287,11 @@ static void client_step(struct world *w, struct client *c, bool calm)
         if (!calm && prng_chance(&w->prng, 1, 30)) client_vanish(w, c);
         break;
     case IN:
-        if (calm || prng_chance(&w->prng, 3, 4))
+        if (calm || prng_chance(&w->prng, 1, 3))
             client_heartbeat(w, c);
-        else if (prng_chance(&w->prng, 1, 8))
+        else if (prng_chance(&w->prng, 1, 30))
             client_vanish(w, c);
-        else if (prng_chance(&w->prng, 1, 8))
+        else if (prng_chance(&w->prng, 1, 30))
             client_leave(w, c);
         else if (prng_chance(&w->prng, 1, 3))
             client_join(w, c);
@@ -426,7 +426,7 @@ static void run(uint64_t seed)
         w->clients[i].index = i;
         w->clients[i].is_static = i == 0;
     }
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 2000; i++) {
         sim_run_ms(w->sim, prng_between(&w->prng, 0, 1500));
         client_step(w, &w->clients[prng_below(&w->prng, CLIENTS)], false);
         if (prng_chance(&w->prng, 1, 15)) fault(w);
@@ -445,7 +445,7 @@ static void run(uint64_t seed)
 
 TEST(random_clients_faults_and_elections_keep_every_promise)
 {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 200; seed++) {
         print_message("seed %llu\n", (unsigned long long)seed);
         run(seed);
     }
