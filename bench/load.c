@@ -1,10 +1,10 @@
 /* A load generator that costs next to nothing: prebuilt batches out, answers counted, bytes thrown
  * away.
  *
- *     load produce PORT TOPIC --batch 65536 --total 2000000000 [--in-flight 5] [--acks 1] [--record 1024]
- *     load fetch   PORT TOPIC --total 2000000000 [--max 1048576]
+ *     load produce PORT TOPIC --batch 65536 --total N [--in-flight 5] [--acks 1] [--record 1024]
+ *     load fetch   PORT TOPIC --total N [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
- *     load first   PORT TOPIC --since NS      tries until one batch is accepted; NS: CLOCK_MONOTONIC
+ *     load first   PORT TOPIC --since NS      until one batch is accepted; NS: CLOCK_MONOTONIC
  *
  * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never:
  * the topic must exist and this broker must lead it. Prints one line: `KEY=VALUE …`. Not part of

@@ -12,7 +12,8 @@ enum {
     GROUP_METADATA_VALUE_VERSION = 3,
 };
 
-/* Encoded in the list's out, whose block is used again: nothing is allocated per record but arena. */
+/* Encoded in the list's out, whose block is used again: nothing is allocated per record but
+ * arena. */
 static struct bytes take(struct record_list *l)
 {
     uint8_t *to = arena_alloc(l->arena, l->out.len > 0 ? (size_t)l->out.len : 1);

@@ -1,13 +1,16 @@
 /* A quorum of one.
  *
- *   opened ── quorum_start ──> LEADER (epoch + 1, voted for itself, durable) ── quorum_resign ──> RESIGNED
- *                                 ^                                                                │
- *                                 └───────────── an election timeout later, until it works ────────┘
+ *   opened ── quorum_start ──> LEADER ── quorum_resign ──> RESIGNED
+ *                                ^                            │
+ *                                └── an election timeout later, until it works
  *
- * The one voter leads a new epoch at each start: it writes quorum-state, then LeaderChange (and, in the
- * first epoch of a dynamic quorum, kraft.version and voters) as the epoch's first batch. Appends go to
- * the page cache at once; one sync at a time covers all that was appended before it began; what it
- * covered has committed. A configuration with more voters is refused at quorum_open. */
+ * LEADER: of epoch + 1, voted for itself, durable.
+ *
+ * The one voter leads a new epoch at each start: it writes quorum-state, then LeaderChange (and, in
+ * the first epoch of a dynamic quorum, kraft.version and voters) as the epoch's first batch.
+ * Appends go to the page cache at once; one sync at a time covers all that was appended before it
+ * began; what it covered has committed. A configuration with more voters is refused at
+ * quorum_open. */
 #include "quorum/quorum.h"
 
 #include <stdio.h>
@@ -34,7 +37,7 @@ struct quorum {
     struct log *log;
     struct quorum_options options;
     struct quorum_events events;
-    const char *directory;  /* __cluster_metadata-0 */
+    const char *directory; /* __cluster_metadata-0 */
     const char *state_path;
     struct arena paths;
     int32_t epoch;
@@ -86,7 +89,8 @@ static enum err take_control(void *context, int16_t type, struct bytes value)
 }
 
 /* Calls `seen` for every record of whole batches. */
-typedef enum err batch_record_fn(void *context, const struct batch_header *h, const struct record *r);
+typedef enum err batch_record_fn(void *context, const struct batch_header *h,
+                                 const struct record *r);
 
 static enum err each_record(struct bytes batches, batch_record_fn *seen, void *context)
 {
@@ -97,7 +101,8 @@ static enum err each_record(struct bytes batches, batch_record_fn *seen, void *c
         if (!batch_crc_ok(batches.data, &h)) return ERR_CRC;
         struct record_iterator it;
         record_iterator_init(
-            &it, &h, bytes_of(batches.data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
+            &it, &h,
+            bytes_of(batches.data + BATCH_HEADER_BYTES, (size_t)(h.size - BATCH_HEADER_BYTES)));
         for (;;) {
             struct record r;
             bool more;
@@ -176,10 +181,12 @@ static enum err recover_snapshots(struct quorum *q)
 static const char *check_voters(struct quorum *q)
 {
     const struct quorum_options *o = &q->options;
-    if (!o->is_controller) return "this release runs combined nodes only (process.roles=broker,controller)";
+    if (!o->is_controller)
+        return "this release runs combined nodes only (process.roles=broker,controller)";
     if (q->voters.voters_count == 0 && o->voters_count > 0) {
         if (o->voters_count > 1 || o->voters[0].id != o->node_id)
-            return "this release serves a quorum of one voter: controller.quorum.voters names others";
+            return "this release serves a quorum of one voter: controller.quorum.voters names "
+                   "others";
         return NULL;
     }
     if (q->voters.voters_count == 0)
@@ -222,8 +229,9 @@ static enum err recover(struct quorum *q, const char **why)
     return *why ? ERR_INVALID : ERR_OK;
 }
 
-enum err quorum_open(const struct env *env, struct log_dir *dir, const struct quorum_options *options,
-                     const struct quorum_events *events, struct quorum **out, const char **why)
+enum err quorum_open(const struct env *env, struct log_dir *dir,
+                     const struct quorum_options *options, const struct quorum_events *events,
+                     struct quorum **out, const char **why)
 {
     struct quorum *q = MEM_NEW(struct quorum);
     q->env = *env;
@@ -290,8 +298,8 @@ static enum err tell_snapshot(struct quorum *q, struct quorum_subscriber *s)
     struct arena arena;
     arena_init(&arena, 0);
     s->load_begin(s->owner);
-    enum err e = snapshot_file_read(
-        q->env.disk, snapshot_file_path(&arena, q->directory, q->snapshot), &reader);
+    enum err e = snapshot_file_read(q->env.disk,
+                                    snapshot_file_path(&arena, q->directory, q->snapshot), &reader);
     arena_free(&arena);
     if (e) return e;
     s->load_done(s->owner, q->snapshot.end_offset, q->snapshot.epoch);
@@ -326,8 +334,7 @@ static enum err tell_committed(struct quorum *q, struct quorum_subscriber *s)
 static void deliver_committed(struct task *task)
 {
     struct quorum *q = CONTAINER_OF(task, struct quorum, deliver);
-    LIST_EACH(&q->subscribers, node)
-    {
+    LIST_EACH(&q->subscribers, node) {
         struct quorum_subscriber *s = CONTAINER_OF(node, struct quorum_subscriber, node);
         if (!s->wants_committed) {
             s->position = q->high_watermark;
@@ -505,10 +512,11 @@ static void stand(struct quorum *q)
 {
     enum err e = become_leader(q);
     if (e == ERR_NO_SPACE) {
-        trace_warn(q->env.trace, "org.apache.kafka.raft.QuorumState",
-                   "[RaftManager id=%d] No space left in %s to lead the quorum; free some, this node "
-                   "tries again by itself",
-                   q->options.node_id, q->directory);
+        trace_warn(
+            q->env.trace, "org.apache.kafka.raft.QuorumState",
+            "[RaftManager id=%d] No space left in %s to lead the quorum; free some, this node "
+            "tries again by itself",
+            q->options.node_id, q->directory);
         timer_arm_in_ms(q->env.clock, &q->election, ELECTION_TIMEOUT_MS);
         return;
     }
@@ -602,8 +610,8 @@ static void snapshot_timer_fired(struct timer *t)
     timer_arm_in_ms(q->env.clock, t, q->options.snapshot_ms);
 }
 
-/* All but the newest snapshot go when log and snapshots take too much, or are old; the log starts at
- * the oldest that is kept. */
+/* All but the newest snapshot go when log and snapshots take too much, or are old; the log starts
+ * at the oldest that is kept. */
 static enum err apply_retention(struct quorum *q)
 {
     struct arena arena;
@@ -733,7 +741,8 @@ void quorum_handle_describe(struct request *rq, void *context)
         p->current_voters_count = 1;
         p->current_voters = describe_quorum_response_replica_state_new(&rq->arena, 1);
         p->current_voters[0].replica_id = q->options.node_id;
-        if (q->kraft_version >= 1) p->current_voters[0].replica_directory_id = q->options.directory_id;
+        if (q->kraft_version >= 1)
+            p->current_voters[0].replica_directory_id = q->options.directory_id;
         p->current_voters[0].log_end_offset = log_end_offset(q->log);
         p->current_voters[0].last_fetch_timestamp = now;
         p->current_voters[0].last_caught_up_timestamp = now;

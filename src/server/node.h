@@ -1,7 +1,7 @@
 /* One node: a broker and a controller over one metadata log, wired together.
  *
- *   CREATED ── node_start ──> STARTING ── unfenced ──> RUNNING ── node_shutdown ──> STOPPING ── stopped
- *                                 └────────── anything fatal ──────────────────────────┘
+ *   CREATED ─ node_start ─> STARTING ─ unfenced ─> RUNNING ─ node_shutdown ─> STOPPING ─ stopped
+ *                               └────────── anything fatal ──────────────────────┘
  *
  * Opens and checks the directories, recovers the metadata log, stands for leader, registers, loads
  * logs, and lets clients in once it is unfenced. Knows env, never which family: many nodes can live

@@ -83,7 +83,8 @@ static enum err server_read_config(struct server *s, int argc, char **argv,
     e = config_read(argv[1], contents, overrides, count, &s->config, error);
     if (!e) e = node_config_read(s->config, &s->arena, &s->roles, error);
     if (!e && server_name_host(s))
-        e = config_error_set(error, "this machine has no name to advertise: set advertised.listeners");
+        e = config_error_set(error,
+                             "this machine has no name to advertise: set advertised.listeners");
     return e;
 }
 
