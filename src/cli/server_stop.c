@@ -44,8 +44,8 @@ static const char *config_of(char **words, int count)
     return next && next < count ? words[next] : NULL;
 }
 
-/* Does the value of `key` in the process's configuration hold `wanted` (whole, or as a list
- * item)? */
+/* Is `wanted` the value of `key` in the process's configuration? The whole value, as in Kafka: a
+ * combined node is no "controller" to it. */
 static bool matches(long pid, const char *config, const char *key, const char *wanted)
 {
     char path[PATH_MAX + 64];
@@ -63,14 +63,8 @@ static bool matches(long pid, const char *config, const char *key, const char *w
     bool found = false;
     if (!properties_parse((struct str){text, (int32_t)size}, &arena, &p, &line)) {
         struct str value = properties_get(&p, key);
-        for (int32_t at = 0; value.len > 0 && at <= value.len;) {
-            int32_t len = (int32_t)strcspn(value.data + at, ",");
-            struct str item = {value.data + at, len};
-            while (item.len && isspace((unsigned char)item.data[0])) item.data++, item.len--;
-            while (item.len && isspace((unsigned char)item.data[item.len - 1])) item.len--;
-            found |= str_equal_z(item, wanted);
-            at += len + 1;
-        }
+        while (value.len > 0 && isspace((unsigned char)value.data[value.len - 1])) value.len--;
+        found = str_equal_z(value, wanted);
     }
     arena_free(&arena);
     return found;
