@@ -262,7 +262,7 @@ int64_t produce_one(struct plane *p, const char *topic, int32_t partition, const
     return produced.base_offset;
 }
 
-static void fetch_delivered(struct request *rq, const void *response)
+void fetch_delivered(struct request *rq, const void *response)
 {
     (void)rq;
     const struct fetch_response *r = response;

@@ -126,6 +126,9 @@ extern struct fetched_answer {
     int32_t count;
 } fetched;
 
+/* Fills `fetched`. */
+void fetch_delivered(struct request *rq, const void *response);
+
 struct fetch_spec {
     const char *topic;
     uint8_t topic_id;
