@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
