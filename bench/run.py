@@ -70,6 +70,7 @@ class Subject:
     def topic(self, name, partitions=1):
         self.node.tool("topics", "--bootstrap-server", self.node.bootstrap, "--create", "--topic", name,
                        "--partitions", str(partitions), "--replication-factor", "1", home=ROOT)
+        load("first", self.port, name, "--since", time.monotonic_ns())  # Apache Kafka needs a moment
 
     def stop(self):
         self.node.stop()
