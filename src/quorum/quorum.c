@@ -28,7 +28,6 @@ enum {
     BATCH_BYTES_MAX = 8 << 20,
     READ_BYTES = 1 << 20,
     ELECTION_TIMEOUT_MS = 1000,
-    SEGMENT_BYTES = 1 << 30,
 };
 
 struct quorum {
@@ -207,7 +206,8 @@ static void tell_resigned(struct task *t);
 static enum err recover(struct quorum *q, const char **why)
 {
     struct log_config *config = log_config_new();
-    config->segment_bytes = SEGMENT_BYTES;
+    config->segment_bytes = q->options.segment_bytes;
+    config->segment_ms = q->options.segment_ms;
     config->cleanup_delete = false;
     enum err e = log_dir_open_metadata_log(q->dir, config, &q->log);
     log_config_unref(config);

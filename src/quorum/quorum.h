@@ -43,6 +43,8 @@ struct quorum_options {
     int64_t snapshot_ms;     /* metadata.log.max.snapshot.interval.ms; 0: not by time */
     int64_t retention_bytes; /* metadata.max.retention.bytes */
     int64_t retention_ms;    /* metadata.max.retention.ms */
+    int32_t segment_bytes;   /* metadata.log.segment.bytes */
+    int64_t segment_ms;      /* metadata.log.segment.ms */
 };
 
 struct quorum_events {

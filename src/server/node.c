@@ -363,6 +363,8 @@ static enum err node_open_quorum(struct node *n, struct config_error *error)
         .snapshot_ms = config_long(c, CONFIG_METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS),
         .retention_bytes = config_long(c, CONFIG_METADATA_MAX_RETENTION_BYTES),
         .retention_ms = config_long(c, CONFIG_METADATA_MAX_RETENTION_MS),
+        .segment_bytes = config_int(c, CONFIG_METADATA_LOG_SEGMENT_BYTES),
+        .segment_ms = config_long(c, CONFIG_METADATA_LOG_SEGMENT_MS),
     };
     struct quorum_events events = quorum_events;
     events.owner = n;
