@@ -1,4 +1,5 @@
-/* The floor under every produce figure: receive, checksum, append, answer, and nothing else.
+/* The floor under every produce figure: receive, checksum, append, answer, and nothing else; and under
+ * every fetch figure: a bare sendfile of what was appended.
  *
  *     null_broker PORT FILE
  *
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -29,7 +32,12 @@ struct connection {
 };
 
 static int file;
-static int64_t file_end, offset_next;
+static int64_t file_end, offset_next, batch_bytes, batch_records;
+
+static ssize_t send_all(int fd, const void *data, size_t len, int flags)
+{
+    return send(fd, data, len, flags) == (ssize_t)len ? 0 : -1;
+}
 
 static void fail(const char *what)
 {
@@ -58,6 +66,8 @@ static void answer(struct connection *c, const uint8_t *frame, size_t len)
     }
     uint32_t crc = ~crc32_iscsi(batch + 21, (int)(batch_len - 21), ~0u);
     int16_t error = crc == load_be32(batch + 17) ? 0 : 2;
+    batch_bytes = (int64_t)batch_len;
+    batch_records = load_be32(batch + 23) + 1;
     store_be64(batch, (uint64_t)offset_next);
     if (pwrite(file, batch, batch_len, file_end) != (ssize_t)batch_len) fail("pwrite");
     file_end += (int64_t)batch_len;
@@ -80,6 +90,42 @@ static void answer(struct connection *c, const uint8_t *frame, size_t len)
     if (write(c->fd, out, (size_t)(o - out)) != o - out) fail("write");
 }
 
+/* Fetch 4 as bench/load sends it: a head, then a range of the file. All batches are of one size. */
+static void fetch(struct connection *c, const uint8_t *frame, size_t len)
+{
+    const uint8_t *end = frame + len;
+    uint32_t correlation = load_be32(frame + 4);
+    int64_t offset = (int64_t)load_be64(end - 12);
+    int64_t max = (int64_t)load_be32(end - 4);
+    const uint8_t *p = frame + 8;
+    p += 2 + (int16_t)load_be16(p) + 4 + 4 + 4 + 4 + 1 + 4;
+    uint16_t topic_len = load_be16(p);
+    int64_t at = batch_records ? offset / batch_records * batch_bytes : 0;
+    int64_t send = at >= file_end ? 0 : file_end - at < max ? file_end - at : max;
+    uint8_t out[256], *o = out + 4;
+    store_be32(o, correlation);
+    store_be32(o + 4, 0);
+    store_be32(o + 8, 1);
+    store_be16(o + 12, topic_len);
+    memcpy(o + 14, p + 2, topic_len);
+    o += 14 + topic_len;
+    store_be32(o, 1);
+    store_be32(o + 4, 0);
+    store_be16(o + 8, 0);
+    store_be64(o + 10, (uint64_t)offset_next);
+    store_be64(o + 18, (uint64_t)offset_next);
+    store_be32(o + 26, (uint32_t)-1);
+    store_be32(o + 30, (uint32_t)send);
+    o += 34;
+    store_be32(out, (uint32_t)(o - out - 4 + send));
+    if (send_all(c->fd, out, (size_t)(o - out), MSG_MORE) < 0) fail("send");
+    while (send > 0) {
+        ssize_t n = sendfile(c->fd, file, &at, (size_t)send);
+        if (n <= 0) fail("sendfile");
+        send -= n;
+    }
+}
+
 static void readable(struct connection *c)
 {
     ssize_t got = read(c->fd, c->data + c->len, BUFFER_BYTES - c->len);
@@ -95,7 +141,10 @@ static void readable(struct connection *c)
         size_t frame = load_be32(c->data + at);
         if (frame + 4 > BUFFER_BYTES) fail("frame");
         if (c->len - at - 4 < frame) break;
-        answer(c, c->data + at + 4, frame);
+        if (load_be16(c->data + at + 4) == 1)
+            fetch(c, c->data + at + 4, frame);
+        else
+            answer(c, c->data + at + 4, frame);
         at += 4 + frame;
     }
     memmove(c->data, c->data + at, c->len - at);
@@ -133,6 +182,7 @@ int main(int argc, char **argv)
             int fd = accept(listener, NULL, NULL);
             if (fd < 0 || count == CONNECTIONS_MAX) fail("accept");
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+            setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
             struct connection *c = &connections[count++];
             *c = (struct connection){.fd = fd, .data = malloc(BUFFER_BYTES)};
             event = (struct epoll_event){.events = EPOLLIN, .data.ptr = c};

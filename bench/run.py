@@ -186,9 +186,9 @@ def measure(subject, options, first):
             idle(subject, 10)
             starts(subject, options.partitions)
         topic = produce_rounds(subject, options.bytes, options.bytes if first else 0)
+        fetch_round(subject, topic, options.bytes)
         if subject.home:
             subject.note("resident under load, MB", resident_mb(subject.pid()))
-            fetch_round(subject, topic, options.bytes)
             latency_round(subject)
             if options.kafka:
                 end_to_end(subject, options.kafka)
