@@ -129,6 +129,27 @@ def latency_round(subject):
         subject.note(f"produce to answer, {p}", result[p])
 
 
+def kafka_tools(subject, kafka, total):
+    """Kafka's own perf tools, 1 KiB records: the default client, then batches of 64 KiB; and reading back."""
+    records = total // 1024
+    for label, properties in (("default client", []), ("64 KiB batches", ["batch.size=65536", "linger.ms=5"])):
+        topic = f"t-{time.monotonic_ns()}"
+        subject.topic(topic)
+        before = cpu_seconds(subject.pid())
+        subprocess.run([os.path.join(kafka, "bin", "kafka-producer-perf-test.sh"), "--topic", topic, "--num-records",
+                        str(records), "--record-size", "1024", "--throughput", "-1", "--bootstrap-server",
+                        subject.node.bootstrap, "--command-property", "acks=all", *properties],
+                       capture_output=True, text=True, check=True, timeout=600)
+        used = cpu_seconds(subject.pid()) - before
+        subject.note(f"kafka-producer-perf-test, {label}, CPU s/GB", used / (records * 1024 / 1e9))
+    before = cpu_seconds(subject.pid())
+    subprocess.run([os.path.join(kafka, "bin", "kafka-consumer-perf-test.sh"), "--topic", topic, "--num-records",
+                    str(records), "--bootstrap-server", subject.node.bootstrap],
+                   capture_output=True, text=True, check=True, timeout=600)
+    subject.note("kafka-consumer-perf-test, CPU s/GB",
+                 (cpu_seconds(subject.pid()) - before) / (records * 1024 / 1e9))
+
+
 def end_to_end(subject, kafka, count=5000):
     """Kafka's own tool: a record out, the same record back by a consumer."""
     topic = f"e-{time.monotonic_ns()}"
@@ -191,6 +212,7 @@ def measure(subject, options, first):
             subject.note("resident under load, MB", resident_mb(subject.pid()))
             latency_round(subject)
             if options.kafka:
+                kafka_tools(subject, options.kafka, options.bytes)
                 end_to_end(subject, options.kafka)
     finally:
         subject.stop()
