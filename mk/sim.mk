@@ -1,4 +1,5 @@
-# make sim SEED=…: one simulated run; make sims SEEDS=N: N fresh ones.
+# make sim SEED=…: one simulated run; make sims SEEDS=N: the seeds that once
+# failed (test/sim/seeds), then N fresh ones.
 
 SIM_OBJECTS_ROW := $(call row_archives,server) $(call row_archives,sim)
 $(BUILD)/test/sim/sim: test/sim/sim.c test/lib/sim_cluster.c test/lib/sim_cluster.h $(SIM_OBJECTS_ROW)
@@ -11,6 +12,7 @@ sim: $(BUILD)/test/sim/sim
 	@$< $(SEED)
 
 sims: $(BUILD)/test/sim/sim
+	@for seed in $$(sed 's/#.*//' test/sim/seeds); do $< $$seed || exit 1; done
 	@first=$$(date +%s%N | cut -c1-13)000; $< $$first $$((first + $(SEEDS)))
 
 .PHONY: sim sims
