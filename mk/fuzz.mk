@@ -4,7 +4,7 @@
 CFLAGS_fuzz := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined \
                -fno-omit-frame-pointer
 FUZZ_SECONDS ?= 3600
-FUZZ_SHORT_SECONDS ?= 20
+FUZZ_SHORT_SECONDS ?= 15
 FUZZERS := $(patsubst test/fuzz/%_fuzz.c,%,$(wildcard test/fuzz/*_fuzz.c))
 fuzz_module = $(or $($1_FUZZ_MODULE),protocol)
 

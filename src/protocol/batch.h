@@ -71,7 +71,7 @@ bool batch_crc_ok(const uint8_t *batch, const struct batch_header *h);
 
 static inline int64_t batch_last_offset(const struct batch_header *h)
 {
-    return h->base_offset + h->last_offset_delta;
+    return (int64_t)((uint64_t)h->base_offset + (uint64_t)(int64_t)h->last_offset_delta);
 }
 
 static inline enum compression batch_compression(const struct batch_header *h)

@@ -134,7 +134,8 @@ static inline void source_record(struct source *s, const struct batch_header *h,
     source_skip(s, 1);
     int64_t delta = source_varint(s, 64);
     r->offset_delta = (int32_t)source_varint(s, 32);
-    r->offset = h->base_offset + r->offset_delta;
+    /* a hostile batch may overflow both; they wrap, as in Java */
+    r->offset = (int64_t)((uint64_t)h->base_offset + (uint64_t)(int64_t)r->offset_delta);
     r->timestamp = batch_is(h, BATCH_LOG_APPEND_TIME)
                        ? h->max_timestamp
                        : (int64_t)((uint64_t)h->base_timestamp + (uint64_t)delta);
@@ -213,6 +214,7 @@ enum err batch_walk(struct codec *codec, const uint8_t *batch, const struct batc
     struct bytes in = {batch + BATCH_HEADER_BYTES, h->size - BATCH_HEADER_BYTES};
     struct source s = {.p = in.data, .end = in.data + in.len, .start = in.data};
     *out = (struct batch_walk){.max_timestamp = NO_TIMESTAMP};
+    if (h->count < 0) return ERR_CORRUPT;
     if (batch_compression(h) >= COMPRESSION_COUNT) return ERR_UNSUPPORTED;
     if (batch_compression(h) != COMPRESSION_NONE) {
         enum err e = codec_stream_begin(codec, batch_compression(h), in);
