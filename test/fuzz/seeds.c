@@ -1,5 +1,5 @@
-/* seeds NAME FOLDER: valid inputs of NAME_fuzz.c to start from: one per message and version, or batches
- * in every codec. */
+/* seeds NAME FOLDER: valid inputs of NAME_fuzz.c to start from: one per message and version, or
+ * batches in every codec. */
 #include <stdio.h>
 #include <stdlib.h>
 
