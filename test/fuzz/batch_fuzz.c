@@ -1,7 +1,7 @@
 /* Record batches and their codecs. The input is a batch as a producer sends it; its length and
- * checksum are mended first, since hardly an input would pass them by chance. Walking it (in bounded
- * memory) and iterating over its decompressed records must agree on whether it is whole, and on what
- * is in it. */
+ * checksum are mended first, since hardly an input would pass them by chance. Walking it (in
+ * bounded memory) and iterating over its decompressed records must agree on whether it is whole,
+ * and on what is in it. */
 #include <stdlib.h>
 
 #include "base/mem.h"
