@@ -201,9 +201,9 @@ static enum err drop_last_segment(struct log *log)
     return ERR_OK;
 }
 
-/* Of any magic. A message of magic 0 or 1 has a CRC-32 of what stands behind it, from magic on; without
- * looking at it a torn sector, whose zeros read as magic 0, would pass for a message (found by the
- * simulator, seed 1795415235988289). */
+/* Of any magic. A message of magic 0 or 1 has a CRC-32 of what stands behind it, from magic on;
+ * without looking at it a torn sector, whose zeros read as magic 0, would pass for a message (found
+ * by the simulator, seed 1795415235988289). */
 static bool checksum_ok(const uint8_t *data, const struct batch_header *h)
 {
     enum { LEGACY_CRC_AT = 12, LEGACY_COVERED_FROM = 16 };
