@@ -1,5 +1,5 @@
-/* The floor under every produce figure: receive, checksum, append, answer, and nothing else; and under
- * every fetch figure: a bare sendfile of what was appended.
+/* The floor under every produce figure: receive, checksum, append, answer, and nothing else; and
+ * under every fetch figure: a bare sendfile of what was appended.
  *
  *     null_broker PORT FILE
  *

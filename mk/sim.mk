@@ -1,5 +1,5 @@
 # make sim SEED=…: one simulated run; make sims SEEDS=N: the seeds that once
-# failed (test/sim/seeds), then N fresh ones.
+# failed (test/sim/seeds), then N fresh ones, or those from FIRST on.
 
 SIM_OBJECTS_ROW := $(call row_archives,server) $(call row_archives,sim)
 $(BUILD)/test/sim/sim: test/sim/sim.c test/lib/sim_cluster.c test/lib/sim_cluster.h $(SIM_OBJECTS_ROW)
@@ -13,6 +13,6 @@ sim: $(BUILD)/test/sim/sim
 
 sims: $(BUILD)/test/sim/sim
 	@for seed in $$(sed 's/#.*//' test/sim/seeds); do $< $$seed || exit 1; done
-	@first=$$(date +%s%N | cut -c1-13)000; $< $$first $$((first + $(SEEDS)))
+	@first=$(or $(FIRST),$$(date +%s%N | cut -c1-13)000); $< $$first $$((first + $(SEEDS)))
 
 .PHONY: sim sims

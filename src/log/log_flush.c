@@ -118,7 +118,10 @@ static void flush_next(struct log_flush *f)
     struct disk_file *file;
     while (s && s <= log_active(log) && s->base_offset < f->segment_base) s++;
     if (!s || s > log_active(log) || s->base_offset >= f->offset) {
-        flush_done(f, finish(log, f->offset));
+        /* The records are on stable storage whatever follows. Without room for the epochs' file the
+         * recovery point stays behind: recovery reads these batches and finds their epochs. */
+        enum err e = finish(log, f->offset);
+        flush_done(f, e == ERR_NO_SPACE ? ERR_OK : e);
         return;
     }
     enum err e = segment_open(log, s, &file);

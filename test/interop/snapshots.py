@@ -62,6 +62,7 @@ def main():
         node.start()
         count.check("Apache Kafka starts from it", described(node) == before)
         create(node, "by-kafka")
+        time.sleep(2)  # Apache Kafka's brokers learn of a topic after it is created
         before = described(node)
         node.stop()
         node.home = ROOT
