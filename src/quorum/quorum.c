@@ -223,6 +223,7 @@ static enum err recover(struct quorum *q, const char **why)
     }
     if (e) return e;
     int32_t last = log_latest_epoch(q->log);
+    if (q->snapshot.epoch > last) last = q->snapshot.epoch; /* the log may begin behind it, empty */
     q->epoch = state.leader_epoch > last ? state.leader_epoch : last;
     if (q->epoch < 0) q->epoch = 0;
     *why = check_voters(q);
@@ -669,8 +670,8 @@ static enum err write_records(struct snapshot_writer *w, quorum_snapshot_next *n
 enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epoch,
                                quorum_snapshot_next *next, void *context)
 {
-    PRE(end_offset <= q->high_watermark);
     if (end_offset <= q->snapshot.end_offset) return ERR_OK;
+    PRE(end_offset <= q->high_watermark);
     struct snapshot_id id = {.end_offset = end_offset, .epoch = epoch};
     struct snapshot_writer w;
     int64_t now = clock_wall(q->env.clock).ms;
