@@ -132,6 +132,7 @@ void decide_alter_partition(struct controller *c, struct decision *d, struct con
         return;
     }
     struct alter_partition_response *r = RESPONSE(call, alter_partition_response);
+    d->reason = REASON_ISR_PROPOSED;
     r->topics = alter_partition_response_topic_data_new(call->arena, rq->topics_count);
     r->topics_count = rq->topics_count;
     for (int32_t i = 0; i < rq->topics_count; i++) {

@@ -107,8 +107,10 @@ void controller_committed(struct controller *c, int64_t end_offset)
 struct metadata_record *decision_add(struct controller *c, struct decision *d, int16_t id)
 {
     MEM_GROW(d->records, d->count, d->capacity);
+    MEM_GROW(d->reasons, d->count, d->reasons_capacity);
     struct metadata_record *r = &d->records[d->count++];
     metadata_record_init(r, id, metadata_record_version(id, image_of(c)->metadata_version));
+    d->reasons[d->count - 1] = (uint8_t)d->reason;
     return r;
 }
 
@@ -118,6 +120,8 @@ static struct decision *decision_open(struct controller *c, struct arena *arena)
     d->arena = arena;
     d->count = 0;
     d->atomic = false;
+    d->reason = REASON_NONE;
+    d->evidence = STR_NULL;
     return d;
 }
 
@@ -143,15 +147,21 @@ bool decision_end(struct controller *c, struct decision *d)
         return false;
     }
     INVARIANT(first >= c->loader.end_offset);
+    struct account account;
+    account_open(c, d, first, &account);
     for (int32_t i = 0; i < d->count; i++) {
+        struct controller_partition_change was;
+        account_before(c, &account, d, i, &was);
         err = loader_apply_record(&c->loader, first + i, c->epoch, &d->records[i], NULL);
         if (err)
             trace_error(c->options.trace, "controller", "own %s at offset %lld is refused: %s",
                         metadata_record_name(d->records[i].id), (long long)(first + i),
                         err_text(err));
         INVARIANT(err == ERR_OK);
+        account_after(c, &account, d, i, &was);
     }
     c->appended_end = first + d->count;
+    account_close(c, &account);
     return true;
 }
 
@@ -204,6 +214,7 @@ struct controller *controller_new(const struct controller_options *options)
     c->incarnation_id = rng_uuid(options->rng);
     loader_init(&c->loader);
     arena_init(&c->scratch, 4096);
+    arena_init(&c->telling, 4096);
     c->epoch = c->leader_id = -1;
     list_init(&c->waiting);
     list_init(&c->ready);
@@ -224,8 +235,10 @@ void controller_free(struct controller *c)
     LIST_EACH(&c->ready, ready) list_remove(ready);
     loader_free(&c->loader);
     mem_free(c->decision.records);
+    mem_free(c->decision.reasons);
     mem_free(c->sessions);
     arena_free(&c->scratch);
+    arena_free(&c->telling);
     mem_free(c);
 }
 
@@ -301,12 +314,19 @@ void controller_lead(struct controller *c, int32_t epoch)
                image_of(c)->topics_count, (long long)image_of(c)->partitions_count);
     sessions_start(c);
     periodic_start(c);
+    const struct controller_events *events = c->options.events;
+    if (events && events->active)
+        events->active(events->owner, epoch, image_of(c)->brokers_count,
+                       image_of(c)->partitions_count);
 }
 
 bool controller_renounce(struct controller *c)
 {
     if (c->epoch < 0) return false;
     trace_info(c->options.trace, "controller", "renounces epoch %d", c->epoch);
+    const struct controller_events *events = c->options.events;
+    if (events && events->resigned)
+        events->resigned(events->owner, c->epoch, c->committed_end, c->appended_end);
     periodic_stop(c);
     c->sessions_count = 0;
     c->epoch = -1;

@@ -20,6 +20,7 @@
 #ifndef SAMSA_CONTROLLER_CONTROLLER_H
 #define SAMSA_CONTROLLER_CONTROLLER_H
 
+#include "controller/events.h"
 #include "env/clock.h"
 #include "env/rng.h"
 #include "env/trace.h"
@@ -76,6 +77,9 @@ struct controller_options {
      * changes; none for a dynamic quorum. */
     const int32_t *voters;
     int32_t voters_count;
+
+    /* Who keeps account of what is decided; NULL: nobody. Borrowed. */
+    const struct controller_events *events;
 };
 
 struct controller;
@@ -181,7 +185,8 @@ int32_t controller_sessions(const struct controller *c, struct arena *arena,
 
 /* The connection over which a broker spoke broke or was refused: its process is gone, so it is
  * fenced now, not when its session ends. Ignored for brokers that are fenced already, and when
- * `epoch` is no longer the broker's. */
-void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch);
+ * `epoch` is no longer the broker's. `evidence`: one line for the account, null for none. */
+void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch,
+                            struct str evidence);
 
 #endif

@@ -57,6 +57,7 @@ void decide_assign_replicas_to_dirs(struct controller *c, struct decision *d,
         return;
     }
     struct assign_replicas_to_dirs_response *r = RESPONSE(call, assign_replicas_to_dirs_response);
+    d->reason = REASON_DIRECTORY_ASSIGNED;
     r->directories =
         assign_replicas_to_dirs_response_directory_data_new(call->arena, rq->directories_count);
     r->directories_count = rq->directories_count;

@@ -104,6 +104,7 @@ void decide_elect_leaders(struct controller *c, struct decision *d, struct contr
         return;
     }
     struct elect_leaders_response *r = open_for(call);
+    d->reason = type == TYPE_PREFERRED ? REASON_PREFERRED_REQUESTED : REASON_UNCLEAN_REQUESTED;
     if (rq->topic_partitions_count < 0) {
         elect_all(c, d, call, r, type);
         return;

@@ -179,7 +179,11 @@ void decide_broker_heartbeat(struct controller *c, struct decision *d, struct co
 
     enum broker_state now = state_now(s, b);
     enum broker_state next = state_next(c, s, b, now, rq);
+    d->reason = next == UNFENCED              ? REASON_BROKER_UNFENCED
+                : next == CONTROLLED_SHUTDOWN ? REASON_CONTROLLED_SHUTDOWN
+                                              : REASON_BROKER_FENCED;
     state_enter(c, d, b, now, next);
+    d->reason = REASON_DIRECTORY_FAILED;
     s->metadata_offset = rq->current_metadata_offset;
     if (image_of(c)->metadata_version >= METADATA_VERSION_DIRECTORIES)
         directories_offline(c, d, b, rq);

@@ -36,8 +36,11 @@ enum { ELECTIONS_PER_PASS_MAX = 1000 };
 struct decision {
     struct arena *arena; /* of whoever asked: lists and texts in records */
     struct metadata_record *records;
-    int32_t count, capacity;
+    uint8_t *reasons; /* one enum controller_reason per record */
+    int32_t count, capacity, reasons_capacity;
     bool atomic;
+    enum controller_reason reason; /* of the records that are added next */
+    struct str evidence;
 };
 
 /* A broker's session: soft state, rebuilt by every new leader. */
@@ -62,6 +65,7 @@ struct controller {
     int32_t leader_id;
     struct decision decision; /* its array is reused */
     struct arena scratch;     /* of periodic decisions */
+    struct arena telling;     /* of an account */
     struct session *sessions; /* by broker */
     int32_t sessions_count, sessions_capacity;
     struct list_node waiting; /* calls, by wait_offset */
@@ -120,6 +124,22 @@ struct metadata_record *decision_add(struct controller *c, struct decision *d, i
 /* Decide outside of a request: begin, add records, end (which appends and replays). False: lost. */
 struct decision *decision_begin(struct controller *c);
 bool decision_end(struct controller *c, struct decision *d);
+
+/* ---- events.c: what was decided, told when it is in the log */
+struct account {
+    struct controller_account told;
+    struct controller_broker_change *brokers;
+    struct controller_partition_change *partitions;
+    struct arena *arena;
+};
+void account_open(struct controller *c, const struct decision *d, int64_t first_offset,
+                  struct account *a);
+/* Around the replay of one record: what it is about to change, and what it has changed. */
+void account_before(struct controller *c, struct account *a, const struct decision *d, int32_t at,
+                    struct controller_partition_change *was);
+void account_after(struct controller *c, struct account *a, const struct decision *d, int32_t at,
+                   struct controller_partition_change *was);
+void account_close(struct controller *c, struct account *a);
 
 /* ---- settings.c: configuration as the image and the node's own file have it */
 int32_t settings_min_isr(const struct controller *c, struct str topic);

@@ -52,6 +52,7 @@ void rebalance_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, rebalance);
     struct decision *d = decision_begin(c);
+    d->reason = REASON_PREFERRED_PERIODIC;
     uint32_t at = 0;
     for (const struct image_topic *topic; (topic = image_topic_next(image_of(c), &at));) {
         if (topic->not_preferred_count == 0) continue;
@@ -76,6 +77,7 @@ void unclean_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, unclean);
     struct decision *d = decision_begin(c);
+    d->reason = REASON_UNCLEAN_PERIODIC;
     const struct image_places *leaderless = image_places_of(image_of(c), LEADER_NONE);
     for (uint32_t i = 0; i < leaderless->count && d->count < ELECTIONS_PER_PASS_MAX; i++) {
         const struct image_topic *topic;

@@ -135,6 +135,7 @@ void decide_alter_partition_reassignments(struct controller *c, struct decision 
     struct alter_partition_reassignments_response *r = open_for(call);
     bool may_change_factor = call->version < 1 || rq->allow_replication_factor_change;
     d->atomic = true;
+    d->reason = REASON_REASSIGNMENT;
     for (int32_t i = 0; i < rq->topics_count; i++)
         for (int32_t k = 0; k < rq->topics[i].partitions_count; k++) {
             struct problem problem = alter_one(c, d, rq->topics[i].name,

@@ -143,6 +143,7 @@ void decide_broker_registration(struct controller *c, struct decision *d,
     struct committer *to = c->options.committer;
     int64_t epoch = to->ops->end_offset(to);
     bool again = old && uuid_equal(old->incarnation_id, rq->incarnation_id);
+    d->reason = REASON_BROKER_REGISTERED;
     if (!again) add_old_incarnation_gone(c, d, rq, old, call->version);
     /* last, so that a half-written decision leads to another registration */
     struct register_broker_record *r =
@@ -188,6 +189,7 @@ void decide_unregister_broker(struct controller *c, struct decision *d,
             arena_printf(call->arena, "Broker ID %d is not currently registered", rq->broker_id));
         return;
     }
+    d->reason = REASON_BROKER_UNREGISTERED;
     /* as `removed` it leaves the ISR; where it is eligible only, `unclean` takes it out of ELR */
     election_sweep(c, d, &(struct election_sweep){b->id, LEADER_NONE, b->id, true});
     struct unregister_broker_record *r =

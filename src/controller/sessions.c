@@ -3,6 +3,8 @@
  *
  * A timer stands at the earliest end of a session, so that a silent broker is fenced on time and
  * not at the next tick of a coarse check. */
+#include <stdio.h>
+
 #include "controller/internal.h"
 
 static int32_t session_index(const struct controller *c, int32_t broker)
@@ -106,20 +108,23 @@ void sessions_start(struct controller *c)
 }
 
 /* Fence one broker whose session is over. */
-static bool fence_now(struct controller *c, int32_t id, int64_t epoch, const char *why)
+static bool fence_now(struct controller *c, int32_t id, int64_t epoch,
+                      enum controller_reason reason, struct str evidence)
 {
     const struct image_broker *b = image_broker(image_of(c), id);
     if (!b || b->epoch != epoch || b->fenced) return true;
     struct decision *d = decision_begin(c);
+    d->reason = reason;
+    d->evidence = evidence;
     broker_fence(c, d, id);
     int32_t changed = d->count - 1;
     if (!decision_end(c, d)) return false;
     struct session *s = session_find(c, id);
     if (s) s->shutdown_offset = -1;
     trace_warn(c->options.trace, "controller",
-               "broker %d at epoch %lld is fenced: %s; "
-               "%d partitions change",
-               id, (long long)epoch, why, changed);
+               "broker %d at epoch %lld is fenced: %s%s%.*s; %d partitions change", id,
+               (long long)epoch, controller_reason_text(reason), str_is_null(evidence) ? "" : ", ",
+               STR_ARG(str_is_null(evidence) ? STR("") : evidence), changed);
     return true;
 }
 
@@ -131,18 +136,23 @@ void sessions_check_fired(struct timer *t)
         struct session *s = &c->sessions[i];
         if (!s->live || !session_expired(c, s)) continue;
         s->live = false;
-        if (!fence_now(c, s->broker, s->epoch, "its session has timed out")) return;
+        char text[64];
+        int len = snprintf(text, sizeof text, "nothing heard for %lld ms",
+                           (long long)mono_elapsed_ms(now_of(c), s->contact));
+        if (!fence_now(c, s->broker, s->epoch, REASON_SESSION_EXPIRED, (struct str){text, len}))
+            return;
     }
     check_arm(c);
 }
 
-void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch)
+void controller_broker_lost(struct controller *c, int32_t broker, int64_t epoch,
+                            struct str evidence)
 {
     if (!controller_is_active(c)) return;
     struct session *s = session_find(c, broker);
     if (!s || s->epoch != epoch) return;
     s->live = false; /* the next incarnation may register at once */
-    (void)fence_now(c, broker, epoch, "its connection is lost");
+    (void)fence_now(c, broker, epoch, REASON_BROKER_LOST, evidence);
 }
 
 int64_t sessions_lowest_offset(const struct controller *c)

@@ -1,5 +1,5 @@
 controller_SOURCES := activation.c alter_partition.c configs.c controller.c describe_cluster.c directories.c \
-    elect_leaders.c election.c features.c heartbeat.c partitions.c periodic.c placement.c producer_ids.c \
+    elect_leaders.c election.c events.c features.c heartbeat.c partitions.c periodic.c placement.c producer_ids.c \
     reassignment.c registration.c sessions.c settings.c topics.c
 controller_DEPENDS := metadata env config
 controller_LIBS :=

@@ -234,9 +234,9 @@ TEST(lost_connection_fences_at_once_and_lets_the_next_incarnation_in)
     int64_t epoch = world_broker(&w, 1, NULL);
     world_broker(&w, 2, NULL);
     assert_int_equal(world_topic(&w, "t", 4, 2), 0);
-    controller_broker_lost(w.c, 1, epoch - 1); /* of an earlier life */
+    controller_broker_lost(w.c, 1, epoch - 1, STR_NULL); /* of an earlier life */
     assert_false(image_broker(controller_image(w.c), 1)->fenced);
-    controller_broker_lost(w.c, 1, epoch);
+    controller_broker_lost(w.c, 1, epoch, STR_NULL);
     world_commit(&w);
     assert_true(image_broker(controller_image(w.c), 1)->fenced);
     for (int32_t i = 0; i < 4; i++) assert_int_equal(world_partition(&w, "t", i)->leader, 2);

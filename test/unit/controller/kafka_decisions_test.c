@@ -98,7 +98,7 @@ TEST(dead_broker_as_apache_kafka_fences_it)
     struct world w;
     struct kafka_log log;
     follow_then_lead(&w, &log, 52);
-    controller_broker_lost(w.c, 2, 14);
+    controller_broker_lost(w.c, 2, 14, STR_NULL);
     world_commit(&w);
     check_same(&w, &log, 52, 59);
 }

@@ -282,7 +282,7 @@ static void random_step(struct world *w, struct prng *rng)
         break;
     case 3: world_sleep(w, (int64_t)prng_below(rng, 6000)); break;
     case 4:
-        if (b) controller_broker_lost(w->c, id, b->epoch);
+        if (b) controller_broker_lost(w->c, id, b->epoch, STR_NULL);
         world_commit(w);
         break;
     case 5:
