@@ -8,7 +8,8 @@ struct sim_file {
     struct sim_process *process;
     struct sim_inode *inode;
     bool writable;
-    struct list_node node; /* in process->files */
+    char tail[SIM_NAME_MAX]; /* of the path it was opened by: for misreads */
+    struct list_node node;   /* in process->files */
 };
 
 struct sim_sync {
@@ -35,6 +36,11 @@ static enum err begin(struct sim_process *p, enum sim_disk_op op, int64_t a, int
     n->disk_ops++;
     sim_hash_add(p->sim, (uint64_t)op << 32 | (uint32_t)n->index);
     sim_hash_add(p->sim, (uint64_t)a * 31 + (uint64_t)b);
+    if (n->slow_ops & op) {
+        int64_t now = p->sim->queue.now_ns;
+        if (p->busy_until_ns < now) p->busy_until_ns = now;
+        p->busy_until_ns += sim_draw(&n->disk_prng, n->slow_us_min, n->slow_us_max) * 1000;
+    }
     struct sim_disk_fault *f = &n->fault;
     if (!(f->ops & op)) return ERR_OK;
     if (f->left > 0) f->left--;
@@ -89,15 +95,72 @@ void sim_disk_sync_lies(struct sim_node *n, bool lies)
     n->sync_lies = lies;
 }
 
+void sim_disk_delay(struct sim_node *n, unsigned ops, int64_t us_min, int64_t us_max)
+{
+    PRE(us_min >= 0 && us_min <= us_max);
+    n->slow_ops = us_max > 0 ? ops : 0;
+    n->slow_us_min = us_min;
+    n->slow_us_max = us_max;
+}
+
+void sim_disk_misread(struct sim_node *n, enum sim_misread how, const char *suffix, int64_t nth)
+{
+    PRE(nth >= 0 && strlen(suffix) < sizeof n->misread.suffix);
+    n->misread = (struct sim_misread_fault){.how = how, .left = nth};
+    memcpy(n->misread.suffix, suffix, strlen(suffix));
+}
+
+int64_t sim_disk_misreads(const struct sim_node *n)
+{
+    return n->misreads;
+}
+
+enum err sim_disk_vanish(struct sim_node *n, const char *path)
+{
+    sim_hash_add(n->sim, 0xdead + (uint64_t)n->index);
+    return sim_store_vanish(&n->store, path);
+}
+
+struct bytes sim_disk_peek(const struct sim_node *n, const char *path)
+{
+    const struct sim_inode *i = sim_store_find((struct sim_store *)&n->store, path);
+    if (!i || i->is_dir) return BYTES_NULL;
+    return bytes_of(i->data ? i->data : (const uint8_t *)"", (size_t)i->size);
+}
+
+void sim_disk_names(const struct sim_node *n, const char *path,
+                    void (*each)(void *owner, const char *name, bool is_dir), void *owner)
+{
+    const struct sim_inode *dir = sim_store_find((struct sim_store *)&n->store, path);
+    for (uint32_t k = 0; dir && k < dir->entries.count; k++) {
+        const struct map_entry *entry = &dir->entries.entries[k];
+        const struct sim_inode *inode = entry->value;
+        char name[256];
+        size_t len = entry->key_len < sizeof name ? entry->key_len : sizeof name - 1;
+        memcpy(name, entry->key, len);
+        name[len] = '\0';
+        each(owner, name, inode->is_dir);
+    }
+}
+
 /* ---- files */
 
-static struct sim_file *file_new(struct sim_process *p, struct sim_inode *i, bool writable)
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t len = strlen(path), tail = strlen(suffix);
+    return len >= tail && strcmp(path + len - tail, suffix) == 0;
+}
+
+static struct sim_file *file_new(struct sim_process *p, struct sim_inode *i, const char *path,
+                                 bool writable)
 {
     struct sim_file *f = MEM_NEW(struct sim_file);
     f->file = (struct disk_file){.disk = &p->disk, .references = 1};
     f->process = p;
     f->inode = i;
     f->writable = writable;
+    size_t len = strlen(path), skip = len < sizeof f->tail ? 0 : len - sizeof f->tail + 1;
+    memcpy(f->tail, path + skip, len - skip);
     sim_inode_use(i);
     list_init(&f->node);
     list_push_back(&p->files, &f->node);
@@ -119,7 +182,7 @@ static enum err op_open(struct disk *d, const char *path, unsigned flags, struct
         i->modified_ms = sim_node_wall_ms(p->node);
     }
     if (flags & DISK_TRUNCATE) sim_inode_truncate(i, 0);
-    *out = &file_new(p, i, flags & DISK_WRITE)->file;
+    *out = &file_new(p, i, path, flags & DISK_WRITE)->file;
     return ERR_OK;
 }
 
@@ -132,6 +195,41 @@ static void op_close(struct disk_file *file)
     mem_free(f);
 }
 
+/* Bytes of other sectors of the file. */
+static bool misdirect(struct sim_file *f, int64_t offset, uint8_t *to, int64_t len)
+{
+    int64_t sectors = f->inode->size / SIM_SECTOR;
+    if (sectors < 2) return false;
+    int64_t shift = sim_draw(&f->process->node->disk_prng, 1, sectors - 1) * SIM_SECTOR;
+    for (int64_t at = 0; at < len; at++)
+        to[at] = f->inode->data[(offset + at + shift) % (sectors * SIM_SECTOR)];
+    return true;
+}
+
+/* The read gives wrong bytes when its turn has come. */
+static void misread(struct sim_file *f, int64_t offset, uint8_t *to, int64_t len)
+{
+    struct sim_node *n = f->process->node;
+    struct sim_misread_fault *m = &n->misread;
+    if (m->left == 0 || len == 0 || !ends_with(f->tail, m->suffix)) return;
+    uint8_t *wrong = mem_alloc((size_t)len);
+    bool can = false;
+    switch (m->how) {
+    case SIM_MISREAD_STALE: can = sim_inode_stale(f->inode, offset, wrong, len); break;
+    case SIM_MISREAD_MISDIRECTED: can = misdirect(f, offset, wrong, len); break;
+    case SIM_MISREAD_FLIPPED:
+        memcpy(wrong, to, (size_t)len);
+        wrong[sim_draw(&n->disk_prng, 0, len - 1)] ^=
+            (uint8_t)(1u << sim_draw(&n->disk_prng, 0, 7));
+        can = true;
+    }
+    if (can && --m->left == 0) {
+        memcpy(to, wrong, (size_t)len);
+        n->misreads++;
+    }
+    mem_free(wrong);
+}
+
 static enum err op_read(struct disk_file *file, int64_t offset, void *to, size_t len, size_t *got)
 {
     struct sim_file *f = (struct sim_file *)file;
@@ -142,6 +240,7 @@ static enum err op_read(struct disk_file *file, int64_t offset, void *to, size_t
     if (left <= 0) return ERR_OK;
     *got = (int64_t)len < left ? len : (size_t)left;
     memcpy(to, f->inode->data + offset, *got);
+    misread(f, offset, to, (int64_t)*got);
     return ERR_OK;
 }
 
@@ -385,7 +484,7 @@ static enum err op_lock(struct disk *d, const char *path, struct disk_file **out
     if (i && i->locked_by) return ERR_LOCKED;
     if (!i) e = sim_store_create(&p->node->store, path, false, &i);
     if (e) return e;
-    struct sim_file *f = file_new(p, i, true);
+    struct sim_file *f = file_new(p, i, path, true);
     i->locked_by = f;
     *out = &f->file;
     return ERR_OK;

@@ -168,6 +168,14 @@ static void segment_arrives(struct sim_event *e)
     tell_readable(c);
 }
 
+/* What is sent in a turn that waited for a disk leaves when the waiting is over. */
+static int64_t leaves_ns(const struct sim_conn *to)
+{
+    const struct sim_process *from = to->remote->process;
+    int64_t now = to->process->sim->queue.now_ns;
+    return from && from->busy_until_ns > now ? from->busy_until_ns : now;
+}
+
 static void segment_send(struct sim_conn *to, struct segment *s)
 {
     struct sim_process *p = to->process;
@@ -175,7 +183,7 @@ static void segment_send(struct sim_conn *to, struct segment *s)
     list_init(&s->node);
     list_push_back(&to->inbox, &s->node);
     sim_event_init(&s->event, s->end ? SIM_KIND_END : SIM_KIND_DATA, p, segment_arrives);
-    int64_t at = p->sim->queue.now_ns + delay_ns(to->remote, p->node);
+    int64_t at = leaves_ns(to) + delay_ns(to->remote, p->node);
     if (at < to->inbox_last_ns) at = to->inbox_last_ns;
     to->inbox_last_ns = at;
     sim_queue_put(&p->sim->queue, &s->event, at);

@@ -225,6 +225,11 @@ bool sim_node_running(const struct sim_node *n)
     return n->process != NULL;
 }
 
+int64_t sim_node_busy_until_ms(const struct sim_node *n)
+{
+    return n->process ? n->process->busy_until_ns / NS_PER_MS : 0;
+}
+
 void sim_node_pause(struct sim_node *n, bool paused)
 {
     n->paused = paused;
@@ -232,7 +237,7 @@ void sim_node_pause(struct sim_node *n, bool paused)
     if (paused || !p) return;
     while (!list_empty(&p->held)) { /* in the order they came */
         struct sim_event *e = CONTAINER_OF(p->held.next, struct sim_event, held);
-        sim_queue_put(&p->sim->queue, e, p->sim->queue.now_ns);
+        sim_queue_put_again(&p->sim->queue, e, p->sim->queue.now_ns);
     }
     set_timer_event(p);
 }

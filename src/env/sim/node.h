@@ -36,7 +36,7 @@ struct sim {
     struct sim_net_faults net_faults;
     uint64_t hash;
     int64_t events;
-    void (*check)(void *owner);
+    void (*check)(void *owner, struct sim_node *n);
     void *check_owner;
     struct sim_trace_line *lines; /* a ring */
     int64_t lines_count;
@@ -49,6 +49,12 @@ struct sim_disk_fault {
     int64_t left; /* operations until it strikes */
     enum err e;
     bool for_ever;
+};
+
+struct sim_misread_fault {
+    enum sim_misread how;
+    char suffix[SIM_NAME_MAX];
+    int64_t left; /* reads until it strikes; 0: none */
 };
 
 struct sim_node {
@@ -71,6 +77,10 @@ struct sim_node {
     int64_t disk_failed, disk_ops;
     int64_t sync_us_min, sync_us_max;
     bool sync_lies;
+    unsigned slow_ops;
+    int64_t slow_us_min, slow_us_max;
+    struct sim_misread_fault misread;
+    int64_t misreads;
     struct prng disk_prng;
 };
 
@@ -86,6 +96,7 @@ struct sim_process {
     struct trace trace;
     struct prng rng_prng;
     bool dead, in_turn;
+    int64_t busy_until_ns; /* its thread waits for a disk */
     struct timer_heap timers;
     struct list_node tasks;
     struct sim_event timer_event, turn_event;

@@ -67,8 +67,14 @@ void sim_queue_remove(struct sim_queue *q, struct sim_event *e)
 void sim_queue_put(struct sim_queue *q, struct sim_event *e, int64_t at_ns)
 {
     sim_queue_remove(q, e);
-    e->at_ns = at_ns < q->now_ns ? q->now_ns : at_ns;
     e->sequence = ++q->sequence;
+    sim_queue_put_again(q, e, at_ns);
+}
+
+void sim_queue_put_again(struct sim_queue *q, struct sim_event *e, int64_t at_ns)
+{
+    list_remove(&e->held);
+    e->at_ns = at_ns < q->now_ns ? q->now_ns : at_ns;
     MEM_GROW(q->heap, q->count, q->capacity);
     sift_up(q, q->count++, e);
 }

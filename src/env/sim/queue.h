@@ -48,6 +48,10 @@ bool sim_event_queued(const struct sim_event *e);
 /* Put, or move. Not before now. */
 void sim_queue_put(struct sim_queue *q, struct sim_event *e, int64_t at_ns);
 
+/* Put one that was popped too early: among those of the new time its place is by its old sequence,
+ * so that what was held back stays in order. */
+void sim_queue_put_again(struct sim_queue *q, struct sim_event *e, int64_t at_ns);
+
 /* Allowed when it is not queued. */
 void sim_queue_remove(struct sim_queue *q, struct sim_event *e);
 

@@ -56,6 +56,10 @@ static bool step_until(struct sim *s, int64_t until_ns)
         list_push_back(&p->held, &e->held);
         return true;
     }
+    if (p && p->busy_until_ns > s->queue.now_ns) {
+        sim_queue_put_again(&s->queue, e, p->busy_until_ns);
+        return true;
+    }
     s->events++;
     sim_hash_add(s, (uint64_t)s->queue.now_ns);
     sim_hash_add(s, ((uint64_t)e->kind << 32) | (uint32_t)(p ? p->node->index : -1));
@@ -63,7 +67,7 @@ static bool step_until(struct sim *s, int64_t until_ns)
         sim_process_turn(p, e);
     else
         e->run(e);
-    if (s->check) s->check(s->check_owner);
+    if (s->check) s->check(s->check_owner, p ? p->node : NULL);
     return true;
 }
 
@@ -94,7 +98,7 @@ bool sim_run_until(struct sim *s, bool (*done)(void *owner), void *owner, int64_
     return true;
 }
 
-void sim_watch(struct sim *s, void (*check)(void *owner), void *owner)
+void sim_watch(struct sim *s, void (*check)(void *owner, struct sim_node *n), void *owner)
 {
     s->check = check;
     s->check_owner = owner;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/prng.h"
 #include "env/env.h"
 
@@ -48,8 +49,9 @@ void sim_run_ms(struct sim *s, int64_t ms);
 /* Until done(owner), looked at after every event; false when it is not so after ms_max more. */
 bool sim_run_until(struct sim *s, bool (*done)(void *owner), void *owner, int64_t ms_max);
 
-/* Looked at after every event: for invariants over all nodes. NULL ends it. */
-void sim_watch(struct sim *s, void (*check)(void *owner), void *owner);
+/* Looked at after every event: for invariants over all nodes. `n` is whose turn it was, NULL for an
+ * event of the world's. NULL ends it. */
+void sim_watch(struct sim *s, void (*check)(void *owner, struct sim_node *n), void *owner);
 
 /* Call run(owner) at a virtual time, outside every node: for schedules of faults. */
 void sim_at_ms(struct sim *s, int64_t ms, void (*run)(void *owner), void *owner);
@@ -84,6 +86,9 @@ enum sim_loss {
 
 /* The machine stops, until sim_node_start: what was not synced is lost, peers hear nothing. */
 void sim_node_power_loss(struct sim_node *n, enum sim_loss loss);
+
+/* The virtual time until which a slow disk holds the process up; in the past: it is not. */
+int64_t sim_node_busy_until_ms(const struct sim_node *n);
 
 /* Its code stands still (SIGSTOP), its clocks do not. */
 void sim_node_pause(struct sim_node *n, bool paused);
@@ -132,6 +137,36 @@ void sim_disk_sync_delay(struct sim_node *n, int64_t us_min, int64_t us_max);
 
 /* The device says yes and writes nothing until power loss. Off by default. */
 void sim_disk_sync_lies(struct sim_node *n, bool lies);
+
+/* Operations of those kinds take that long: the process stands still meanwhile, as one whose thread
+ * waits for a device does, and hears and says nothing. A disk that stands still is one of many
+ * seconds. Default 0 for all. */
+void sim_disk_delay(struct sim_node *n, unsigned ops, int64_t us_min, int64_t us_max);
+
+enum sim_misread {
+    SIM_MISREAD_STALE,       /* the sectors as they were before they were last written */
+    SIM_MISREAD_MISDIRECTED, /* other sectors of the same file */
+    SIM_MISREAD_FLIPPED,     /* one bit is wrong, this time only */
+};
+
+/* The n-th read from now on, of files whose path ends with `suffix`, gives wrong bytes and says
+ * nothing. n 0 ends it. Reads that cannot be wrong in that way (nothing older, no other sector) are
+ * not counted. */
+void sim_disk_misread(struct sim_node *n, enum sim_misread how, const char *suffix, int64_t nth);
+int64_t sim_disk_misreads(const struct sim_node *n); /* done so far */
+
+/* The directory is gone with all in it, on the medium too: its disk was taken out. Handles that are
+ * open still work. Err: NOT_FOUND. */
+enum err sim_disk_vanish(struct sim_node *n, const char *path);
+
+/* ---- looking at a disk from outside: costs no operation and leaves no trace */
+
+/* A file's present bytes, until the node's next turn; BYTES_NULL when there is no such file. */
+struct bytes sim_disk_peek(const struct sim_node *n, const char *path);
+
+/* Each name in a directory, in the order in which they were made; nothing when it is not there. */
+void sim_disk_names(const struct sim_node *n, const char *path,
+                    void (*each)(void *owner, const char *name, bool is_dir), void *owner);
 
 /* ---- the network: names are host names; "localhost", "127.0.0.1" and "::1" are the node itself */
 

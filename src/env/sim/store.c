@@ -137,6 +137,41 @@ enum err sim_inode_flip(struct sim_inode *i, int64_t offset, uint8_t bits)
     return ERR_OK;
 }
 
+/* The newest generation that has it says what the sector was before. */
+static const struct sim_sector *last_written(const struct sim_inode *i, int64_t sector,
+                                             const struct sim_generation **where)
+{
+    for (struct list_node *node = i->generations.prev; node != &i->generations; node = node->prev) {
+        const struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
+        for (int32_t k = 0; k < g->sectors_count && seen(g, sector); k++)
+            if (g->sectors[k].index == sector) {
+                *where = g;
+                return &g->sectors[k];
+            }
+    }
+    return NULL;
+}
+
+bool sim_inode_stale(const struct sim_inode *i, int64_t offset, uint8_t *to, int64_t len)
+{
+    bool changed = false;
+    for (int64_t at = 0; at < len;) {
+        int64_t within = (offset + at) % SIM_SECTOR;
+        int64_t n = SIM_SECTOR - within < len - at ? SIM_SECTOR - within : len - at;
+        const struct sim_generation *g = NULL;
+        const struct sim_sector *s = last_written(i, (offset + at) / SIM_SECTOR, &g);
+        if (s && s->old_at >= 0)
+            memcpy(to + at, g->old + s->old_at + within, (size_t)n);
+        else if (s)
+            memset(to + at, 0, (size_t)n);
+        else
+            memcpy(to + at, i->data + offset + at, (size_t)n);
+        at += n;
+        changed |= s != NULL;
+    }
+    return changed;
+}
+
 int64_t sim_inode_sync_begin(struct sim_inode *i)
 {
     struct sim_generation *g = open_generation(i);
@@ -436,6 +471,30 @@ static void undo(struct name_change *c)
     if (c->dir_to) entry_remove(c->dir_to, c->to);
     if (c->replaced) entry_put(c->dir_to, c->to, c->replaced);
     if (c->dir_from) entry_put(c->dir_from, c->from, c->inode);
+}
+
+static bool is_below(const struct sim_inode *top, const struct sim_inode *i)
+{
+    if (i == top) return true;
+    for (uint32_t k = 0; k < top->entries.count; k++)
+        if (is_below(top->entries.entries[k].value, i)) return true;
+    return false;
+}
+
+enum err sim_store_vanish(struct sim_store *st, const char *path)
+{
+    char name[256];
+    struct sim_inode *i = sim_store_find(st, path);
+    struct sim_inode *dir = find_parent(st, path, name);
+    if (!i || !dir) return ERR_NOT_FOUND;
+    LIST_EACH(&st->journal, node) { /* no power loss brings any of it back */
+        struct name_change *c = CONTAINER_OF(node, struct name_change, node);
+        if (c->inode == i || (c->dir_from && is_below(i, c->dir_from)) ||
+            (c->dir_to && is_below(i, c->dir_to)))
+            journal_drop(c);
+    }
+    entry_remove(dir, name);
+    return ERR_OK;
 }
 
 static void tree_power_loss(struct sim_inode *i, bool all, struct prng *p)

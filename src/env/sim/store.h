@@ -90,6 +90,13 @@ void sim_inode_truncate(struct sim_inode *i, int64_t size);
 /* Rot. */
 enum err sim_inode_flip(struct sim_inode *i, int64_t offset, uint8_t bits) MUST_CHECK;
 
+/* The range as it was before the last write to each of its sectors that nothing has made durable
+ * yet; false when all of it is as it was. */
+bool sim_inode_stale(const struct sim_inode *i, int64_t offset, uint8_t *to, int64_t len);
+
+/* The name and all below it, whatever was synced. Err: NOT_FOUND. */
+enum err sim_store_vanish(struct sim_store *st, const char *path) MUST_CHECK;
+
 /* Everything written so far is to be synced; returns the generation for sync_end. */
 int64_t sim_inode_sync_begin(struct sim_inode *i);
 void sim_inode_sync_end(struct sim_inode *i, int64_t generation);

@@ -414,3 +414,99 @@ TEST(budget_loop_fills_the_disk_at_every_byte)
     }
     assert_int_equal(rounds, 9);
 }
+
+static struct disk_file *two_sectors(struct env *env)
+{
+    struct disk_file *f = open_file(env, "/d/x.log");
+    uint8_t bytes[2 * 512];
+    memset(bytes, 'a', 512);
+    memset(bytes + 512, 'b', 512);
+    assert_ok(disk_write_bytes(f, 0, bytes, sizeof bytes));
+    assert_ok(disk_sync(f));
+    return f;
+}
+
+static char byte_at(struct disk_file *f, int64_t offset)
+{
+    char byte;
+    assert_ok(disk_read_exact(f, offset, &byte, 1));
+    return byte;
+}
+
+TEST(a_misdirected_read_gives_another_sector_once)
+{
+    struct sim *s = sim_new(1);
+    struct env *env = sim_node_env(s, "n");
+    assert_ok(disk_mkdir(env->disk, "/d"));
+    struct disk_file *f = two_sectors(env);
+    sim_disk_misread(sim_node(s, "n"), SIM_MISREAD_MISDIRECTED, ".log", 2);
+    assert_int_equal(byte_at(f, 0), 'a');
+    assert_int_equal(byte_at(f, 0), 'b');
+    assert_int_equal(byte_at(f, 0), 'a');
+    assert_int_equal(sim_disk_misreads(sim_node(s, "n")), 1);
+    sim_disk_misread(sim_node(s, "n"), SIM_MISREAD_MISDIRECTED, ".index", 1); /* not this file */
+    assert_int_equal(byte_at(f, 0), 'a');
+    disk_file_unref(f);
+    sim_free(s);
+}
+
+TEST(a_stale_read_gives_what_was_there_before)
+{
+    struct sim *s = sim_new(1);
+    struct env *env = sim_node_env(s, "n");
+    assert_ok(disk_mkdir(env->disk, "/d"));
+    struct disk_file *f = two_sectors(env);
+    sim_disk_misread(sim_node(s, "n"), SIM_MISREAD_STALE, ".log", 1);
+    assert_int_equal(byte_at(f, 0), 'a'); /* nothing older: the fault waits */
+    put(f, 0, "z");
+    assert_int_equal(byte_at(f, 0), 'a');
+    assert_int_equal(byte_at(f, 0), 'z');
+    disk_file_unref(f);
+    sim_free(s);
+}
+
+TEST(a_flipped_read_is_wrong_in_one_bit)
+{
+    struct sim *s = sim_new(1);
+    struct env *env = sim_node_env(s, "n");
+    assert_ok(disk_mkdir(env->disk, "/d"));
+    struct disk_file *f = two_sectors(env);
+    sim_disk_misread(sim_node(s, "n"), SIM_MISREAD_FLIPPED, ".log", 1);
+    int wrong = byte_at(f, 0) ^ 'a';
+    assert_int_equal(__builtin_popcount((unsigned)wrong), 1);
+    assert_int_equal(byte_at(f, 0), 'a');
+    disk_file_unref(f);
+    sim_free(s);
+}
+
+static void count_names(void *owner, const char *name, bool is_dir)
+{
+    assert_string_equal(name, "x.log");
+    assert_false(is_dir);
+    ++*(int *)owner;
+}
+
+TEST(a_directory_that_vanishes_stays_away_and_open_handles_work)
+{
+    struct sim *s = sim_new(1);
+    struct sim_node *n = sim_node(s, "n");
+    struct env *env = sim_node_env(s, "n");
+    assert_ok(disk_mkdir(env->disk, "/d"));
+    struct disk_file *f = two_sectors(env);
+    int names = 0;
+    sim_disk_names(n, "/d", count_names, &names);
+    assert_int_equal(names, 1);
+    assert_int_equal(sim_disk_peek(n, "/d/x.log").len, 1024);
+    assert_ok(sim_disk_vanish(n, "/d"));
+    assert_int_equal(sim_disk_vanish(n, "/d"), ERR_NOT_FOUND);
+    put(f, 0, "z");
+    assert_int_equal(byte_at(f, 0), 'z');
+    disk_file_unref(f);
+    assert_text(env, "/d/x.log", "-");
+    assert_true(sim_disk_peek(n, "/d/x.log").len < 0);
+    assert_int_equal(sim_disk_used(n), 0);
+    env = reboot(s, SIM_LOSS_ALL); /* no power loss brings it back */
+    assert_text(env, "/d/x.log", "-");
+    assert_ok(disk_mkdir(env->disk, "/d"));
+    sim_free(s);
+}

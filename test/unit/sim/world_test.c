@@ -166,6 +166,13 @@ static uint64_t hash_of_run(uint64_t seed, struct sim_net_faults faults)
     return hash;
 }
 
+struct late_reader {
+    struct env *env;
+    struct disk_file *file;
+    struct timer timer;
+    int64_t reads;
+};
+
 TEST(same_seed_gives_the_same_trace_and_another_seed_another)
 {
     struct sim_net_faults none = {0}, tiny = {.read_max = 3, .write_max = 5};
@@ -461,6 +468,12 @@ static void note(void *owner)
     ++*(int *)owner;
 }
 
+static void note_look(void *owner, struct sim_node *n)
+{
+    assert_null(n); /* scripts are the world's */
+    ++*(int *)owner;
+}
+
 static bool is_two(void *owner)
 {
     return *(int *)owner == 2;
@@ -471,12 +484,51 @@ TEST(scripts_run_at_their_time_and_predicates_end_a_run)
     struct sim *s = sim_new(1);
     int count = 0, looks = 0;
     for (int i = 1; i <= 3; i++) sim_at_ms(s, i * 10, note, &count);
-    sim_watch(s, note, &looks);
+    sim_watch(s, note_look, &looks);
     assert_true(sim_run_until(s, is_two, &count, 1000));
     assert_int_equal(sim_now_ms(s), 20);
     assert_int_equal(looks, 2);
     count = 0;
     assert_false(sim_run_until(s, is_two, &count, 1000));
     assert_false(sim_step(s));
+    sim_free(s);
+}
+
+static void read_and_note(struct timer *t)
+{
+    struct late_reader *r = CONTAINER_OF(t, struct late_reader, timer);
+    char byte;
+    assert_ok(disk_read_exact(r->file, 0, &byte, 1));
+    r->reads++;
+    timer_arm_in_ms(r->env->clock, t, 1);
+}
+
+TEST(a_slow_disk_holds_its_process_up_and_no_other)
+{
+    struct sim *s = sim_new(1);
+    struct late_reader slow = {.env = sim_node_env(s, "slow")};
+    struct late_reader quick = {.env = sim_node_env(s, "quick")};
+    struct late_reader *both[] = {&slow, &quick};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(disk_open(both[i]->env->disk, "f", DISK_WRITE | DISK_CREATE, &both[i]->file));
+        assert_ok(disk_write_bytes(both[i]->file, 0, "x", 1));
+        timer_init(&both[i]->timer, read_and_note);
+        timer_arm_in_ms(both[i]->env->clock, &both[i]->timer, 1);
+    }
+    sim_disk_delay(sim_node(s, "slow"), SIM_READ, 100000, 100000);
+    sim_run_ms(s, 1000);
+    assert_in_range(slow.reads, 9, 10);
+    assert_in_range(quick.reads, 900, 1000);
+    sim_disk_delay(sim_node(s, "slow"), SIM_READ, 30000000, 30000000); /* it stands still */
+    sim_run_ms(s, 10000);
+    assert_in_range(slow.reads, 10, 11);
+    assert_true(sim_node_busy_until_ms(sim_node(s, "slow")) > sim_now_ms(s) + 10000);
+    sim_disk_delay(sim_node(s, "slow"), 0, 0, 0);
+    sim_run_ms(s, 31000);
+    assert_true(slow.reads > 1000);
+    for (int i = 0; i < 2; i++) {
+        timer_cancel(both[i]->env->clock, &both[i]->timer);
+        disk_file_unref(both[i]->file);
+    }
     sim_free(s);
 }
