@@ -16,10 +16,10 @@
  * voter goes straight from UNATTACHED to LEADER.
  *
  * The driver (quorum/) calls one event and then, before anything else, carries out raft_take in the
- * order that struct raft_effects states; then it sends what raft_next_message gives; then the answer
- * of the event leaves; then it arms one timer for raft_deadline. So nothing is said before what it
- * depends on is durable (S20, S21). Several events may be carried out together as long as no answer
- * leaves before.
+ * order that struct raft_effects states; then it sends what raft_next_message gives; then the
+ * answer of the event leaves; then it arms one timer for raft_deadline. So nothing is said before
+ * what it depends on is durable (S20, S21). Several events may be carried out together as long as
+ * no answer leaves before.
  *
  * Owns: roles, epoch and vote, the voters of every offset (raft/voters.h), what is known of each
  * replica, timers as deadlines. Borrows: the log's view. Thread: the loop's. Nothing here fails;
@@ -92,7 +92,7 @@ struct raft_options {
 /* What stands in quorum-state. */
 struct raft_state {
     int32_t epoch;
-    int32_t leader_id; /* -1: none */
+    int32_t leader_id;         /* -1: none */
     struct raft_replica voted; /* id -1: nobody */
 };
 
@@ -125,7 +125,8 @@ struct raft_effects {
      *    `append_kraft_version` >= 0, in one control batch; tell raft_voters_at; sync. */
     bool append_voters;
     int16_t append_kraft_version;
-    /* 5. Stop fetching records: load the snapshot `snapshot` from the leader (the driver writes what
+    /* 5. Stop fetching records: load the snapshot `snapshot` from the leader (the driver writes
+     * what
      *    RAFT_FETCH_SNAPSHOT answers carry); end_offset -1: nothing new. */
     struct raft_snapshot_id snapshot;
     /* 6. raft_role, raft_leader or raft_epoch changed: tell who must know; parked fetches and
@@ -177,13 +178,13 @@ struct raft_message {
     int64_t timeout_ms;
     /* Of which each kind uses what its request has. */
     int32_t epoch;
-    bool pre_vote;                    /* RAFT_VOTE */
-    struct raft_replica target;       /* voter key of the receiver */
-    int32_t last_epoch;               /* RAFT_VOTE, RAFT_FETCH */
-    int64_t offset;                   /* RAFT_VOTE: log end; RAFT_FETCH: fetch offset */
-    int64_t high_watermark;           /* RAFT_FETCH; -1: unknown */
-    int64_t wait_ms;                  /* RAFT_FETCH */
-    struct raft_snapshot_id snapshot; /* RAFT_FETCH_SNAPSHOT; the driver knows the position */
+    bool pre_vote;                        /* RAFT_VOTE */
+    struct raft_replica target;           /* voter key of the receiver */
+    int32_t last_epoch;                   /* RAFT_VOTE, RAFT_FETCH */
+    int64_t offset;                       /* RAFT_VOTE: log end; RAFT_FETCH: fetch offset */
+    int64_t high_watermark;               /* RAFT_FETCH; -1: unknown */
+    int64_t wait_ms;                      /* RAFT_FETCH */
+    struct raft_snapshot_id snapshot;     /* RAFT_FETCH_SNAPSHOT; the driver knows the position */
     const struct raft_replica *preferred; /* RAFT_END_QUORUM_EPOCH, best first */
     int32_t preferred_count;
     struct raft_replica removed; /* RAFT_REMOVE_VOTER */
@@ -198,7 +199,8 @@ bool raft_next_message(struct raft *r, int64_t now_ms, struct raft_message *out)
 struct raft_leader_hint {
     int32_t leader_id; /* -1: none named */
     int32_t epoch;     /* -1: none named */
-    /* Its endpoint for our listener, from NodeEndpoints or LeaderEndpoints; null host: none given */
+    /* Its endpoint for our listener, from NodeEndpoints or LeaderEndpoints; null host: none
+     * given */
     struct str host;
     uint16_t port;
 };
@@ -206,11 +208,11 @@ struct raft_leader_hint {
 struct raft_answer {
     enum kafka_error error; /* the top level's, else the partition's */
     struct raft_leader_hint current;
-    bool granted;                       /* RAFT_VOTE */
-    struct raft_epoch_end diverging;    /* RAFT_FETCH; epoch -1: none */
-    struct raft_snapshot_id snapshot;   /* RAFT_FETCH; end_offset -1: none */
-    int64_t high_watermark;             /* RAFT_FETCH; -1 */
-    int16_t kraft_min, kraft_max;       /* RAFT_API_VERSIONS; max -1: not supported */
+    bool granted;                     /* RAFT_VOTE */
+    struct raft_epoch_end diverging;  /* RAFT_FETCH; epoch -1: none */
+    struct raft_snapshot_id snapshot; /* RAFT_FETCH; end_offset -1: none */
+    int64_t high_watermark;           /* RAFT_FETCH; -1 */
+    int16_t kraft_min, kraft_max;     /* RAFT_API_VERSIONS; max -1: not supported */
 };
 
 enum raft_verdict {
@@ -249,8 +251,8 @@ struct raft_vote_request {
 };
 
 /* Every answer's CurrentLeader: raft_leader, raft_epoch, and raft_leader_address. */
-enum kafka_error raft_handle_vote(struct raft *r, int64_t now_ms, const struct raft_vote_request *rq,
-                                  bool *granted);
+enum kafka_error raft_handle_vote(struct raft *r, int64_t now_ms,
+                                  const struct raft_vote_request *rq, bool *granted);
 
 enum kafka_error raft_handle_begin_epoch(struct raft *r, int64_t now_ms,
                                          const struct raft_leader_hint *leader,
@@ -324,8 +326,8 @@ int64_t raft_deadline(const struct raft *r);
  * leave to fetch on. */
 void raft_durable(struct raft *r, int64_t now_ms, int64_t end_offset);
 
-/* The log got KRAFT_VOTERS or KRAFT_VERSION at `offset` (or a snapshot has them: its end offset - 1).
- * In force at once. Copied. */
+/* The log got KRAFT_VOTERS or KRAFT_VERSION at `offset` (or a snapshot has them: its end offset -
+ * 1). In force at once. Copied. */
 void raft_voters_at(struct raft *r, int64_t now_ms, int64_t offset,
                     const struct voters_record *voters);
 void raft_kraft_version_at(struct raft *r, int64_t now_ms, int64_t offset, int16_t level);

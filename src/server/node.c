@@ -533,3 +533,18 @@ void node_destroy(struct node *n)
     arena_free(&n->arena);
     mem_free(n);
 }
+
+struct broker *node_broker(const struct node *n)
+{
+    return n->broker;
+}
+
+struct controller *node_controller(const struct node *n)
+{
+    return n->controller;
+}
+
+struct quorum *node_quorum(const struct node *n)
+{
+    return n->quorum;
+}

@@ -13,6 +13,9 @@
 #include "env/env.h"
 
 struct node;
+struct broker;
+struct controller;
+struct quorum;
 
 struct node_events {
     void *owner;
@@ -39,5 +42,11 @@ void node_shutdown(struct node *n);
 void node_abandon(struct node *n);
 
 void node_destroy(struct node *n);
+
+/* Its parts, to be looked at: by the console, and by the simulator's oracles after every event.
+ * NULL when the node has no such role, or has stopped. */
+struct broker *node_broker(const struct node *n);
+struct controller *node_controller(const struct node *n);
+struct quorum *node_quorum(const struct node *n);
 
 #endif
