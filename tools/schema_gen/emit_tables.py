@@ -1,6 +1,7 @@
 """C for what spans messages: the list of all, the APIs, the error codes."""
 
 from .model import SchemaError, snake
+from .parse import OWN_KEYS_FROM
 
 
 def includes(messages):
@@ -16,36 +17,49 @@ def message_table(messages):
     text += "static const struct message *const all[] = {\n"
     text += "".join("    &%s_message,\n" % m.c_name for m in valid) + "};\n\n"
     for kind in ("request", "response"):
-        text += "static const struct message *const %ss[API_COUNT] = {\n" % kind
-        for m in sorted((m for m in valid if m.kind == kind), key=lambda m: m.key):
-            text += "    [%d] = &%s_message,\n" % (m.key, m.c_name)
-        text += "};\n\n"
+        for own, count in ((False, "API_COUNT"), (True, "OWN_API_END - OWN_API_FIRST")):
+            text += "static const struct message *const %s%ss[%s] = {\n" % (
+                "own_" if own else "", kind, count)
+            for m in sorted((m for m in valid if m.kind == kind and m.own == own), key=lambda m: m.key):
+                text += "    [%s] = &%s_message,\n" % (index_of(m), m.c_name)
+            text += "};\n\n"
     text += """const struct message *const *message_all(int32_t *count)
 {
     *count = (int32_t)(sizeof all / sizeof all[0]);
     return all;
 }
 
+static bool is_own(int16_t api_key)
+{
+    return api_key >= OWN_API_FIRST && api_key < OWN_API_END;
+}
+
 const struct message *message_request(int16_t api_key)
 {
+    if (is_own(api_key)) return own_requests[api_key - OWN_API_FIRST];
     return api_key >= 0 && api_key < API_COUNT ? requests[api_key] : NULL;
 }
 
 const struct message *message_response(int16_t api_key)
 {
+    if (is_own(api_key)) return own_responses[api_key - OWN_API_FIRST];
     return api_key >= 0 && api_key < API_COUNT ? responses[api_key] : NULL;
 }
 """
     return text
 
 
-def api_pairs(messages):
-    requests = {m.key: m for m in messages if m.kind == "request"}
+def index_of(message):
+    return "%d - OWN_API_FIRST" % message.key if message.own else str(message.key)
+
+
+def api_pairs(messages, own=False):
+    requests = {m.key: m for m in messages if m.kind == "request" and m.own == own}
     return [requests[key] for key in sorted(requests)]
 
 
 def api_header(messages):
-    requests = api_pairs(messages)
+    requests, own = api_pairs(messages), api_pairs(messages, own=True)
     text = """/* Made by tools/generate.py: Kafka's APIs by number. */
 #ifndef SAMSA_GEN_PROTOCOL_API_H
 #define SAMSA_GEN_PROTOCOL_API_H
@@ -64,6 +78,13 @@ def api_header(messages):
     API_COUNT = %d /* one past the highest key */
 };
 
+/* Requests of our own, which Kafka does not have: their keys are far above Kafka's, and ApiVersions
+ * lists them to Samsa's own programs only. */
+enum own_api_key {
+    OWN_API_FIRST = %d,
+%s    OWN_API_END = %d
+};
+
 struct api_info {
     const char *name;      /* "Produce"; NULL for no such API */
     const char *enum_name; /* "PRODUCE" */
@@ -75,14 +96,16 @@ struct api_info {
     bool on_controller;
 };
 
-/* NULL when Kafka never had such an API. Static storage. */
+/* NULL when there is no such API. Static storage. */
 const struct api_info *api_info(int16_t key);
 
 /* "PRODUCE", or "UNKNOWN" when there is no such API. */
 const char *api_enum_name(int16_t key);
 
 #endif
-""" % (requests[-1].key + 1)
+""" % (requests[-1].key + 1, own[0].key if own else OWN_KEYS_FROM,
+       "".join("    API_%s = %d,\n" % (api_name(m).upper(), m.key) for m in own),
+       (own[-1].key if own else OWN_KEYS_FROM) + 1)
     return text
 
 
@@ -90,24 +113,30 @@ def api_name(message):
     return snake(message.name[:-len("Request")])
 
 
-def api_source(messages):
-    text = """/* Made by tools/generate.py: Kafka's APIs by number. */
-#include "protocol/api.h"
-
-static const struct api_info infos[API_COUNT] = {
-"""
-    for m in api_pairs(messages):
+def infos(declaration, apis):
+    text = "static const struct api_info %s = {\n" % declaration
+    for m in apis:
         first, last = (m.versions.first, m.versions.last) if m.versions else (0, -1)
-        text += ('    [%d] = {"%s", "%s", %d, %d, %d, %s, %s, %s},\n' % (
-            m.key, m.name[:-len("Request")], api_name(m).upper(), first, last,
+        text += ('    [%s] = {"%s", "%s", %d, %d, %d, %s, %s, %s},\n' % (
+            index_of(m), m.name[:-len("Request")], api_name(m).upper(), first, last,
             last - (1 if m.latest_unstable else 0),
             m.flexible.first if m.flexible else "INT16_MAX",
             "true" if "broker" in m.listeners else "false",
             "true" if "controller" in m.listeners else "false"))
-    text += """};
+    return text + "};\n\n"
 
-const struct api_info *api_info(int16_t key)
+
+def api_source(messages):
+    text = """/* Made by tools/generate.py: Kafka's APIs by number. */
+#include "protocol/api.h"
+
+"""
+    text += infos("infos[API_COUNT]", api_pairs(messages))
+    text += infos("own_infos[OWN_API_END - OWN_API_FIRST]", api_pairs(messages, own=True))
+    text += """const struct api_info *api_info(int16_t key)
 {
+    if (key >= OWN_API_FIRST && key < OWN_API_END)
+        return own_infos[key - OWN_API_FIRST].name ? &own_infos[key - OWN_API_FIRST] : NULL;
     return key >= 0 && key < API_COUNT && infos[key].name ? &infos[key] : NULL;
 }
 

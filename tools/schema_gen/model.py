@@ -143,6 +143,7 @@ class Message(Struct):
         self.flexible = None
         self.listeners = []
         self.latest_unstable = False
+        self.own = False  # Samsa's, not Kafka's
         self.structs = []  # every nested struct, users after what they use
         self.area = None  # folder under schema/
         self.file = None  # basename without .schema

@@ -11,6 +11,7 @@ ENTITIES = {"transactionalId": "string", "producerId": "int64", "groupId": "stri
             "topicName": "string", "brokerId": "int32"}
 LISTENERS = ("broker", "controller")
 INDENT = 4
+OWN_KEYS_FROM = 10000  # far above what Kafka counts up to
 
 MESSAGE_LINE = re.compile(r"(%s) ([A-Z]\w*): (.+)" % "|".join(KINDS))
 STRUCT_LINE = re.compile(r"struct ([A-Z]\w*)(?: (\S+))?")
@@ -104,6 +105,8 @@ class Parser:
                 message.listeners = rest.split()
             elif attribute == "latest-unstable":
                 message.latest_unstable = True
+            elif attribute == "own":
+                message.own = True
             else:
                 self.fail(number, "unknown attribute `%s`" % attribute)
         if "versions" not in seen:
@@ -114,6 +117,8 @@ class Parser:
             self.fail(number, "flexible versions (or `flexible none`) are missing")
         if message.key is None and message.kind not in ("data", "header"):
             self.fail(number, "key is missing")
+        if message.own != (message.kind in ("request", "response") and message.key >= OWN_KEYS_FROM):
+            self.fail(number, "own requests, and no others, have keys from %d on" % OWN_KEYS_FROM)
         self.messages.append(message)
         return message
 

@@ -99,6 +99,12 @@ class Refuses(unittest.TestCase):
     def test_unknown_attributes(self):
         self.field("A: int32, optional", "unknown attribute")
 
+    def test_own_requests_among_kafkas_keys_and_kafkas_among_ours(self):
+        for head in ("request Thing: key 93, versions 0-0, flexible 0+, own\n",
+                     "request Thing: key 10000, versions 0-0, flexible 0+\n",
+                     "data Thing: versions 0-0, flexible 0+, own\n"):
+            self.refuses(head + "    A: int32\n", "own requests, and no others")
+
     def test_entities_of_another_type(self):
         self.field("A: int64, entity brokerId", "brokerId is a int32")
 
