@@ -1,0 +1,3 @@
+history_SOURCES := history.c
+history_DEPENDS := env
+history_TEST_DEPENDS := sim
