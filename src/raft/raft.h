@@ -75,6 +75,8 @@ struct raft_options {
     bool is_controller; /* may vote, stand and be added; false: an observer for good */
     /* This node as a voter entry: its controller listeners and kraft.version range. */
     const struct voters_record_voter *own_entry;
+    /* The first of controller.listener.names: of a voter's endpoints, the one that is called. */
+    struct str listener;
     /* Where to look for the leader when none is known (controller.quorum.bootstrap.servers); with
      * none, the voters of controller.quorum.voters. */
     const struct raft_address *bootstrap;
@@ -103,7 +105,8 @@ struct raft *raft_new(const struct raft_options *options, const struct raft_log 
                       const struct raft_state *state, const struct voters_record *static_voters);
 void raft_free(struct raft *r);
 
-/* Begin in the state that kraft.md 1.7 derives from quorum-state. `high_watermark`: as known from a
+/* Begin in the state that kraft.md 1.7 derives from quorum-state. PRE: what the log holds is durable
+ * (a process may have died with records unsynced: sync first). `high_watermark`: as known from a
  * checkpoint or snapshot end; never above the log end. */
 void raft_start(struct raft *r, int64_t now_ms, int64_t high_watermark);
 
@@ -138,8 +141,7 @@ struct raft_effects {
     bool change_done;
     enum kafka_error change_error;
     const char *change_message; /* static; NULL: the error's own */
-    /* 9. This node's removal from the voters, or its resignation after a shutdown, is complete: it
-     *    may stop. */
+    /* 9. raft_shutdown is complete: this node may stop. Once. */
     bool may_stop;
 };
 
@@ -168,11 +170,12 @@ enum raft_message_kind {
 };
 
 /* At most one of each kind is in flight to one destination; at most one Fetch or FetchSnapshot in
- * all. */
+ * all. A change of role forgets what is in flight: answers to it are ignored, and it may be followed
+ * at once by others of its kind. The core gives up by itself after timeout_ms, too. */
 struct raft_message {
     enum raft_message_kind kind;
     uint32_t token;  /* names it in raft_answered */
-    int32_t to;      /* node id; -1: a bootstrap server */
+    int32_t to;      /* node id; -1: one of options.bootstrap */
     struct str host; /* where; lives as long as the voters it came from: use it at once */
     uint16_t port;
     int64_t timeout_ms;
@@ -240,7 +243,10 @@ void raft_fetched(struct raft *r, int64_t now_ms, int64_t high_watermark);
 void raft_snapshot_loaded(struct raft *r, int64_t now_ms, struct raft_snapshot_id id);
 void raft_snapshot_failed(struct raft *r, int64_t now_ms);
 
-/* ---- requests in: answered at once, the answer leaves after raft_take ---- */
+/* ---- requests in: answered at once, the answer leaves after raft_take ----
+ *
+ * INVALID_REQUEST belongs in the top level of the answer: in a partition it would end a real peer
+ * (kraft.md 2.13). All other errors stand in the partition. */
 
 struct raft_vote_request {
     int32_t epoch;
@@ -304,13 +310,11 @@ struct raft_change_answer {
 /* `voter` is copied. Not `ack_when_committed`: done when appended (KIP-1186). */
 struct raft_change_answer raft_add_voter(struct raft *r, int64_t now_ms,
                                          const struct voters_record_voter *voter,
-                                         struct str listener, bool ack_when_committed,
-                                         int64_t timeout_ms);
+                                         bool ack_when_committed, int64_t timeout_ms);
 struct raft_change_answer raft_remove_voter(struct raft *r, int64_t now_ms,
                                             struct raft_replica voter, int64_t timeout_ms);
 struct raft_change_answer raft_update_voter(struct raft *r, int64_t now_ms, int32_t current_epoch,
-                                            const struct voters_record_voter *voter,
-                                            struct str listener);
+                                            const struct voters_record_voter *voter);
 /* UpdateFeatures of kraft.version. `dry_run`: judge only. */
 struct raft_change_answer raft_upgrade_kraft_version(struct raft *r, int64_t now_ms, int16_t level,
                                                      bool dry_run);
@@ -323,7 +327,8 @@ void raft_tick(struct raft *r, int64_t now_ms);
 int64_t raft_deadline(const struct raft *r);
 
 /* Everything below is on stable storage: on a leader its own acknowledgement, on a follower the
- * leave to fetch on. */
+ * leave to fetch on (a node that is no controller fetches on without). A sync that was begun before
+ * a truncation or a snapshot says nothing about what was appended after it. */
 void raft_durable(struct raft *r, int64_t now_ms, int64_t end_offset);
 
 /* The log got KRAFT_VOTERS or KRAFT_VERSION at `offset` (or a snapshot has them: its end offset -
@@ -362,13 +367,16 @@ const char *raft_role_text(enum raft_role role);
 
 enum raft_role raft_role(const struct raft *r);
 int32_t raft_epoch(const struct raft *r);
-int32_t raft_leader(const struct raft *r); /* -1: none known */
+/* -1: none known. While RESIGNED it is still this node: that is what peers are told. */
+int32_t raft_leader(const struct raft *r);
 /* Null host: not known, or this node itself. */
 struct raft_address raft_leader_address(const struct raft *r);
 bool raft_is_voter(const struct raft *r);
-int64_t raft_high_watermark(const struct raft *r); /* -1: unknown */
+int64_t raft_high_watermark(const struct raft *r); /* local: never falls; -1: unknown */
 int64_t raft_epoch_start(const struct raft *r);    /* of the leadership; -1 unless it leads */
 int16_t raft_kraft_version(const struct raft *r);
+/* The snapshot that this follower is loading; end_offset -1: none, what is half loaded is dropped. */
+struct raft_snapshot_id raft_loading(const struct raft *r);
 
 /* The latest set; its strings live until the next event. Never NULL; may be empty. */
 const struct voters_record *raft_voters(const struct raft *r);
