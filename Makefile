@@ -21,7 +21,7 @@ CFLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS += $(COMMON) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS += -pthread $(filter -fsanitize=%,$(CFLAGS_$(MODE)))
 
-MODULES := base env os sim protocol config rpc history log raft rsm metadata controller replica group quorum \
+MODULES := base env os sim protocol config rpc history detector log raft rsm metadata controller replica group quorum \
            broker server cli
 dir_os := env/os
 dir_sim := env/sim
