@@ -12,6 +12,7 @@
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
 #include "broker/producer_ids.h"
+#include "broker/replication.h"
 #include "config/config.h"
 #include "config/topic.h"
 #include "group/coordinator.h"
@@ -118,6 +119,7 @@ static const struct replica_events replica_events = {
     .removed = replica_removed,
     .proposals = proposals,
     .directory_failed = directory_failed,
+    .fetching = {.endpoint = replication_endpoint, .version = replication_version},
 };
 
 /* ---- what the lifecycle asks and tells */
@@ -225,10 +227,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->parts->metadata = metadata_publisher_create(b, o->config);
     struct group_settings groups = group_settings_of(o->config);
     b->groups = group_coordinator_create(&b->env, &groups);
-    struct replica_manager_config replicas = {
-        .node_id = o->node_id,
-        .lag_ms_max = config_long(o->config, CONFIG_REPLICA_LAG_TIME_MAX_MS),
-    };
+    struct replica_manager_config replicas = replication_config(b);
     b->replicas = replica_manager_create(&b->env, &replicas, o->log_dirs, o->log_dirs_count,
                                          &replica_events, b);
     b->fetch_sessions = fetch_session_cache_create(

@@ -6,11 +6,12 @@ broker_DEPENDS := controller replica group quorum
 # the data plane
 broker_SOURCES += handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
                   handlers/fetch.c handlers/init_producer_id.c handlers/list_offsets.c \
-                  isr_proposals.c handlers/offset_for_leader_epoch.c handlers/partitions.c handlers/produce.c
+                  isr_proposals.c handlers/offset_for_leader_epoch.c handlers/partitions.c handlers/produce.c \
+                  replication.c
 # groups
 broker_SOURCES += handlers/delete_groups.c handlers/describe_groups.c handlers/find_coordinator.c \
                   handlers/group_wait.c handlers/heartbeat.c handlers/join_group.c \
                   handlers/leave_group.c handlers/list_groups.c handlers/offset_commit.c \
                   handlers/offset_delete.c handlers/offset_fetch.c handlers/sync_group.c
 broker_TEST_DEPENDS := sim os
-broker_TEST_LIB := test/unit/broker/data_plane.c test/lib/heap_count.c
+broker_TEST_LIB := test/unit/broker/cluster.c test/unit/broker/data_plane.c test/lib/heap_count.c

@@ -87,6 +87,25 @@ bool metadata_version_changes_records(int16_t low, int16_t high)
     return false;
 }
 
+/* ---- versions of requests */
+
+int16_t metadata_version_fetch(int16_t metadata_version)
+{
+    if (metadata_version >= 27) return 18; /* 4.1-IV1 */
+    if (metadata_version >= 21) return 17; /* 3.9-IV0 */
+    if (metadata_version >= 19) return 16; /* 3.7-IV4 */
+    if (metadata_version >= 10) return 15; /* 3.5-IV1: with the broker epoch (KIP-903) */
+    return metadata_version >= 9 ? 14 : 13;
+}
+
+int16_t metadata_version_list_offsets(int16_t metadata_version)
+{
+    if (metadata_version >= 29) return 11; /* 4.2-IV1 */
+    if (metadata_version >= 25) return 10; /* 4.0-IV3 */
+    if (metadata_version >= 21) return 9;  /* 3.9-IV0 */
+    return metadata_version >= 9 ? 8 : 7;  /* 3.5-IV0 */
+}
+
 /* ---- versions of records */
 
 int16_t metadata_record_version(int16_t id, int16_t metadata_version)

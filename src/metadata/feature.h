@@ -61,6 +61,11 @@ enum err metadata_version_parse(struct str text, int16_t *level) MUST_CHECK;
 /* Whether the format of records changes anywhere in (low, high]: no safe downgrade across it. */
 bool metadata_version_changes_records(int16_t low, int16_t high);
 
+/* The newest versions that brokers of this level use among themselves: Fetch of a follower, and its
+ * ListOffsets. */
+int16_t metadata_version_fetch(int16_t metadata_version);
+int16_t metadata_version_list_offsets(int16_t metadata_version);
+
 /* The version a record of this id is written at. BrokerRegistrationChange is written at the lowest
  * that carries what it says: broker_registration_change_version. */
 int16_t metadata_record_version(int16_t id, int16_t metadata_version);

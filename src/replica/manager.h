@@ -15,6 +15,7 @@ struct replica_manager {
     struct map topics_by_id;   /* of replica_topic; also the order of iteration */
     struct map topics_by_name; /* the newest topic of a name */
     int32_t replicas_count;
+    struct fetchers *fetchers; /* NULL: nobody is followed */
     struct partition_world world;
     struct list_node moved;      /* replicas whose waiters are to be told this turn */
     struct list_node replicated; /* leaders with followers */
@@ -34,6 +35,9 @@ static inline const struct partition_world *manager_world(struct replica_manager
 /* Do what a partition event asked for; waiters are told later in this turn. */
 void replica_effects(struct replica *r, unsigned effects);
 
+/* Nothing moved that a partition counts, but those who read it must be told: there are bytes. */
+void replica_touch(struct replica *r);
+
 /* The log start may have risen by retention, behind our back. */
 void replica_sync_log_start(struct replica *r);
 
@@ -41,6 +45,9 @@ void replica_sync_log_start(struct replica *r);
 void replica_tell(struct replica *r);
 
 struct replica *replica_new(struct replica_manager *m, struct replica_topic *t, int32_t partition);
+
+/* Stop fetching from a leader. Allowed when it does not. */
+void replica_unfollow(struct replica *r);
 
 /* Waiters are failed with `error`, watches told that it is gone; then it is freed. */
 void replica_free(struct replica *r, enum kafka_error error);

@@ -13,6 +13,9 @@ struct replica *replica_new(struct replica_manager *m, struct replica_topic *t, 
     r->proposed_epoch = -1;
     partition_init(&r->core, 0, 0, 0, t->isr_min);
     purgatory_init(&r->purgatory);
+    following_init(&r->following);
+    r->following.topic_id = t->id;
+    r->following.partition = partition;
     list_init(&r->moved);
     list_init(&r->replicated);
     list_init(&r->proposing);
@@ -33,6 +36,7 @@ void replica_open(struct replica *r, struct log *log)
 
 void replica_free(struct replica *r, enum kafka_error error)
 {
+    replica_unfollow(r);
     purgatory_fail(&r->purgatory.high_waits, error);
     purgatory_fail(&r->purgatory.low_waits, error);
     struct replica_movement gone = {.look_again = true, .gone = true};
@@ -84,8 +88,7 @@ void replica_effects(struct replica *r, unsigned effects)
     task_post(m->env.clock, &m->tell_task);
 }
 
-/* An append moved nothing that a partition counts, but there are bytes for followers. */
-static void replica_touch(struct replica *r)
+void replica_touch(struct replica *r)
 {
     struct replica_manager *m = r->manager;
     if (list_linked(&r->moved)) return;

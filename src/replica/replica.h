@@ -10,6 +10,7 @@
 
 #include "log/log.h"
 #include "replica/fetch_session.h"
+#include "replica/following.h"
 #include "replica/partition.h"
 #include "replica/purgatory.h"
 
@@ -26,9 +27,13 @@ struct replica_topic {
     int32_t hosted_count;
 };
 
+struct fetcher;
+
 struct replica {
     struct partition core;
     struct purgatory purgatory;
+    struct following following; /* of a leader elsewhere */
+    struct fetcher *fetcher;    /* that fetches it; NULL unless it follows */
     struct replica_manager *manager;
     struct replica_topic *topic;
     struct log *log; /* NULL when its directory is offline or it has none yet */
@@ -128,5 +133,28 @@ int64_t replica_low_watermark(const struct replica *r);
 
 /* As replica_wait_committed, for the low watermark. */
 void replica_wait_low_watermark(struct replica *r, struct offset_wait *w);
+
+/* ---- following; called by the fetchers ---- */
+
+/* What the log shows now. */
+struct followed_log replica_followed_log(struct replica *r);
+
+/* What a leader answered. */
+struct replica_followed {
+    const uint8_t *data; /* batches, the last perhaps cut; not copied */
+    size_t len;
+    int32_t leader_epoch_max; /* that the fetch was sent with (KAFKA-18723) */
+    int64_t leader_high_watermark, leader_log_start;
+};
+
+/* Append it, then take the leader's high watermark and log start over. PRE: follower. After an
+ * error nothing has changed. */
+enum append_error replica_follow(struct replica *r, const struct replica_followed *f) MUST_CHECK;
+
+/* Cut everything at and above `offset`, records and epochs; the watermark is lowered with it. */
+enum err replica_cut(struct replica *r, int64_t offset) MUST_CHECK;
+
+/* Empty the log; its next record gets `offset`. */
+enum err replica_restart(struct replica *r, int64_t offset) MUST_CHECK;
 
 #endif

@@ -34,6 +34,8 @@ struct replica_manager *replica_manager_create(const struct env *env,
     task_init(&m->tell_task, tell);
     task_init(&m->proposals_task, proposals_ready);
     timer_init(&m->lag_timer, lag_tick);
+    if (events->fetching.endpoint)
+        m->fetchers = fetchers_create(env, &config->fetching, &m->events.fetching, m, owner);
     return m;
 }
 
@@ -54,6 +56,7 @@ enum err replica_manager_load(struct replica_manager *m)
 void replica_manager_set_broker_epoch(struct replica_manager *m, int64_t broker_epoch)
 {
     m->world.broker_epoch = broker_epoch;
+    if (m->fetchers) fetchers_set_broker_epoch(m->fetchers, broker_epoch);
 }
 
 /* ---- telling ---- */
@@ -317,6 +320,10 @@ static void apply_one(struct replica_manager *m, const struct partition_target *
     struct replica *r = host(m, target);
     replica_sync_log_start(r);
     unsigned effects = partition_apply(&r->core, manager_world(m), target);
+    if (r->core.role != PARTITION_FOLLOWER)
+        replica_unfollow(r);
+    else if (effects & PARTITION_FOLLOW && m->fetchers)
+        fetchers_follow(m->fetchers, r);
     bool leads_others = r->core.role == PARTITION_LEADER && r->core.followers_count > 0;
     if (leads_others != list_linked(&r->replicated)) {
         if (leads_others)
@@ -327,7 +334,6 @@ static void apply_one(struct replica_manager *m, const struct partition_target *
     if (leads_others && !timer_armed(&m->lag_timer))
         timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
     if (r->core.isr_state == ISR_COMMITTED) list_remove(&r->proposing);
-    /* PARTITION_FOLLOW: the fetchers of followers attach here. */
     replica_effects(r, effects);
 }
 
@@ -376,6 +382,7 @@ void replica_manager_put_strays_aside(struct replica_manager *m)
 
 void replica_manager_standing_changed(struct replica_manager *m)
 {
+    if (m->fetchers) fetchers_endpoints_changed(m->fetchers);
     LIST_EACH(&m->replicated, node) {
         struct replica *r = CONTAINER_OF(node, struct replica, replicated);
         replica_effects(r, partition_standing_changed(&r->core, manager_world(m)) |
@@ -392,6 +399,7 @@ void replica_manager_directory_failed(struct replica_manager *m, struct log_dir 
         for (int32_t p = 0; p < t->partitions_capacity; p++) {
             struct replica *r = t->partitions[p];
             if (!r || !r->log || log_directory(r->log) != dir) continue;
+            replica_unfollow(r);
             r->log = NULL;
             list_remove(&r->replicated);
             list_remove(&r->proposing);
@@ -484,6 +492,7 @@ void replica_manager_stop(struct replica_manager *m, enum kafka_error error)
         for (int32_t p = 0; p < t->partitions_capacity; p++) {
             struct replica *r = t->partitions[p];
             if (!r) continue;
+            replica_unfollow(r);
             purgatory_fail(&r->purgatory.high_waits, error);
             purgatory_fail(&r->purgatory.low_waits, error);
             struct replica_movement again = {.look_again = true};
@@ -501,6 +510,7 @@ void replica_manager_destroy(struct replica_manager *m)
             if (t->partitions[p]) replica_free(t->partitions[p], KAFKA_NOT_LEADER_OR_FOLLOWER);
         topic_free(m, t);
     }
+    if (m->fetchers) fetchers_destroy(m->fetchers);
     task_cancel(&m->tell_task);
     task_cancel(&m->proposals_task);
     map_free(&m->topics_by_id);

@@ -13,6 +13,7 @@
 #include "config/topic.h"
 #include "log/log_dir.h"
 #include "metadata/image.h"
+#include "replica/fetcher.h"
 #include "replica/replica.h"
 
 struct replica_manager;
@@ -35,11 +36,14 @@ struct replica_events {
     void (*placed)(void *owner, struct replica *r);
     /* A directory is offline. `left` others are not. May be NULL. */
     void (*directory_failed)(void *owner, struct uuid directory, int32_t left);
+    /* How leaders are reached. No endpoint function: nobody is followed. */
+    struct fetcher_events fetching;
 };
 
 struct replica_manager_config {
     int32_t node_id;
-    int64_t lag_ms_max; /* replica.lag.time.max.ms */
+    int64_t lag_ms_max;             /* replica.lag.time.max.ms */
+    struct fetcher_config fetching; /* needed with replica_events.fetching */
 };
 
 /* `dirs` is copied, the directories are borrowed for the manager's life. */
@@ -130,7 +134,8 @@ int32_t replica_manager_replicas_count(const struct replica_manager *m);
 int32_t replica_manager_dirs_count(const struct replica_manager *m);
 struct log_dir *replica_manager_dir(const struct replica_manager *m, int32_t index);
 
-/* Parked produces and deletes are failed with `error`, parked fetches woken: the node stops. */
+/* Nobody is followed any more, parked produces and deletes are failed with `error`, parked fetches
+ * woken: the node stops. */
 void replica_manager_stop(struct replica_manager *m, enum kafka_error error);
 
 /* Frees the replicas; the logs stay with their directories. */

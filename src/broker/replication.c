@@ -1,0 +1,56 @@
+#include "broker/replication.h"
+
+#include <stdio.h>
+
+#include "config/config.h"
+#include "metadata/feature.h"
+#include "protocol/api.h"
+
+struct replica_manager_config replication_config(const struct broker *b)
+{
+    const struct config *c = b->config;
+    return (struct replica_manager_config){
+        .node_id = b->node_id,
+        .lag_ms_max = config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS),
+        .fetching = {
+            .node_id = b->node_id,
+            .fetchers_per_leader = config_int(c, CONFIG_NUM_REPLICA_FETCHERS),
+            .backoff_ms = config_int(c, CONFIG_REPLICA_FETCH_BACKOFF_MS),
+            .wait_ms_max = config_int(c, CONFIG_REPLICA_FETCH_WAIT_MAX_MS),
+            .bytes_min = config_int(c, CONFIG_REPLICA_FETCH_MIN_BYTES),
+            .partition_bytes_max = config_int(c, CONFIG_REPLICA_FETCH_MAX_BYTES),
+            .response_bytes_max = config_int(c, CONFIG_REPLICA_FETCH_RESPONSE_MAX_BYTES),
+            .request_timeout_ms = config_int(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS),
+        }};
+}
+
+static const char *inter_broker_listener(const struct config *c)
+{
+    const char *name = config_string(c, CONFIG_INTER_BROKER_LISTENER_NAME);
+    return name ? name : config_string(c, CONFIG_SECURITY_INTER_BROKER_PROTOCOL);
+}
+
+bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],
+                          uint16_t *port)
+{
+    const struct broker *b = broker;
+    const struct image_broker *leader = image_broker(b->image, broker_id);
+    if (!leader) return false;
+    const struct image_endpoint *e =
+        image_broker_endpoint(leader, str_of(inter_broker_listener(b->config)));
+    if (!e || e->host.len >= FETCHER_HOST_MAX) return false;
+    snprintf(host, FETCHER_HOST_MAX, "%.*s", STR_ARG(e->host));
+    *port = e->port;
+    return true;
+}
+
+int16_t replication_version(void *broker, int16_t api_key)
+{
+    const struct broker *b = broker;
+    int16_t level = b->image->metadata_version;
+    switch (api_key) {
+    case API_FETCH: return metadata_version_fetch(level);
+    case API_LIST_OFFSETS: return metadata_version_list_offsets(level);
+    default: return -1;
+    }
+}

@@ -1,0 +1,18 @@
+/* What this broker's replicas ask of configuration and metadata to follow their leaders: the keys
+ * named replica.*, the inter-broker listener, the versions that metadata.version allows.
+ *
+ * Owns nothing. Thread: the loop's. */
+#ifndef SAMSA_BROKER_REPLICATION_H
+#define SAMSA_BROKER_REPLICATION_H
+
+#include "broker/broker.h"
+#include "replica/replica_manager.h"
+
+struct replica_manager_config replication_config(const struct broker *b);
+
+/* As in struct fetcher_events; `broker` is a struct broker. */
+bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],
+                          uint16_t *port);
+int16_t replication_version(void *broker, int16_t api_key);
+
+#endif
