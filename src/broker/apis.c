@@ -28,14 +28,21 @@ static const struct api_handler apis[API_COUNT] = {
     [API_DESCRIBE_LOG_DIRS] = {.min = 1, .max = 5, .handle = handle_describe_log_dirs},
     [API_CREATE_PARTITIONS] = {.min = 0, .max = 3, .handle = handle_forward},
     [API_DELETE_GROUPS] = {.min = 0, .max = 2, .handle = handle_delete_groups},
+    [API_ELECT_LEADERS] = {.min = 0, .max = 2, .handle = handle_forward},
     [API_INCREMENTAL_ALTER_CONFIGS] = {.min = 0, .max = 1, .handle = handle_forward},
+    [API_ALTER_PARTITION_REASSIGNMENTS] = {.min = 0, .max = 1, .handle = handle_forward},
+    [API_LIST_PARTITION_REASSIGNMENTS] = {.min = 0, .max = 0, .handle = handle_forward},
     [API_OFFSET_DELETE] = {.min = 0, .max = 0, .handle = handle_offset_delete},
     [API_DESCRIBE_QUORUM] = {.min = 0, .max = 2, .handle = handle_forward},
+    [API_UPDATE_FEATURES] = {.min = 0, .max = 2, .handle = handle_forward},
     [API_DESCRIBE_CLUSTER] = {.min = 0, .max = 2, .handle = handle_describe_cluster},
+    [API_UNREGISTER_BROKER] = {.min = 0, .max = 0, .handle = handle_forward},
     [API_DESCRIBE_PRODUCERS] = {.min = 0, .max = 0, .handle = handle_describe_producers},
     [API_DESCRIBE_TOPIC_PARTITIONS] = {.min = 0,
                                        .max = 0,
                                        .handle = handle_describe_topic_partitions},
+    [API_ADD_RAFT_VOTER] = {.min = 0, .max = 1, .handle = handle_forward},
+    [API_REMOVE_RAFT_VOTER] = {.min = 0, .max = 0, .handle = handle_forward},
 };
 
 struct dispatch broker_apis(struct broker *b)

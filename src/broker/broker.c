@@ -222,8 +222,11 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->apis = &b->parts->apis;
     map_init(&b->parts->coordinator_logs);
 
-    b->controller = controller_channel_create(env, o->local_controller, o->node_id,
-                                              CONTROLLER_REQUEST_TIMEOUT_MS);
+    struct controller_channel_timeouts timeouts = {
+        .heartbeat_ms = config_int(o->config, CONFIG_BROKER_SESSION_TIMEOUT_MS) / 3,
+        .others_ms = CONTROLLER_REQUEST_TIMEOUT_MS,
+    };
+    b->controller = controller_channel_create(env, o->local_controller, o->node_id, timeouts);
     b->parts->metadata = metadata_publisher_create(b, o->config);
     struct group_settings groups = group_settings_of(o->config);
     b->groups = group_coordinator_create(&b->env, &groups);

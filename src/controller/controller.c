@@ -90,6 +90,14 @@ static void refuse(struct controller *c, struct controller_call *call, enum kafk
     answer(c, call);
 }
 
+static void refuse_waiting(struct controller *c)
+{
+    LIST_EACH(&c->waiting, node) {
+        list_remove(node);
+        refuse(c, CONTAINER_OF(node, struct controller_call, node), KAFKA_NOT_CONTROLLER);
+    }
+}
+
 void controller_committed(struct controller *c, int64_t end_offset)
 {
     if (end_offset <= c->committed_end) return;
@@ -230,9 +238,9 @@ void controller_free(struct controller *c)
 {
     if (!c) return;
     periodic_stop(c);
+    refuse_waiting(c);
     task_cancel(&c->deliver);
-    LIST_EACH(&c->waiting, waiting) list_remove(waiting);
-    LIST_EACH(&c->ready, ready) list_remove(ready);
+    deliver(&c->deliver);
     loader_free(&c->loader);
     mem_free(c->decision.records);
     mem_free(c->decision.reasons);
@@ -331,10 +339,7 @@ bool controller_renounce(struct controller *c)
     c->sessions_count = 0;
     c->epoch = -1;
     c->lost = false;
-    LIST_EACH(&c->waiting, node) {
-        list_remove(node);
-        refuse(c, CONTAINER_OF(node, struct controller_call, node), KAFKA_NOT_CONTROLLER);
-    }
+    refuse_waiting(c);
     if (c->appended_end <= c->committed_end) return false;
     loader_reset(&c->loader);
     c->appended_end = 0;

@@ -89,10 +89,9 @@ struct controller;
 /* Owned by the caller, who keeps it, the request and the arena alive until done. */
 struct controller_call {
     int16_t api_key, version;
-    const void *request;      /* the decoded struct of api_key */
-    struct arena *arena;      /* the response is built here */
-    struct str listener;      /* it came in on; null: inside this node */
-    bool for_broker_listener; /* came through Envelope: what clients of brokers may see */
+    const void *request; /* the decoded struct of api_key */
+    struct arena *arena; /* the response is built here */
+    struct str listener; /* it came in on; null: inside this node */
     void (*done)(struct controller_call *call, const void *response);
     void *context; /* the caller's */
 
@@ -116,7 +115,7 @@ const struct controller_api *controller_apis(int32_t *count);
 /* A standby with an empty image. `options` is copied; what it points to is borrowed. */
 struct controller *controller_new(const struct controller_options *options);
 
-/* Calls in flight are dropped without an answer. */
+/* Calls in flight are answered NOT_CONTROLLER before this returns. */
 void controller_free(struct controller *c);
 
 /* The image as applied: committed state on a standby, uncommitted state too while active. */

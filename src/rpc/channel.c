@@ -42,6 +42,7 @@ struct channel {
     struct list_node waiting_calls; /* not sent yet */
     struct list_node sent_calls;    /* in order of sending; and cancelled placeholders */
     int32_t next_correlation_id;
+    bool negotiated; /* once: what follows is known, if perhaps of yesterday */
     int16_t peer_min[DISPATCH_APIS_MAX], peer_max[DISPATCH_APIS_MAX];
     uint8_t *input; /* a partly received answer */
     size_t input_len, input_capacity;
@@ -171,6 +172,7 @@ static void negotiated(struct call *call, enum err e, const void *response)
         c->peer_min[v->api_key] = v->min_version;
         c->peer_max[v->api_key] = v->max_version;
     }
+    c->negotiated = true;
     c->state = CHANNEL_READY;
     channel_send_waiting(c);
 }
@@ -475,6 +477,24 @@ void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t
         channel_send_waiting(c);
     else if (c->state == CHANNEL_IDLE)
         channel_start(c);
+}
+
+bool channel_peer_range(const struct channel *c, int16_t api_key, int16_t *min, int16_t *max)
+{
+    PRE(api_key >= 0 && api_key < DISPATCH_APIS_MAX);
+    *min = *max = -1;
+    if (c->local) {
+        const struct api_handler *h = api_key < c->local->count ? &c->local->table[api_key] : NULL;
+        if (h && h->handle) {
+            *min = h->min;
+            *max = h->max;
+        }
+        return true;
+    }
+    if (!c->negotiated) return false;
+    *min = c->peer_min[api_key];
+    *max = c->peer_max[api_key];
+    return true;
 }
 
 void channel_cancel(struct call *call)

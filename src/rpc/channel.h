@@ -55,6 +55,10 @@ void channel_destroy(struct channel *c);
 void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t max_version,
                   const void *request, void (*done)(struct call *, enum err, const void *));
 
+/* What the peer serves, as far as it is known: false before the first negotiation, and for an API
+ * that it does not serve *max is -1. */
+bool channel_peer_range(const struct channel *c, int16_t api_key, int16_t *min, int16_t *max);
+
 /* Drop a call in flight: done will not run. Allowed when it is not in flight. */
 void channel_cancel(struct call *call);
 

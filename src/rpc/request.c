@@ -118,3 +118,72 @@ struct str request_client_host(struct request *rq)
     return rq->connection ? arena_printf(&rq->arena, "/%s", rq->connection->peer.host)
                           : STR("/127.0.0.1");
 }
+
+/* "10.0.0.1"; false: it is something else. */
+static bool parse_v4(const char *text, uint8_t to[4])
+{
+    for (int i = 0; i < 4; i++) {
+        int32_t value = 0, digits = 0;
+        for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+            value = value * 10 + (*text - '0');
+        if (digits == 0 || value > 255 || *text != (i < 3 ? '.' : '\0')) return false;
+        to[i] = (uint8_t)value;
+        text++;
+    }
+    return true;
+}
+
+static int32_t hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* "2001:db8::1", "::1%lo"; an IPv4 tail ("::ffff:10.0.0.1") included. */
+static bool parse_v6(const char *text, uint8_t to[16])
+{
+    uint8_t groups[16] = {0};
+    int32_t count = 0, gap = -1; /* bytes */
+    if (text[0] == ':' && text[1] == ':') {
+        gap = 0;
+        text += 2;
+    }
+    while (*text && *text != '%' && count < 16) {
+        if (count <= 12 && parse_v4(text, groups + count)) {
+            count += 4;
+            text = "";
+            break;
+        }
+        int32_t value = 0, digits = 0;
+        for (; hex_digit(*text) >= 0 && digits < 4; text++, digits++)
+            value = value * 16 + hex_digit(*text);
+        if (digits == 0) return false;
+        store_be16(groups + count, (uint16_t)value);
+        count += 2;
+        if (*text == ':' && text[1] == ':' && gap < 0) {
+            gap = count;
+            text += 2;
+        } else if (*text == ':' && text[1]) {
+            text++;
+        } else if (*text && *text != '%') {
+            return false;
+        }
+    }
+    if ((*text && *text != '%') || (gap < 0 && count != 16)) return false;
+    memset(to, 0, 16);
+    int32_t head = gap < 0 ? 16 : gap;
+    memcpy(to, groups, (size_t)head);
+    if (gap >= 0) memcpy(to + 16 - (count - head), groups + head, (size_t)(count - head));
+    return true;
+}
+
+size_t request_client_address(const struct request *rq, uint8_t to[16])
+{
+    static const uint8_t here[] = {127, 0, 0, 1};
+    const char *host = rq->connection ? rq->connection->peer.host : "";
+    if (parse_v4(host, to)) return 4;
+    if (parse_v6(host, to)) return 16;
+    memcpy(to, here, sizeof here);
+    return sizeof here;
+}

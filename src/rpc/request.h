@@ -64,4 +64,8 @@ struct str request_listener(const struct request *rq);
 /* Peer's address in Kafka's form "/10.0.0.1", in the request's arena. */
 struct str request_client_host(struct request *rq);
 
+/* The same as 4 or 16 bytes, in network order; gives how many. 127.0.0.1 for a request of this
+ * node, and where addresses have no numbers (a simulated net). */
+size_t request_client_address(const struct request *rq, uint8_t to[16]);
+
 #endif

@@ -128,9 +128,10 @@ void rpc_server_destroy(struct rpc_server *s)
     mem_free(s);
 }
 
-void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api_key,
-                    int16_t api_version, const void *body, struct str client_id,
-                    void (*deliver)(struct request *rq, const void *response), void *context)
+static struct request *request_local(const struct env *env, int16_t api_key, int16_t api_version,
+                                     struct str client_id,
+                                     void (*deliver)(struct request *rq, const void *response),
+                                     void *context)
 {
     struct request *rq = MEM_NEW(struct request);
     list_init(&rq->node);
@@ -143,6 +144,14 @@ void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api
     rq->arrived = clock_mono(env->clock);
     rq->deliver = deliver;
     rq->context = context;
+    return rq;
+}
+
+void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api_key,
+                    int16_t api_version, const void *body, struct str client_id,
+                    void (*deliver)(struct request *rq, const void *response), void *context)
+{
+    struct request *rq = request_local(env, api_key, api_version, client_id, deliver, context);
     const struct message *m = message_request(api_key);
     PRE(m != NULL);
     struct out encoded;
@@ -154,4 +163,20 @@ void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api
     out_free(&encoded);
     const char *why;
     if (!dispatch_request(d, rq, bytes, &why)) request_close(rq);
+}
+
+enum err rpc_call_passed_on(const struct env *env, const struct dispatch *d, int16_t api_key,
+                            int16_t api_version, struct bytes body, struct str client_id,
+                            void (*deliver)(struct request *rq, const void *response),
+                            void *context)
+{
+    const struct api_handler *h = api_key >= 0 && api_key < d->count ? &d->table[api_key] : NULL;
+    if (!h || !h->handle || api_version < h->min || api_version > h->max) return ERR_UNSUPPORTED;
+    struct request *rq = request_local(env, api_key, api_version, STR_NULL, deliver, context);
+    rq->client_id = str_is_null(client_id) ? STR_NULL : arena_str(&rq->arena, client_id);
+    const char *why;
+    if (dispatch_request(d, rq, arena_bytes(&rq->arena, body), &why)) return ERR_OK;
+    rq->deliver = NULL;
+    request_close(rq);
+    return ERR_INVALID;
 }

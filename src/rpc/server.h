@@ -51,4 +51,12 @@ void rpc_call_local(const struct env *env, const struct dispatch *d, int16_t api
                     int16_t api_version, const void *body, struct str client_id,
                     void (*deliver)(struct request *rq, const void *response), void *context);
 
+/* The same for a request that another node passes on as it got it: `body` is encoded at api_version
+ * and is copied. Err: UNSUPPORTED (`d` does not serve it), INVALID (malformed); `deliver` does not
+ * run then. */
+enum err rpc_call_passed_on(const struct env *env, const struct dispatch *d, int16_t api_key,
+                            int16_t api_version, struct bytes body, struct str client_id,
+                            void (*deliver)(struct request *rq, const void *response),
+                            void *context) MUST_CHECK;
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "broker/handlers/handlers.h"
 #include "quorum/quorum.h"
+#include "server/envelope.h"
 
 /* One request in the controller's hands; lives in the request's arena. */
 struct served {
@@ -60,15 +61,22 @@ static void handle_describe_quorum(struct request *rq, void *context)
     quorum_handle_describe(rq, a->quorum);
 }
 
-void controller_apis_init(struct controller_apis *a, struct controller *controller,
-                          struct quorum *quorum)
+static void handle_wrapped(struct request *rq, void *context)
 {
-    *a = (struct controller_apis){.controller = controller, .quorum = quorum};
+    struct controller_apis *a = context;
+    handle_envelope(rq, a->env, &a->dispatch);
+}
+
+void controller_apis_init(struct controller_apis *a, const struct env *env,
+                          struct controller *controller, struct quorum *quorum)
+{
+    *a = (struct controller_apis){.controller = controller, .quorum = quorum, .env = env};
     a->dispatch = (struct dispatch){.table = a->table, .count = API_COUNT, .context = a};
     a->table[API_API_VERSIONS] =
         (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
     a->table[API_DESCRIBE_QUORUM] =
         (struct api_handler){.min = 0, .max = 2, .handle = handle_describe_quorum};
+    a->table[API_ENVELOPE] = (struct api_handler){.min = 0, .max = 0, .handle = handle_wrapped};
     int32_t count;
     const struct controller_api *apis = controller_apis(&count);
     for (int32_t i = 0; i < count; i++)

@@ -14,9 +14,10 @@ struct controller_apis {
     struct dispatch dispatch;
     struct controller *controller; /* NULL on a broker-only node: raft's APIs alone */
     struct quorum *quorum;
+    const struct env *env;
 };
 
-void controller_apis_init(struct controller_apis *a, struct controller *controller,
-                          struct quorum *quorum);
+void controller_apis_init(struct controller_apis *a, const struct env *env,
+                          struct controller *controller, struct quorum *quorum);
 
 #endif

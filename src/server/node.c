@@ -399,7 +399,7 @@ static void node_make_controller(struct node *n)
         .endpoints_count = own->count,
     };
     n->controller = controller_new(&options);
-    controller_apis_init(&n->controller_apis, n->controller, n->quorum);
+    controller_apis_init(&n->controller_apis, &n->env, n->controller, n->quorum);
     n->controller_feed = (struct quorum_subscriber){
         .wants_committed = true,
         .owner = n,

@@ -6,6 +6,8 @@
  * would switch clients to protocols that are not served yet. */
 #include "protocol/api_versions.h"
 
+#include "broker/controller_channel.h"
+#include "broker/forwardable.h"
 #include "broker/handlers/handlers.h"
 #include "metadata/feature.h"
 #include "metadata/image.h"
@@ -34,20 +36,35 @@ static bool software_text_is_fine(struct str s)
     return true;
 }
 
-static void list_apis(const struct dispatch *apis, struct request *rq,
+/* What both we and the active controller serve; false: nothing. */
+static bool range_of(const struct api_versions_facts *facts, int16_t key,
+                     struct api_versions_response_api_version *to)
+{
+    const struct api_handler *h = &facts->apis->table[key];
+    if (!h->handle) return false;
+    *to = (struct api_versions_response_api_version){
+        .api_key = key,
+        .min_version = h->advertise_from_zero ? 0 : h->min,
+        .max_version = h->max,
+    };
+    int16_t min, max;
+    if (!facts->controller || !api_is_forwardable(key) || key == API_ALLOCATE_PRODUCER_IDS ||
+        !controller_channel_range(facts->controller, key, &min, &max))
+        return true;
+    if (min > to->min_version) to->min_version = min;
+    if (max < to->max_version) to->max_version = max;
+    return to->min_version <= to->max_version;
+}
+
+static void list_apis(const struct api_versions_facts *facts, struct request *rq,
                       struct api_versions_response *r, bool only_this)
 {
-    r->api_keys = api_versions_response_api_version_new(&rq->arena, apis->count);
+    r->api_keys = api_versions_response_api_version_new(&rq->arena, facts->apis->count);
     r->api_keys_count = 0;
-    for (int32_t key = 0; key < apis->count; key++) {
-        const struct api_handler *h = &apis->table[key];
-        if (!h->handle || (only_this && key != API_API_VERSIONS)) continue;
-        r->api_keys[r->api_keys_count++] = (struct api_versions_response_api_version){
-            .api_key = (int16_t)key,
-            .min_version = h->advertise_from_zero ? 0 : h->min,
-            .max_version = h->max,
-        };
-    }
+    for (int16_t key = 0; key < facts->apis->count; key++)
+        if ((!only_this || key == API_API_VERSIONS) &&
+            range_of(facts, key, &r->api_keys[r->api_keys_count]))
+            r->api_keys_count++;
 }
 
 static void list_features(const struct api_versions_facts *facts, struct request *rq,
@@ -84,13 +101,13 @@ void answer_api_versions(struct request *rq, const struct api_versions_facts *fa
     api_versions_response_init(&r);
     if (!q) {
         r.error_code = KAFKA_UNSUPPORTED_VERSION;
-        list_apis(facts->apis, rq, &r, true);
+        list_apis(facts, rq, &r, true);
     } else if (rq->api_version >= VERSION_FEATURES &&
                !(software_text_is_fine(q->client_software_name) &&
                  software_text_is_fine(q->client_software_version))) {
         r.error_code = KAFKA_INVALID_REQUEST;
     } else {
-        list_apis(facts->apis, rq, &r, false);
+        list_apis(facts, rq, &r, false);
         if (rq->api_version >= VERSION_FEATURES) list_features(facts, rq, &r);
     }
     request_reply(rq, &r);
@@ -102,5 +119,6 @@ void handle_api_versions(struct request *rq, void *context)
     answer_api_versions(rq, &(struct api_versions_facts){.apis = b->apis,
                                                          .image = b->image,
                                                          .kraft_version = b->kraft_version,
-                                                         .to_clients = true});
+                                                         .to_clients = true,
+                                                         .controller = b->controller});
 }

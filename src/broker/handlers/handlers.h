@@ -36,6 +36,9 @@ struct api_versions_facts {
     const struct image *image;
     int16_t kraft_version;
     bool to_clients;
+    /* To clients, what is forwarded is offered as far as the active controller serves it, once that
+     * is known; NULL: as the table says. */
+    const struct controller_channel *controller;
 };
 void answer_api_versions(struct request *rq, const struct api_versions_facts *facts);
 

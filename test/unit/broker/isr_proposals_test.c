@@ -58,7 +58,8 @@ static struct plane *open_controlled(void)
     static int32_t both[] = {SELF, OTHER};
     memset(&controller, 0, sizeof controller);
     struct plane *p = plane_open();
-    p->broker.controller = controller_channel_create(p->env, &dispatch, SELF, 1000);
+    p->broker.controller = controller_channel_create(
+        p->env, &dispatch, SELF, (struct controller_channel_timeouts){1000, 1000});
     controller_channel_set_leader(p->broker.controller, SELF, NULL, 0);
     p->proposals = send_proposals;
     p->proposals_owner = sender = isr_proposals_create(&p->broker);

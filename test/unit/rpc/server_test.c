@@ -8,6 +8,7 @@
 #include "protocol/api_versions.h"
 #include "protocol/list_groups.h"
 #include "rpc/channel.h"
+#include "rpc/connection.h"
 #include "rpc/server.h"
 
 /* A node whose ListGroups answers with the states it was asked for, late ones first. */
@@ -379,4 +380,33 @@ TEST(a_channel_to_nowhere_says_closed)
     assert_int_equal(f->errors, 1);
     channel_destroy(nowhere);
     fixture_free(f);
+}
+
+TEST(client_address_is_4_or_16_bytes)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        uint8_t bytes[16];
+    } cases[] = {
+        {"10.0.200.255", 4, {10, 0, 200, 255}},
+        {"::1", 16, {[15] = 1}},
+        {"::", 16, {0}},
+        {"2001:db8::ff00:42:8329", 16, {0x20, 1, 0xd, 0xb8, [10] = 0xff, 0, 0, 0x42, 0x83, 0x29}},
+        {"fe80::1%eth0", 16, {0xfe, 0x80, [15] = 1}},
+        {"::ffff:10.0.0.1", 16, {[10] = 0xff, 0xff, 10, 0, 0, 1}},
+        {"1:2:3:4:5:6:7:8", 16, {0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8}},
+        {"node1", 4, {127, 0, 0, 1}},
+        {"256.0.0.1", 4, {127, 0, 0, 1}},
+        {"1:2:3", 4, {127, 0, 0, 1}},
+        {"", 4, {127, 0, 0, 1}},
+    };
+    struct connection c = {0};
+    struct request rq = {.connection = &c};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t got[16] = {0};
+        snprintf(c.peer.host, sizeof c.peer.host, "%s", cases[i].text);
+        assert_int_equal(request_client_address(&rq, got), cases[i].len);
+        assert_memory_equal(got, cases[i].bytes, cases[i].len);
+    }
 }
