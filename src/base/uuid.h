@@ -38,7 +38,8 @@ struct uuid_text {
 };
 struct uuid_text uuid_text(struct uuid u);
 
-/* Err: INVALID when not exactly 22 characters of the alphabet encoding 16 bytes. */
+/* Err: INVALID when not exactly 22 characters of the alphabet. The four bits beyond the sixteenth
+ * byte are not looked at, as in Java's decoder: several texts are one id. */
 enum err uuid_parse(struct str text, struct uuid *out) MUST_CHECK;
 
 #endif
