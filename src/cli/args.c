@@ -135,7 +135,8 @@ static bool is_option(const char *text)
 void args_parse_jopt(struct args *a, const char *description, const struct option *options,
                      int argc, char **argv)
 {
-    *a = (struct args){.program = argv[0], .description = description, .options = options};
+    *a = (struct args){
+        .program = argv[0], .mistakes = ARGS_JOPT, .description = description, .options = options};
     count_options(a);
     if (argc <= 1) args_usage(a, description);
     char reason[512];
@@ -184,19 +185,25 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
 
 /* ---- argparse */
 
+static bool is_help(const char *arg)
+{
+    return strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0;
+}
+
 static void print_usage(const struct args *a, FILE *to)
 {
     int indent = (int)strlen("usage: ") + (int)strlen(a->program) + 1, used = indent;
     fprintf(to, "usage: %s", a->program);
-    for (int i = -1; i < a->options_count; i++) {
+    for (int i = a->known_from - 1; i < a->options_count; i++) {
         char item[160];
-        if (i < 0)
+        if (i < a->known_from)
             snprintf(item, sizeof item, "[-h]");
         else if (a->options[i].kind == OPTION_FLAG)
             snprintf(item, sizeof item, "[--%s]", a->options[i].name);
         else
-            snprintf(item, sizeof item, a->options[i].required ? "--%s %s" : "[--%s %s]",
-                     a->options[i].name, a->options[i].value_name);
+            snprintf(item, sizeof item, a->options[i].required ? "--%s %s%s" : "[--%s %s%s]",
+                     a->options[i].name, a->options[i].value_name,
+                     a->options[i].kind == OPTION_MANY ? " ..." : "");
         if (used + 1 + (int)strlen(item) > HELP_COLUMNS - 5) {
             fprintf(to, "\n%*s", indent - 1, "");
             used = indent;
@@ -208,30 +215,40 @@ static void print_usage(const struct args *a, FILE *to)
 
 void args_error(const struct args *a, const char *format, ...)
 {
-    print_usage(a, stderr);
+    bool one_line = a->mistakes == ARGS_ONE_LINE;
+    if (!one_line) print_usage(a, stderr);
     va_list list;
     va_start(list, format);
-    fprintf(stderr, "%.*s: error: ", (int)strcspn(a->program, " "), a->program);
+    if (one_line)
+        fprintf(stderr, "Command line error: ");
+    else
+        fprintf(stderr, "%.*s: error: ", (int)strcspn(a->program, " "), a->program);
     vfprintf(stderr, format, list);
-    fprintf(stderr, "\n");
+    fprintf(stderr, one_line ? ". Type --help for help." : "\n");
     va_end(list);
     exit(1);
 }
 
-void args_no_command(const char *program, const char *description, const char *commands,
-                     const char *given)
+/* A command that is missing or unknown, or -h in its place. `commands` is "{a,b}". */
+static _Noreturn void answer_no_command(enum args_mistakes mistakes, const char *program,
+                                        const char *description, const char *commands,
+                                        const char *given)
 {
-    bool help = given && (strcmp(given, "-h") == 0 || strcmp(given, "--help") == 0);
+    bool help = given && is_help(given), one_line = mistakes == ARGS_ONE_LINE;
     FILE *to = help ? stdout : stderr;
-    fprintf(to, "usage: %s [-h] %s ...\n", program, commands);
+    if (help || !one_line) fprintf(to, "usage: %s [-h] %s ...\n", program, commands);
     if (help) {
         fprintf(to, "\n%s\n", description);
         exit(0);
     }
+    if (one_line)
+        fprintf(to, "Command line error: ");
+    else
+        fprintf(to, "%s: error: ", program);
     if (!given || given[0] == '-')
-        fprintf(to, "%s: error: too few arguments\n", program);
+        fprintf(to, "too few arguments");
     else {
-        fprintf(to, "%s: error: invalid choice: '%s' (choose from ", program, given);
+        fprintf(to, "invalid choice: '%s' (choose from ", given);
         for (const char *c = commands; *c; c++) {
             if (*c == '{' || *c == '}')
                 fputc('\'', to);
@@ -240,9 +257,16 @@ void args_no_command(const char *program, const char *description, const char *c
             else
                 fputc(*c, to);
         }
-        fprintf(to, ")\n");
+        fprintf(to, ")");
     }
+    fprintf(to, one_line ? ". Type --help for help." : "\n");
     exit(1);
+}
+
+void args_no_command(const char *program, const char *description, const char *commands,
+                     const char *given)
+{
+    answer_no_command(ARGS_USAGE, program, description, commands, given);
 }
 
 static void print_argparse_help(const struct args *a)
@@ -250,7 +274,7 @@ static void print_argparse_help(const struct args *a)
     print_usage(a, stdout);
     printf("\n%s\n\nnamed arguments:\n  -h, --help             show this help message and exit\n",
            a->description);
-    for (int i = 0; i < a->options_count; i++) {
+    for (int i = a->known_from; i < a->options_count; i++) {
         char name[128];
         const struct option *o = &a->options[i];
         int len = snprintf(name, sizeof name, "  --%s", o->name);
@@ -272,10 +296,11 @@ static void print_argparse_help(const struct args *a)
 static int find_prefix(const struct args *a, const char *name, size_t len)
 {
     int found = find(a, name, len);
-    if (found >= 0) return found;
+    if (found >= a->known_from) return found;
     int matches = 0;
+    found = -1;
     char list[512] = "";
-    for (int i = 0; i < a->options_count; i++) {
+    for (int i = a->known_from; i < a->options_count; i++) {
         if (strncmp(a->options[i].name, name, len) != 0) continue;
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s--%s", matches ? ", " : "",
                  a->options[i].name);
@@ -296,46 +321,109 @@ static const char *argument_name(const struct args *a, int option, char text[128
     return text;
 }
 
+/* The option that argv[*i] is, with its value or values added; *i is the last word taken. */
+static void take_option(struct args *a, int argc, char **argv, int *i)
+{
+    const char *arg = argv[*i], *value = NULL;
+    char text[128];
+    int option = -1;
+    if (arg[1] == '-') {
+        size_t len = strcspn(arg + 2, "=");
+        option = find_prefix(a, arg + 2, len);
+        if (arg[2 + len] == '=') value = arg + 2 + len + 1;
+    } else {
+        for (int k = a->known_from; k < a->options_count; k++)
+            if (a->options[k].letter == arg[1]) option = k;
+        if (option >= 0 && arg[2]) value = arg + (arg[2] == '=' ? 3 : 2);
+    }
+    if (option < 0) args_error(a, "unrecognized arguments: '%s'", arg);
+    enum option_kind kind = a->options[option].kind;
+    if (kind == OPTION_FLAG && value)
+        args_error(a, "argument %s: ignored explicit argument '%s'", argument_name(a, option, text),
+                   value);
+    if (kind != OPTION_FLAG && !value) {
+        if (*i + 1 >= argc || is_option(argv[*i + 1]))
+            args_error(a, "argument %s: expected %s", argument_name(a, option, text),
+                       kind == OPTION_MANY ? "at least one argument" : "one argument");
+        value = argv[++*i];
+    }
+    add(a, option, value);
+    while (kind == OPTION_MANY && *i + 1 < argc && !is_option(argv[*i + 1]))
+        add(a, option, argv[++*i]);
+}
+
+static void require_known(const struct args *a)
+{
+    char text[128];
+    for (int i = a->known_from; i < a->options_count; i++)
+        if (a->options[i].required && !a->counts[i])
+            args_error(a, "argument %s is required", argument_name(a, i, text));
+}
+
+static bool is_word(const char *arg)
+{
+    return arg[0] != '-' || !arg[1];
+}
+
 void args_parse_argparse(struct args *a, const char *program, const char *description,
                          const struct option *options, int argc, char **argv)
 {
-    *a = (struct args){.program = program, .description = description, .options = options};
+    *a = (struct args){
+        .program = program, .mistakes = ARGS_USAGE, .description = description, .options = options};
     count_options(a);
-    char text[128];
     for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
-        if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) print_argparse_help(a);
-        if (arg[0] != '-' || !arg[1]) {
-            if (a->positionals_count < POSITIONALS_MAX)
-                a->positionals[a->positionals_count++] = arg;
-            continue;
-        }
-        int option = -1;
-        const char *value = NULL;
-        if (arg[1] == '-') {
-            size_t len = strcspn(arg + 2, "=");
-            option = find_prefix(a, arg + 2, len);
-            if (arg[2 + len] == '=') value = arg + 2 + len + 1;
-        } else {
-            for (int k = 0; k < a->options_count; k++)
-                if (a->options[k].letter == arg[1]) option = k;
-            if (option >= 0 && arg[2]) value = arg + (arg[2] == '=' ? 3 : 2);
-        }
-        if (option < 0) args_error(a, "unrecognized arguments: '%s'", arg);
-        if (a->options[option].kind == OPTION_FLAG && value)
-            args_error(a, "argument %s: ignored explicit argument '%s'",
-                       argument_name(a, option, text), value);
-        if (a->options[option].kind == OPTION_VALUE && !value) {
-            if (i + 1 >= argc ||
-                (argv[i + 1][0] == '-' && argv[i + 1][1] && is_option(argv[i + 1])))
-                args_error(a, "argument %s: expected one argument", argument_name(a, option, text));
-            value = argv[++i];
-        }
-        add(a, option, value);
+        if (is_help(argv[i])) print_argparse_help(a);
+        if (!is_word(argv[i]))
+            take_option(a, argc, argv, &i);
+        else if (a->positionals_count < POSITIONALS_MAX)
+            a->positionals[a->positionals_count++] = argv[i];
     }
-    for (int i = 0; i < a->options_count; i++)
-        if (a->options[i].required && !a->counts[i])
-            args_error(a, "argument %s is required", argument_name(a, i, text));
+    require_known(a);
+}
+
+/* "{a,b}" of the commands, for usage lines. */
+static const char *command_list(const struct subcommand *commands, char text[512])
+{
+    size_t len = 0;
+    for (const struct subcommand *c = commands; c->name; c++)
+        len += (size_t)snprintf(text + len, 512 - len, "%c%s", c == commands ? '{' : ',', c->name);
+    snprintf(text + len, 512 - len, "}");
+    return text;
+}
+
+int args_parse_commands(struct args *a, enum args_mistakes mistakes, const char *program,
+                        const char *description, const struct option *options,
+                        const struct subcommand *commands, int argc, char **argv)
+{
+    char list[512], name[128];
+    *a = (struct args){.program = program, .mistakes = mistakes, .description = description};
+    a->options = a->joined;
+    for (; options->name; options++) a->joined[a->options_count++] = *options;
+    int i = 1, chosen = 0;
+    for (; i < argc && !is_word(argv[i]); i++) {
+        if (is_help(argv[i]))
+            answer_no_command(mistakes, program, description, command_list(commands, list),
+                              argv[i]);
+        take_option(a, argc, argv, &i);
+    }
+    const char *given = i < argc ? argv[i] : NULL;
+    while (commands[chosen].name && given && strcmp(commands[chosen].name, given) != 0) chosen++;
+    if (!given || !commands[chosen].name)
+        answer_no_command(mistakes, program, description, command_list(commands, list), given);
+    snprintf(name, sizeof name, "%s %s", program, given);
+    a->program = strdup(name);
+    a->description = commands[chosen].meaning;
+    a->known_from = a->options_count;
+    for (const struct option *o = commands[chosen].options; o->name; o++)
+        a->joined[a->options_count++] = *o;
+    for (i++; i < argc; i++) {
+        if (is_help(argv[i])) print_argparse_help(a);
+        if (is_word(argv[i])) args_error(a, "unrecognized arguments: '%s'", argv[i]);
+        take_option(a, argc, argv, &i);
+    }
+    require_known(a);
+    a->known_from = 0;
+    return chosen;
 }
 
 /* ---- what was given */
@@ -356,7 +444,7 @@ const char *args_value_at(const struct args *a, const char *name, int32_t i)
 const char *args_value(const struct args *a, const char *name)
 {
     int option = find_z(a, name);
-    if (a->counts[option] > 1 && !a->options[option].repeatable) {
+    if (a->counts[option] > 1 && a->mistakes == ARGS_JOPT && !a->options[option].repeatable) {
         char reason[256];
         snprintf(reason, sizeof reason,
                  "Found multiple arguments for option %s, but you asked for only one", name);
@@ -374,12 +462,24 @@ int64_t args_number(const struct args *a, const char *name, int64_t fallback)
     if (!text) return fallback;
     char *end;
     long long number = strtoll(text, &end, 10);
-    if (!*text || *end) {
-        char reason[256];
-        snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
-        args_usage(a, reason);
-    }
-    return number;
+    if (*text && !*end) return number;
+    char reason[256];
+    if (a->mistakes != ARGS_JOPT)
+        args_error(a, "argument %s: could not convert '%s' to Integer (For input string: \"%s\")",
+                   argument_name(a, find_z(a, name), reason), text, text);
+    snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
+    args_usage(a, reason);
+}
+
+void args_either(const struct args *a, const char *name, const char *other, bool required)
+{
+    char first[128], second[128];
+    argument_name(a, find_z(a, name), first);
+    argument_name(a, find_z(a, other), second);
+    if (args_has(a, name) && args_has(a, other))
+        args_error(a, "argument %s: not allowed with argument %s", second, first);
+    if (required && !args_has(a, name) && !args_has(a, other))
+        args_error(a, "one of the arguments %s %s is required", first, second);
 }
 
 void args_require(const struct args *a, const char *name)

@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_FLAG,     /* takes no value */
     OPTION_VALUE,    /* takes one */
     OPTION_OPTIONAL, /* may take one */
+    OPTION_MANY,     /* takes one or more, up to the next option (argparse only) */
 };
 
 struct option {
@@ -27,12 +28,29 @@ struct option {
     const char *default_value; /* NULL: none */
 };
 
+/* A subcommand of an argparse tool: `kafka-features.sh [options] upgrade [its options]`. */
+struct subcommand {
+    const char *name;
+    const struct option *options; /* ends with name NULL */
+    const char *meaning;
+};
+
+/* How a mistake is answered, always with exit status 1. */
+enum args_mistakes {
+    ARGS_JOPT,  /* the mistake, then the options */
+    ARGS_USAGE, /* argparse: usage, then "PROG: error: …" */
+    ARGS_ONE_LINE, /* argparse in kafka-features: "Command line error: …", no usage, no newline */
+};
+
 enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
 
 struct args {
-    const char *program;          /* "kafka-storage" */
-    const char *description;      /* first line of help */
-    const struct option *options; /* ends with name NULL */
+    const char *program; /* "kafka-storage" */
+    enum args_mistakes mistakes;
+    struct option joined[OPTIONS_MAX + 1]; /* a tool's and its subcommand's options */
+    int32_t known_from;                    /* the options before this one are not known any more */
+    const char *description;               /* first line of help */
+    const struct option *options;          /* ends with name NULL */
     int32_t options_count;
     int32_t counts[OPTIONS_MAX]; /* how often given */
     struct {
@@ -52,6 +70,13 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
 void args_parse_argparse(struct args *a, const char *program, const char *description,
                          const struct option *options, int argc, char **argv);
 
+/* The tool's options, one of `commands` (ends with name NULL), and that command's options;
+ * afterwards both kinds are found by name. Returns the command's place in the list. Handles -h at
+ * both places. */
+int args_parse_commands(struct args *a, enum args_mistakes mistakes, const char *program,
+                        const char *description, const struct option *options,
+                        const struct subcommand *commands, int argc, char **argv);
+
 bool args_has(const struct args *a, const char *name);
 
 /* The value, its default, or NULL. Given twice: the parser's complaint, exit 1. */
@@ -68,6 +93,9 @@ void args_require(const struct args *a, const char *name);
 
 /* "Option "[a]" can't be used with option "[b]"", exit 1, when both are given. */
 void args_exclude(const struct args *a, const char *name, const char *with);
+
+/* argparse's mutually exclusive group of two: not both, and one of them when `required`. */
+void args_either(const struct args *a, const char *name, const char *other, bool required);
 
 /* Print `reason`, the options, and exit 1: what Kafka's printUsageAndExit does. */
 _Noreturn void args_usage(const struct args *a, const char *reason);

@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -70,7 +71,7 @@ static void read_properties(struct client *c, const char *path)
     int32_t line;
     char *text = tool_read_file(path, &size);
     if (!text) {
-        fprintf(stderr, "%s (%s)\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
         exit(1);
     }
     if (properties_parse((struct str){text, (int32_t)size}, &c->arena, &c->properties, &line)) {
@@ -461,6 +462,40 @@ struct client_node *client_controller(struct client *c)
 {
     struct client_node *n = client_node(c, c->controller_id);
     return n ? n : client_any(c);
+}
+
+/* "electLeaders" of ELECT_LEADERS: how Java's client calls its calls. */
+static const char *call_name(struct client *c, int16_t api_key)
+{
+    const char *from = api_enum_name(api_key);
+    char *name = arena_alloc(&c->arena, strlen(from) + 1), *to = name;
+    for (; *from; from++) {
+        if (*from == '_')
+            *to++ = *++from;
+        else
+            *to++ = (char)tolower((unsigned char)*from);
+    }
+    *to = 0;
+    return name;
+}
+
+const void *client_call_controller(struct client *c, int16_t api_key, const void *request,
+                                   size_t error_at)
+{
+    const char *name = call_name(c, api_key);
+    int64_t deadline_ms = client_now_ms() + c->api_timeout_ms;
+    do {
+        if (!client_refresh(c, name)) return NULL;
+        const char *response = client_call(c, client_controller(c), api_key, -1, request, NULL);
+        int16_t code = 0;
+        if (response) memcpy(&code, response + error_at, sizeof code);
+        if (response && code != KAFKA_NOT_CONTROLLER) return response;
+        if (!response && strstr(c->failure.class, "UnsupportedVersion")) return NULL;
+        client_sleep_ms(RETRY_MS);
+    } while (client_now_ms() < deadline_ms);
+    client_fail(c, ERRORS "TimeoutException", "Timed out waiting for a node assignment. Call: %s",
+                name);
+    return NULL;
 }
 
 struct client_node *client_group_coordinator(struct client *c, const char *group)

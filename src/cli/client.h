@@ -8,6 +8,8 @@
 #ifndef SAMSA_CLI_CLIENT_H
 #define SAMSA_CLI_CLIENT_H
 
+#include <stddef.h>
+
 #include "base/arena.h"
 #include "cli/args.h"
 #include "config/properties.h"
@@ -79,6 +81,16 @@ bool client_serves(struct client *c, struct client_node *n, int16_t api_key, int
  * NULL) is the version used; max_version -1: no cap. Retries a broken connection once. */
 const void *client_call(struct client *c, struct client_node *n, int16_t api_key,
                         int16_t max_version, const void *request, int16_t *version);
+
+/* The same of the controller (or, from bootstrap brokers, of any that will pass it on), finding it
+ * first, and again while the node asked is not it or is gone, for default.api.timeout.ms.
+ * `error_at` is where the answer's error_code is; codes other than NOT_CONTROLLER are the
+ * caller's. */
+const void *client_call_controller(struct client *c, int16_t api_key, const void *request,
+                                   size_t error_at);
+#define CLIENT_CALL_CONTROLLER(c, api_key, name, request)    \
+    ((const struct name##_response *)client_call_controller( \
+        (c), (api_key), (request), offsetof(struct name##_response, error_code)))
 
 /* The coordinator of a group, asking again while there is none. NULL: failure is set. */
 struct client_node *client_group_coordinator(struct client *c, const char *group);

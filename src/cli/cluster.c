@@ -6,30 +6,30 @@
 #include "protocol/describe_cluster.h"
 #include "protocol/unregister_broker.h"
 
-#define COMMON                                                                                  \
-    {"bootstrap-server",                                                                        \
-     'b',                                                                                       \
-     OPTION_VALUE,                                                                              \
-     false,                                                                                     \
-     false,                                                                                     \
-     "BOOTSTRAP_SERVER",                                                                        \
-     "Brokers to connect to first."},                                                           \
-        {"bootstrap-controller",                                                                \
-         'C',                                                                                   \
-         OPTION_VALUE,                                                                          \
-         false,                                                                                 \
-         false,                                                                                 \
-         "BOOTSTRAP_CONTROLLER",                                                                \
-         "Controllers to connect to first."},                                                   \
-        {"command-config",                                                                      \
-         0,                                                                                     \
-         OPTION_VALUE,                                                                          \
-         false,                                                                                 \
-         false,                                                                                 \
-         "COMMAND_CONFIG",                                                                      \
-         "File with properties of the client."},                                                \
-    {                                                                                           \
-        "config", 'c', OPTION_VALUE, false, false, "CONFIG", "Former name of --command-config." \
+#define COMMON                                                                                \
+    {"bootstrap-server",                                                                      \
+     'b',                                                                                     \
+     OPTION_VALUE,                                                                            \
+     false,                                                                                   \
+     false,                                                                                   \
+     "BOOTSTRAP_SERVER",                                                                      \
+     "Brokers to connect to first."},                                                         \
+        {"bootstrap-controller",                                                              \
+         'C',                                                                                 \
+         OPTION_VALUE,                                                                        \
+         false,                                                                               \
+         false,                                                                               \
+         "BOOTSTRAP_CONTROLLER",                                                              \
+         "Controllers to connect to first."},                                                 \
+        {"command-config",                                                                    \
+         'c',                                                                                 \
+         OPTION_VALUE,                                                                        \
+         false,                                                                               \
+         false,                                                                               \
+         "COMMAND_CONFIG",                                                                    \
+         "File with properties of the client."},                                              \
+    {                                                                                         \
+        "config", 0, OPTION_VALUE, false, false, "CONFIG", "Former name of --command-config." \
     }
 
 static const struct option id_options[] = {COMMON, {0}};
@@ -43,6 +43,15 @@ static const struct option endpoint_options[] = {
     {"include-fenced-brokers", 0, OPTION_FLAG, false, false, NULL, "Show fenced brokers too."},
     {0},
 };
+static const struct option no_options[] = {{0}};
+
+enum { CLUSTER_ID, UNREGISTER, LIST_ENDPOINTS };
+static const struct subcommand commands[] = {
+    {"cluster-id", id_options, "Get information about the ID of a cluster."},
+    {"unregister", unregister_options, "Unregister a broker."},
+    {"list-endpoints", endpoint_options, "List the nodes of the cluster."},
+    {0},
+};
 
 static _Noreturn void fail(const struct client *c)
 {
@@ -51,28 +60,26 @@ static _Noreturn void fail(const struct client *c)
     exit(1);
 }
 
-static struct client *open_client(const struct args *a, const char *call)
+static struct client *open_client(const struct args *a)
 {
-    const char *servers = args_value(a, "bootstrap-server");
     const char *controllers = args_value(a, "bootstrap-controller");
-    if (!servers == !controllers) {
-        if (servers)
-            args_error(a, "argument --bootstrap-controller/-C: not allowed with argument "
-                          "--bootstrap-server/-b");
-        args_error(a, "one of the arguments --bootstrap-server/-b --bootstrap-controller/-C is "
-                      "required");
+    const char *config = args_value(a, "command-config"), *old = args_value(a, "config");
+    if (old && config) {
+        fprintf(stderr, "--config and --command-config cannot be specified together.\n");
+        exit(1);
     }
-    const char *config = args_renamed(a, "command-config", "config");
-    struct client *c =
-        client_open(controllers ? controllers : servers, controllers != NULL, config);
-    if (!client_refresh(c, call)) fail(c);
-    return c;
+    if (old)
+        printf("Option --config has been deprecated and will be removed in a future version. Use "
+               "--command-config instead.\n");
+    return client_open(controllers ? controllers : args_value(a, "bootstrap-server"),
+                       controllers != NULL, old ? old : config);
 }
 
 static const struct describe_cluster_response *describe(struct client *c, bool include_fenced)
 {
     struct describe_cluster_request request;
     describe_cluster_request_init(&request);
+    if (!client_refresh(c, "listNodes")) fail(c);
     request.endpoint_type = c->controllers ? 2 : 1;
     request.include_fenced_brokers = include_fenced;
     const struct describe_cluster_response *r =
@@ -94,11 +101,12 @@ static int by_id(const void *a, const void *b)
 static void list_endpoints(struct client *c, bool include_fenced)
 {
     const struct describe_cluster_response *r = describe(c, include_fenced);
-    int host_width = 9, rack_width = 10;
+    int host_width = 0, rack_width = 0; /* of the longest; 10 when nobody has a rack */
     for (int32_t i = 0; i < r->brokers_count; i++) {
         if (r->brokers[i].host.len > host_width) host_width = r->brokers[i].host.len;
         if (r->brokers[i].rack.len > rack_width) rack_width = r->brokers[i].rack.len;
     }
+    if (!rack_width) rack_width = 10;
     qsort(r->brokers, (size_t)r->brokers_count, sizeof *r->brokers, by_id);
     if (c->controllers)
         printf("%-10s %-*s %-10s %-*s %-15s\n", "ID", host_width, "HOST", "PORT", rack_width,
@@ -124,7 +132,11 @@ static void unregister(struct client *c, int32_t id)
     unregister_broker_request_init(&request);
     request.broker_id = id;
     const struct unregister_broker_response *r =
-        client_call(c, client_controller(c), API_UNREGISTER_BROKER, -1, &request, NULL);
+        CLIENT_CALL_CONTROLLER(c, API_UNREGISTER_BROKER, unregister_broker, &request);
+    if (!r && strstr(c->failure.class, "UnsupportedVersion")) {
+        printf("The target cluster does not support the broker unregistration API.\n");
+        return;
+    }
     if (r && r->error_code != KAFKA_NONE) {
         client_fail_code(c, r->error_code, r->error_message);
         r = NULL;
@@ -135,30 +147,25 @@ static void unregister(struct client *c, int32_t id)
 
 int tool_cluster(int argc, char **argv)
 {
-    const char *command = argc > 1 ? argv[1] : "";
     struct args a;
-    if (strcmp(command, "cluster-id") == 0) {
-        args_parse_argparse(&a, "kafka-cluster cluster-id",
-                            "Get information about the ID of a cluster.", id_options, argc - 1,
-                            argv + 1);
-        struct client *c = open_client(&a, "listNodes");
-        const struct describe_cluster_response *r = describe(c, false);
-        printf("Cluster ID: %.*s\n", STR_ARG(r->cluster_id));
-        return 0;
+    int command = args_parse_commands(&a, ARGS_USAGE, "kafka-cluster", "The Kafka cluster tool.",
+                                      no_options, commands, argc, argv);
+    args_either(&a, "bootstrap-server", "bootstrap-controller", true);
+    int32_t id = command == UNREGISTER ? (int32_t)args_number(&a, "id", -1) : -1;
+    struct client *c = open_client(&a);
+    if (command == UNREGISTER)
+        unregister(c, id);
+    else if (command == CLUSTER_ID)
+        printf("Cluster ID: %.*s\n", STR_ARG(describe(c, false)->cluster_id));
+    else {
+        bool fenced = args_has(&a, "include-fenced-brokers");
+        if (fenced && c->controllers) {
+            fprintf(stderr, "The option --include-fenced-brokers is only supported with "
+                            "--bootstrap-server option\n");
+            return 1;
+        }
+        list_endpoints(c, fenced);
     }
-    if (strcmp(command, "list-endpoints") == 0) {
-        args_parse_argparse(&a, "kafka-cluster list-endpoints", "List the nodes of the cluster.",
-                            endpoint_options, argc - 1, argv + 1);
-        list_endpoints(open_client(&a, "listNodes"), args_has(&a, "include-fenced-brokers"));
-        return 0;
-    }
-    if (strcmp(command, "unregister") == 0) {
-        args_parse_argparse(&a, "kafka-cluster unregister", "Unregister a broker.",
-                            unregister_options, argc - 1, argv + 1);
-        struct client *c = open_client(&a, "unregisterBroker");
-        unregister(c, (int32_t)args_number(&a, "id", -1));
-        return 0;
-    }
-    args_no_command("kafka-cluster", "The Kafka cluster tool.",
-                    "{cluster-id,unregister,list-endpoints}", argc > 1 ? argv[1] : NULL);
+    client_close(c);
+    return 0;
 }

@@ -1,12 +1,16 @@
-/* kafka-features.sh: describe, and the two tables it shares with kafka-storage.sh. Changing
- * levels is not offered yet. */
+/* kafka-features.sh: the cluster's feature levels, shown and changed; and the two tables it shares
+ * with kafka-storage.sh. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/client.h"
+#include "cli/feature_text.h"
 #include "cli/tool.h"
 #include "metadata/feature.h"
 #include "protocol/api_versions.h"
+#include "protocol/update_features.h"
+
+enum { FEATURES_MAX = 64, UPGRADE = 1, SAFE_DOWNGRADE = 2, UNSAFE_DOWNGRADE = 3 };
 
 static const struct option options[] = {
     {"bootstrap-server", 0, OPTION_VALUE, false, false, "BOOTSTRAP_SERVER",
@@ -15,7 +19,66 @@ static const struct option options[] = {
      "Controllers to connect to first."},
     {"command-config", 0, OPTION_VALUE, false, false, "COMMAND_CONFIG",
      "File with properties of the client."},
+    {0},
+};
+static const struct option describe_options[] = {
     {"node-id", 0, OPTION_VALUE, false, false, "NODE_ID", "The node to ask."},
+    {0},
+};
+
+#define DRY_RUN                                                                        \
+    {                                                                                  \
+        "dry-run", 0, OPTION_FLAG, false, false, NULL, "Check it, and change nothing." \
+    }
+#define UNSAFE                                                                                \
+    {                                                                                         \
+        "unsafe", 0, OPTION_FLAG, false, false, NULL, "Do it even if metadata could be lost." \
+    }
+#define LEVELS                                                                                \
+    {"metadata",                                                                              \
+     0,                                                                                       \
+     OPTION_VALUE,                                                                            \
+     false,                                                                                   \
+     false,                                                                                   \
+     "METADATA",                                                                              \
+     "Deprecated: the level of metadata.version, such as 3.3-IV3."},                          \
+        {"release-version",                                                                   \
+         0,                                                                                   \
+         OPTION_VALUE,                                                                        \
+         false,                                                                               \
+         false,                                                                               \
+         "RELEASE_VERSION",                                                                   \
+         "All features to the levels of this release; see version-mapping."},                 \
+    {                                                                                         \
+        "feature", 0, OPTION_VALUE, false, true, "FEATURE", "feature=level; may be repeated." \
+    }
+
+static const struct option upgrade_options[] = {LEVELS, DRY_RUN, {0}};
+static const struct option downgrade_options[] = {LEVELS, UNSAFE, DRY_RUN, {0}};
+static const struct option disable_options[] = {
+    {"feature", 0, OPTION_VALUE, false, true, "FEATURE", "The feature; may be repeated."},
+    UNSAFE,
+    DRY_RUN,
+    {0},
+};
+static const struct option mapping_options[] = {
+    {"release-version", 0, OPTION_VALUE, false, false, "RELEASE_VERSION",
+     "The release; the latest without it."},
+    {0},
+};
+static const struct option dependency_options[] = {
+    {"feature", 0, OPTION_VALUE, true, true, "FEATURE", "feature=level; may be repeated."},
+    {0},
+};
+
+enum { DESCRIBE, CHANGE_UP, CHANGE_DOWN, DISABLE, MAPPING, DEPENDENCIES };
+static const struct subcommand commands[] = {
+    {"describe", describe_options, "Describes the current active feature flags."},
+    {"upgrade", upgrade_options, "Upgrade one or more feature flags."},
+    {"downgrade", downgrade_options, "Downgrade one or more feature flags."},
+    {"disable", disable_options, "Disable features: the same as downgrading them to zero."},
+    {"version-mapping", mapping_options, "Feature levels of a release."},
+    {"feature-dependencies", dependency_options, "What a feature's level needs."},
     {0},
 };
 
@@ -69,40 +132,195 @@ static void describe(struct client *c, struct client_node *n)
     }
 }
 
+/* ---- changing levels */
+
+struct change {
+    const char *name;
+    int16_t level;
+    int16_t error_code;
+    struct str message;
+};
+
+struct changes {
+    struct client *client;
+    const char *verb; /* "upgrade" */
+    int8_t type;
+    struct change items[FEATURES_MAX];
+    int32_t count;
+};
+
+static void add_change(struct changes *w, const char *name, int16_t level, bool replace)
+{
+    for (int32_t i = 0; i < w->count; i++) {
+        if (strcmp(w->items[i].name, name) != 0) continue;
+        if (!replace)
+            fail(arena_printf(&w->client->arena, "Feature %s was specified more than once.", name)
+                     .data);
+        w->items[i].level = level;
+        return;
+    }
+    if (w->count == FEATURES_MAX) fail("Too many features at once");
+    w->items[w->count++] = (struct change){name, level, 0, STR_NULL};
+}
+
+static void add_pair(struct changes *w, const char *pair)
+{
+    int16_t level;
+    const char *why, *name = feature_pair_parse(&w->client->arena, pair, &level, &why);
+    if (!name) fail(why);
+    add_change(w, name, level, false);
+}
+
+/* What the options ask for, in the order in which Kafka's tool looks at them. */
+static void read_changes(struct changes *w, const struct args *a)
+{
+    struct arena *arena = &w->client->arena;
+    const char *release = args_value(a, "release-version"), *metadata = args_value(a, "metadata");
+    const char *pair;
+    int16_t version;
+    if (release && (metadata || args_has(a, "feature")))
+        fail("Can not specify `release-version` with other feature flags.");
+    if (release) {
+        if (metadata_version_parse(str_of(release), &version))
+            fail(feature_unknown_release(arena, release));
+        add_change(w, "metadata.version", version, true);
+        for (int32_t i = 0; feature_names_in_order[i]; i++) {
+            const struct feature *f = feature_find(str_of(feature_names_in_order[i]));
+            int16_t level = feature_default_level(f, version);
+            /* an upgrade to 0 would be none */
+            if (w->type != UPGRADE || level > 0) add_change(w, f->name, level, true);
+        }
+    }
+    if (metadata) {
+        printf(" `metadata` flag is deprecated and may be removed in a future release.\n");
+        if (metadata_version_parse(str_of(metadata), &version))
+            fail(feature_unknown_release(arena, metadata));
+        add_change(w, "metadata.version", version, true);
+    }
+    for (int32_t i = 0; (pair = args_value_at(a, "feature", i)); i++) add_pair(w, pair);
+}
+
+static int by_feature(const void *a, const void *b)
+{
+    return strcmp(((const struct change *)a)->name, ((const struct change *)b)->name);
+}
+
+/* From version 2 on the answer is one for all; before, each feature has its own. */
+static void send_changes(struct changes *w, bool dry_run)
+{
+    struct client *c = w->client;
+    struct update_features_request request;
+    update_features_request_init(&request);
+    request.timeout_ms = (int32_t)c->request_timeout_ms;
+    request.validate_only = dry_run;
+    request.feature_updates = update_features_request_feature_update_key_new(&c->arena, w->count);
+    request.feature_updates_count = w->count;
+    for (int32_t i = 0; i < w->count; i++) {
+        request.feature_updates[i].feature = str_of(w->items[i].name);
+        request.feature_updates[i].max_version_level = w->items[i].level;
+        request.feature_updates[i].upgrade_type = w->type;
+    }
+    const struct update_features_response *r =
+        CLIENT_CALL_CONTROLLER(c, API_UPDATE_FEATURES, update_features, &request);
+    for (int32_t i = 0; i < w->count; i++) {
+        struct change *k = &w->items[i];
+        if (!r) {
+            k->error_code = KAFKA_REQUEST_TIMED_OUT;
+            k->message = str_of(c->failure.text);
+            continue;
+        }
+        k->error_code = r->error_code;
+        k->message = r->error_message;
+        for (int32_t n = 0; n < r->results_count && r->error_code == KAFKA_NONE; n++)
+            if (str_equal_z(r->results[n].feature, k->name)) {
+                k->error_code = r->results[n].error_code;
+                k->message = r->results[n].error_message;
+            }
+    }
+}
+
+static int change(struct changes *w, bool dry_run)
+{
+    struct arena *arena = &w->client->arena;
+    bool disable = strcmp(w->verb, "disable") == 0;
+    int failed = 0;
+    if (!w->count)
+        fail(arena_printf(arena, "You must specify at least one feature to %s", w->verb).data);
+    send_changes(w, dry_run);
+    qsort(w->items, (size_t)w->count, sizeof *w->items, by_feature);
+    for (int32_t i = 0; i < w->count; i++) {
+        const struct change *k = &w->items[i];
+        const char *to = disable ? "" : arena_printf(arena, " to %d", k->level).data;
+        if (k->error_code == KAFKA_NONE) {
+            printf("%s%s%sd%s.\n", k->name, dry_run ? " can be " : " was ", w->verb, to);
+            continue;
+        }
+        client_fail_code(w->client, k->error_code, k->message);
+        printf("%s %s %s%s. %s\n", dry_run ? "Can not" : "Could not", w->verb, k->name, to,
+               w->client->failure.text);
+        failed++;
+    }
+    if (failed)
+        fail(arena_printf(arena, "%d out of %d operation(s) failed.", failed, w->count).data);
+    return 0;
+}
+
+static void describe_node(struct client *c, const struct args *a)
+{
+    int32_t id = (int32_t)args_number(a, "node-id", -1);
+    if (args_has(a, "node-id") && id < 0)
+        fail(arena_printf(&c->arena, "Invalid node id %d: must be non-negative.", id).data);
+    if (!client_refresh(c, "describeFeatures")) fail(client_failure_line(c));
+    struct client_node *n = id < 0 ? client_any(c) : client_node(c, id);
+    if (!n)
+        fail("org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node "
+             "assignment. Call: describeFeatures");
+    describe(c, n);
+}
+
+/* The tables need no cluster. */
+static int print_tables(const struct args *a, int command)
+{
+    struct arena arena;
+    const char *pair, *why, *release = NULL;
+    arena_init(&arena, 0);
+    if (command == MAPPING) release = args_value(a, "release-version");
+    if (command == MAPPING && !feature_print_mapping(&arena, release, &why)) fail(why);
+    for (int32_t i = 0; command == DEPENDENCIES && (pair = args_value_at(a, "feature", i)); i++) {
+        int16_t level;
+        const char *name = feature_pair_parse(&arena, pair, &level, &why);
+        if (!name || !feature_print_dependencies(&arena, name, level, &why)) fail(why);
+    }
+    return 0;
+}
+
 int tool_features(int argc, char **argv)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-features", "This tool manages feature flags in Kafka.", options,
-                        argc, argv);
-    const char *command = a.positionals_count ? a.positionals[0] : NULL;
-    if (!command) {
-        fprintf(stderr, "Command line error: too few arguments. Type --help for help.");
-        return 1;
-    }
-    if (strcmp(command, "version-mapping") == 0 || strcmp(command, "feature-dependencies") == 0)
-        return tool_storage(argc, argv);
-    if (strcmp(command, "describe") != 0) {
-        static const char *const later[] = {"upgrade", "downgrade", "disable"};
-        for (int i = 0; i < 3; i++)
-            if (strcmp(command, later[i]) == 0)
-                fail("Changing feature levels is not supported by Samsa yet.");
-        fprintf(stderr,
-                "Command line error: invalid choice: '%s' (choose from 'describe', 'upgrade', "
-                "'downgrade', 'disable', 'version-mapping', 'feature-dependencies'). Type "
-                "--help for help.",
-                command);
-        return 1;
-    }
+    int command = args_parse_commands(&a, ARGS_ONE_LINE, "kafka-features",
+                                      "This tool manages feature flags in "
+                                      "Kafka.",
+                                      options, commands, argc, argv);
+    args_either(&a, "bootstrap-server", "bootstrap-controller", false);
+    if (command == MAPPING || command == DEPENDENCIES) return print_tables(&a, command);
     if (!args_has(&a, "bootstrap-server") && !args_has(&a, "bootstrap-controller"))
-        fail("You must specify either --bootstrap-controller or --bootstrap-server.");
+        args_error(&a, "You must specify either --bootstrap-controller or --bootstrap-server.");
     struct client *c = client_open_args(&a, true);
-    if (!client_refresh(c, "describeFeatures")) fail(c->failure.text);
-    struct client_node *n = client_any(c);
-    if (args_has(&a, "node-id")) {
-        n = client_node(c, (int32_t)args_number(&a, "node-id", -1));
-        if (!n) fail("Timed out waiting for a node assignment. Call: describeFeatures");
+    if (command == DESCRIBE) {
+        describe_node(c, &a);
+        return 0;
     }
-    describe(c, n);
-    client_close(c);
-    return 0;
+    struct changes *w = ARENA_NEW(&c->arena, struct changes);
+    w->client = c;
+    w->verb = commands[command].name;
+    w->type = command == CHANGE_UP     ? UPGRADE
+              : args_has(&a, "unsafe") ? UNSAFE_DOWNGRADE
+                                       : SAFE_DOWNGRADE;
+    const char *name;
+    if (command == DISABLE)
+        for (int32_t i = 0; (name = args_value_at(&a, "feature", i)); i++)
+            add_change(w, name, 0, false);
+    else
+        read_changes(w, &a);
+    return change(w, args_has(&a, "dry-run"));
 }

@@ -18,6 +18,7 @@ const struct tool tools[] = {
     {"dump-log", tool_dump_log, "print the files of a log"},
     {"features", tool_features, "describe the cluster's feature levels"},
     {"get-offsets", tool_get_offsets, "offsets by time"},
+    {"leader-election", tool_leader_election, "elect leaders"},
     {"log-dirs", tool_log_dirs, "sizes of partitions on disk"},
     {"metadata-quorum", tool_metadata_quorum, "state of the controllers' quorum"},
     {"server-start", tool_server_start, "run a node"},

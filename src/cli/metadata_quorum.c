@@ -1,23 +1,54 @@
+/* kafka-metadata-quorum.sh: the controllers' quorum, shown and changed. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/new_controller.h"
 #include "cli/tool.h"
+#include "protocol/add_raft_voter.h"
 #include "protocol/describe_quorum.h"
+#include "protocol/remove_raft_voter.h"
 
 static const struct option options[] = {
-    {"bootstrap-server", 'b', OPTION_VALUE, false, false, "BOOTSTRAP_SERVER",
+    {"bootstrap-server", 0, OPTION_VALUE, false, false, "BOOTSTRAP_SERVER",
      "Brokers to connect to first."},
-    {"bootstrap-controller", 'C', OPTION_VALUE, false, false, "BOOTSTRAP_CONTROLLER",
+    {"bootstrap-controller", 0, OPTION_VALUE, false, false, "BOOTSTRAP_CONTROLLER",
      "Controllers to connect to first."},
     {"command-config", 0, OPTION_VALUE, false, false, "COMMAND_CONFIG",
-     "File with properties of the client."},
-    {"status", 0, OPTION_FLAG, false, false, NULL, "With describe: a short summary of the quorum."},
+     "File with properties of the client; with add-controller, of the new controller too."},
+    {0},
+};
+static const struct option describe_options[] = {
+    {"status", 0, OPTION_FLAG, false, false, NULL, "A short summary of the quorum."},
     {"replication", 0, OPTION_FLAG, false, false, NULL,
-     "With describe: how far each voter and observer has come."},
+     "How far each voter and observer has come."},
     {"human-readable", 0, OPTION_FLAG, false, false, NULL,
      "With --replication: times as milliseconds ago."},
+    {0},
+};
+
+#define DRY_RUN                                                                           \
+    {                                                                                     \
+        "dry-run", 0, OPTION_FLAG, false, false, NULL, "Say what would be done, no more." \
+    }
+
+static const struct option add_options[] = {DRY_RUN, {0}};
+static const struct option remove_options[] = {
+    {"controller-directory-id", 'd', OPTION_VALUE, true, false, "CONTROLLER_DIRECTORY_ID",
+     "The id of its metadata directory."},
+    {"controller-id", 'i', OPTION_VALUE, true, false, "CONTROLLER_ID", "Its node id."},
+    DRY_RUN,
+    {0},
+};
+
+enum { DESCRIBE, ADD_CONTROLLER, REMOVE_CONTROLLER };
+static const struct subcommand commands[] = {
+    {"describe", describe_options, "Describe the metadata quorum info"},
+    {"add-controller", add_options, "Add a controller to the KRaft controller cluster"},
+    {"remove-controller", remove_options, "Remove a controller from the KRaft controller cluster"},
     {0},
 };
 
@@ -42,8 +73,9 @@ static struct quorum read_quorum(struct client *c)
     request.topics[0].topic_name = STR("__cluster_metadata");
     request.topics[0].partitions = describe_quorum_request_partition_data_new(&c->arena, 1);
     request.topics[0].partitions_count = 1;
+    struct client_node *n = c->controllers ? client_controller(c) : client_any(c);
     const struct describe_quorum_response *r =
-        client_call(c, client_any(c), API_DESCRIBE_QUORUM, -1, &request, NULL);
+        client_call(c, n, API_DESCRIBE_QUORUM, -1, &request, NULL);
     if (!r) fail(client_failure_line(c));
     int16_t code = r->error_code;
     struct str message = r->error_message;
@@ -126,7 +158,7 @@ enum { COLUMNS = 7 };
 
 static const char *time_text(struct client *c, int64_t timestamp, int64_t now_ms, bool human)
 {
-    if (timestamp == -1) return human ? "-1" : "-1";
+    if (timestamp == -1) return "-1";
     if (human) return arena_printf(&c->arena, "%lld ms ago", (long long)(now_ms - timestamp)).data;
     return arena_printf(&c->arena, "%lld", (long long)timestamp).data;
 }
@@ -175,39 +207,117 @@ static void print_replication(struct client *c, const struct quorum *q, bool hum
     }
 }
 
-int tool_metadata_quorum(int argc, char **argv)
+static void describe(struct client *c, const struct args *a)
 {
-    struct args a;
-    args_parse_argparse(&a, "kafka-metadata-quorum",
-                        "This tool describes and modifies the state of the KRaft quorum.", options,
-                        argc, argv);
-    const char *command = a.positionals_count ? a.positionals[0] : NULL;
-    if (!command || (strcmp(command, "describe") && strcmp(command, "add-controller") &&
-                     strcmp(command, "remove-controller")))
-        args_no_command("kafka-metadata-quorum",
-                        "This tool describes and modifies the state of the KRaft quorum.",
-                        "{describe,add-controller,remove-controller}", command);
-    if (strcmp(command, "describe") != 0)
-        fail(strcmp(command, "add-controller") == 0
-                 ? "add-controller is not supported by Samsa yet."
-                 : "remove-controller is not supported by Samsa yet.");
-    if (!args_has(&a, "bootstrap-server") == !args_has(&a, "bootstrap-controller"))
-        args_error(&a, "one of the arguments --bootstrap-server/-b --bootstrap-controller/-C is "
-                       "required");
-    bool status = args_has(&a, "status"), replication = args_has(&a, "replication");
+    bool status = args_has(a, "status"), replication = args_has(a, "replication");
     if (status && replication)
         fail("Only one of --status or --replication should be specified with describe sub-command");
     if (!status && !replication)
         fail("One of --status or --replication must be specified with describe sub-command");
-    if (status && args_has(&a, "human-readable"))
+    if (status && args_has(a, "human-readable"))
         fail("The option --human-readable is only supported along with --replication");
-    struct client *c = client_open_args(&a, true);
     if (!client_refresh(c, "describeMetadataQuorum")) fail(client_failure_line(c));
     struct quorum q = read_quorum(c);
     if (status)
         print_status(c, &q);
     else
-        print_replication(c, &q, args_has(&a, "human-readable"));
+        print_replication(c, &q, args_has(a, "human-readable"));
+}
+
+/* ---- adding and removing */
+
+static void check_answer(struct client *c, bool answered, int16_t code, struct str message)
+{
+    if (answered && code != KAFKA_NONE) client_fail_code(c, code, message);
+    if (!answered || code != KAFKA_NONE) fail(client_failure_line(c));
+}
+
+static void add_controller(struct client *c, const struct args *a)
+{
+    struct new_controller n;
+    if (!args_has(a, "command-config"))
+        fail("You must supply the configuration file of the controller you are adding when using "
+             "add-controller.");
+    const char *why = new_controller_read(&n, &c->arena, &c->properties);
+    if (why) fail(why);
+    bool dry_run = args_has(a, "dry-run");
+    if (!dry_run) {
+        struct add_raft_voter_request request;
+        add_raft_voter_request_init(&request);
+        request.timeout_ms = (int32_t)c->request_timeout_ms;
+        request.cluster_id = STR_NULL;
+        request.voter_id = n.id;
+        request.voter_directory_id = n.directory_id;
+        request.ack_when_committed = true;
+        request.listeners = add_raft_voter_request_listener_new(&c->arena, n.endpoints_count);
+        request.listeners_count = n.endpoints_count;
+        for (int32_t i = 0; i < n.endpoints_count; i++)
+            request.listeners[i] = (struct add_raft_voter_request_listener){
+                str_of(n.endpoints[i].name), str_of(n.endpoints[i].host), n.endpoints[i].port};
+        const struct add_raft_voter_response *r =
+            CLIENT_CALL_CONTROLLER(c, API_ADD_RAFT_VOTER, add_raft_voter, &request);
+        check_answer(c, r != NULL, r ? r->error_code : 0, r ? r->error_message : STR_NULL);
+    }
+    printf("%s controller %d with directory id %s and endpoints: ",
+           dry_run ? "DRY RUN of adding" : "Added", n.id, uuid_text(n.directory_id).z);
+    for (int32_t i = 0; i < n.endpoints_count; i++) {
+        bool v6 = strchr(n.endpoints[i].host, ':') != NULL;
+        printf("%s%s://%s%s%s:%u", i ? ", " : "", n.endpoints[i].name, v6 ? "[" : "",
+               n.endpoints[i].host, v6 ? "]" : "", n.endpoints[i].port);
+    }
+    printf("\n");
+}
+
+static void remove_controller(struct client *c, const struct args *a)
+{
+    int32_t id = (int32_t)args_number(a, "controller-id", -1);
+    const char *text = args_value(a, "controller-directory-id");
+    struct uuid directory_id;
+    if (id < 0) fail(arena_printf(&c->arena, "Invalid negative --controller-id: %d", id).data);
+    if (uuid_parse(str_of(text), &directory_id))
+        fail(arena_printf(&c->arena,
+                          strlen(text) > 24
+                              ? "Failed to parse --controller-directory-id: Input string with "
+                                "prefix `%.24s` is too long to be decoded as a base64 UUID"
+                              : "Failed to parse --controller-directory-id: Input string `%s` "
+                                "is not a base64 UUID",
+                          text)
+                 .data);
+    bool dry_run = args_has(a, "dry-run");
+    if (!dry_run) {
+        struct remove_raft_voter_request request;
+        remove_raft_voter_request_init(&request);
+        request.cluster_id = STR_NULL;
+        request.voter_id = id;
+        request.voter_directory_id = directory_id;
+        const struct remove_raft_voter_response *r =
+            CLIENT_CALL_CONTROLLER(c, API_REMOVE_RAFT_VOTER, remove_raft_voter, &request);
+        check_answer(c, r != NULL, r ? r->error_code : 0, r ? r->error_message : STR_NULL);
+    }
+    /* the second blank behind "Removed" is Kafka's */
+    printf("%s KRaft controller %d with directory id %s\n",
+           dry_run ? "DRY RUN of removing " : "Removed ", id, uuid_text(directory_id).z);
+}
+
+int tool_metadata_quorum(int argc, char **argv)
+{
+    struct args a;
+    int command = args_parse_commands(&a, ARGS_USAGE, "kafka-metadata-quorum",
+                                      "This tool describes kraft metadata quorum status.", options,
+                                      commands, argc, argv);
+    args_either(&a, "bootstrap-server", "bootstrap-controller", true);
+    if (command == REMOVE_CONTROLLER) args_number(&a, "controller-id", 0);
+    const char *config = args_value(&a, "command-config");
+    if (config && access(config, F_OK)) {
+        fprintf(stderr, "Properties file %s does not exists!\n", config);
+        return 1;
+    }
+    struct client *c = client_open_args(&a, true);
+    switch (command) {
+    case DESCRIBE: describe(c, &a); break;
+    case ADD_CONTROLLER: add_controller(c, &a); break;
+    case REMOVE_CONTROLLER: remove_controller(c, &a); break;
+    }
     client_close(c);
     return 0;
 }

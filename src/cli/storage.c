@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/args.h"
+#include "cli/feature_text.h"
 #include "cli/format.h"
 #include "cli/scram.h"
 #include "cli/tool.h"
@@ -16,17 +17,6 @@ static _Noreturn void fail(const char *text)
     fflush(stdout);
     fprintf(stderr, "%s\n", text);
     exit(1);
-}
-
-static _Noreturn void fail_unknown_version(struct arena *arena, const char *text)
-{
-    struct str names = STR("");
-    for (int16_t level = METADATA_VERSION_MIN; level <= METADATA_VERSION_MAX; level++)
-        names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), names.len ? ", " : "",
-                             metadata_version_text(level));
-    fail(arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
-                      text, names.data)
-             .data);
 }
 
 /* The configuration file of --config, whole and checked. */
@@ -251,7 +241,7 @@ static void choose_metadata_version(const struct args *a, struct arena *arena, s
     const char *release = args_value(a, "release-version"), *text;
     f->metadata_version = METADATA_VERSION_DEFAULT;
     if (release && metadata_version_parse(str_of(release), &f->metadata_version))
-        fail_unknown_version(arena, release);
+        fail(feature_unknown_release(arena, release));
     for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
         struct chosen_level c = parse_level(text, arena);
         if (strcmp(c.name, "metadata.version") != 0) continue;
@@ -384,16 +374,8 @@ static int version_mapping(int argc, char **argv, struct arena *arena)
                         "Look up the features that go with a metadata version.", mapping_options,
                         argc, argv);
     const char *release = args_value(&a, "release-version");
-    if (!release) release = metadata_version_text(METADATA_VERSION_DEFAULT);
-    int16_t level;
-    if (metadata_version_parse(str_of(release), &level)) fail_unknown_version(arena, release);
-    printf("metadata.version=%d (%s)\n", level, release);
-    /* in Kafka's order, which is that of its source */
-    static const char *const names[] = {"kraft.version", "transaction.version",
-                                        "group.version", "eligible.leader.replicas.version",
-                                        "share.version", "streams.version"};
-    for (int i = 0; i < 6; i++)
-        printf("%s=%d\n", names[i], feature_default_level(feature_find(str_of(names[i])), level));
+    const char *why;
+    if (!feature_print_mapping(arena, release, &why)) fail(why);
     return 0;
 }
 
@@ -419,23 +401,12 @@ static void print_dependencies(const char *text, struct arena *arena)
         fail(arena_printf(arena, "Invalid version format: %s for feature %.*s", equals + 1,
                           STR_ARG(name))
                  .data);
-    if (str_equal_z(name, "metadata.version")) {
-        const char *version = metadata_version_text((int16_t)level);
-        if (!version) fail(arena_printf(arena, "Unknown metadata.version %ld", level).data);
-        printf("metadata.version=%ld (%s) has no dependencies.\n", level, version);
-        return;
-    }
+    const char *why, *z = arena_str(arena, name).data;
     const struct feature *f = feature_find(name);
-    if (!f) fail(arena_printf(arena, "Unknown feature: %.*s", STR_ARG(name)).data);
-    if (level < 0 || level > f->max)
-        fail(
-            arena_printf(arena, "Feature level %ld is not supported for feature %s", level, f->name)
-                .data);
-    if (level == 0 || !f->needs)
-        printf("%s=%ld has no dependencies.\n", f->name, level);
-    else
-        printf("%s=%ld requires:\n    metadata.version=%d (%s)\n", f->name, level, f->needs,
-               metadata_version_text(f->needs));
+    if (f && strcmp(z, "metadata.version") != 0 && (level < 0 || level > f->max))
+        fail(arena_printf(arena, "Feature level %ld is not supported for feature %s", level, z)
+                 .data);
+    if (!feature_print_dependencies(arena, z, (int16_t)level, &why)) fail(why);
 }
 
 static int feature_dependencies(int argc, char **argv, struct arena *arena)

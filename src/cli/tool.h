@@ -27,6 +27,7 @@ int tool_delete_records(int argc, char **argv);
 int tool_dump_log(int argc, char **argv);
 int tool_features(int argc, char **argv);
 int tool_get_offsets(int argc, char **argv);
+int tool_leader_election(int argc, char **argv);
 int tool_log_dirs(int argc, char **argv);
 int tool_metadata_quorum(int argc, char **argv);
 int tool_server_start(int argc, char **argv);

@@ -26,6 +26,40 @@ static void parse_jopt(struct args *a, char **argv)
     args_parse_jopt(a, "A tool.", options, argc, argv);
 }
 
+static const struct option up_options[] = {
+    {"feature", 'f', OPTION_VALUE, true, true, "FEATURE", "which"},
+    {"level", 0, OPTION_VALUE, false, false, "LEVEL", "how far"},
+    {"pairs", 0, OPTION_MANY, false, true, "PAIR", "several"},
+    {0},
+};
+static const struct option down_options[] = {{0}};
+static const struct subcommand commands[] = {
+    {"down", down_options, "less"}, {"up", up_options, "more"}, {0}};
+static const struct option few_options[] = {
+    {"server", 's', OPTION_VALUE, false, false, "SERVER", "where"},
+    {"controller", 0, OPTION_VALUE, false, false, "CONTROLLER", "or there"},
+    {0},
+};
+
+static int parse_commands_as(struct args *a, enum args_mistakes mistakes, char **argv)
+{
+    int argc = 0;
+    while (argv[argc]) argc++;
+    return args_parse_commands(a, mistakes, "kafka-x", "A tool.", few_options, commands, argc,
+                               argv);
+}
+
+static void parse_commands(struct args *a, char **argv)
+{
+    parse_commands_as(a, ARGS_USAGE, argv);
+    args_either(a, "server", "controller", true);
+}
+
+static void parse_commands_one_line(struct args *a, char **argv)
+{
+    parse_commands_as(a, ARGS_ONE_LINE, argv);
+}
+
 static void parse_argparse(struct args *a, char **argv)
 {
     int argc = 0;
@@ -45,7 +79,7 @@ static int in_child(void (*parse)(struct args *, char **), char **argv, int stre
         close(pipe_ends[0]);
         struct args a;
         parse(&a, argv);
-        args_value(&a, "topic");
+        if (a.options == options) args_value(&a, "topic");
         fflush(NULL);
         _exit(42); /* the parser was content */
     }
@@ -139,4 +173,58 @@ TEST(version_is_printed_and_ends_the_tool)
     char text[4096];
     assert_int_equal(in_child(parse_jopt, ARGV("--version"), 1, text), 0);
     assert_string_equal(text, "4.3.1\n");
+}
+
+TEST(options_of_a_command_come_behind_it_and_the_tools_before)
+{
+    struct args a;
+    assert_int_equal(parse_commands_as(&a, ARGS_USAGE,
+                                       ARGV("--serv", "h:1", "up", "-f", "a=1", "--pairs", "x=1",
+                                            "y=2", "--feature=b=2")),
+                     1);
+    assert_string_equal(args_value(&a, "server"), "h:1");
+    assert_string_equal(args_value_at(&a, "feature", 1), "b=2");
+    assert_string_equal(args_value_at(&a, "pairs", 1), "y=2");
+    assert_null(args_value_at(&a, "pairs", 2));
+    assert_int_equal(parse_commands_as(&a, ARGS_USAGE, ARGV("down")), 0);
+}
+
+TEST(mistakes_around_commands_are_named)
+{
+    const struct {
+        char *argv[8];
+        const char *complaint;
+    } cases[] = {
+        {{"kafka-x"}, "kafka-x: error: too few arguments\n"},
+        {{"kafka-x", "--server", "h:1", "off"},
+         "kafka-x: error: invalid choice: 'off' (choose from 'down', 'up')\n"},
+        {{"kafka-x", "down", "--server", "h:1"},
+         "kafka-x: error: unrecognized arguments: '--server'\n"},
+        {{"kafka-x", "--server", "h:1", "down", "more"},
+         "kafka-x: error: unrecognized arguments: 'more'\n"},
+        {{"kafka-x", "--server", "h:1", "up"},
+         "kafka-x: error: argument --feature/-f is required\n"},
+        {{"kafka-x", "--server", "h:1", "up", "-f", "a=1", "--pairs"},
+         "kafka-x: error: argument --pairs: expected at least one argument\n"},
+        {{"kafka-x", "down"},
+         "kafka-x: error: one of the arguments --server/-s --controller is required\n"},
+        {{"kafka-x", "--server", "h:1", "--controller", "h:2", "down"},
+         "kafka-x: error: argument --controller: not allowed with argument --server/-s\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[4096];
+        assert_int_equal(in_child(parse_commands, (char **)cases[i].argv, 2, text), 1);
+        assert_non_null(strstr(text, cases[i].complaint));
+    }
+}
+
+TEST(one_tool_answers_mistakes_in_one_line)
+{
+    char text[4096];
+    assert_int_equal(in_child(parse_commands_one_line, ARGV("up", "--bogus"), 2, text), 1);
+    assert_string_equal(
+        text, "Command line error: unrecognized arguments: '--bogus'. Type --help for help.");
+    assert_int_equal(in_child(parse_commands_one_line, ARGV("off"), 2, text), 1);
+    assert_string_equal(text, "Command line error: invalid choice: 'off' (choose from 'down', "
+                              "'up'). Type --help for help.");
 }

@@ -1,0 +1,27 @@
+/* Feature levels as tools take and print them: kafka-features.sh and kafka-storage.sh share
+ * this. */
+#ifndef SAMSA_CLI_FEATURE_TEXT_H
+#define SAMSA_CLI_FEATURE_TEXT_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+
+/* The features besides metadata.version, in the order of Kafka's source; NULL ends them. */
+extern const char *const feature_names_in_order[];
+
+/* The name of "name=level", or NULL with *why. */
+const char *feature_pair_parse(struct arena *arena, const char *pair, int16_t *level,
+                               const char **why);
+
+/* "Unknown metadata.version '…'. Supported metadata.version are: …" */
+const char *feature_unknown_release(struct arena *arena, const char *release);
+
+/* The levels of a release (NULL: the newest). False: *why. */
+bool feature_print_mapping(struct arena *arena, const char *release, const char **why);
+
+/* What a feature at a level needs. False: *why. */
+bool feature_print_dependencies(struct arena *arena, const char *name, int16_t level,
+                                const char **why);
+
+#endif
