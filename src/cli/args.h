@@ -37,8 +37,8 @@ struct subcommand {
 
 /* How a mistake is answered, always with exit status 1. */
 enum args_mistakes {
-    ARGS_JOPT,  /* the mistake, then the options */
-    ARGS_USAGE, /* argparse: usage, then "PROG: error: …" */
+    ARGS_JOPT,     /* the mistake, then the options */
+    ARGS_USAGE,    /* argparse: usage, then "PROG: error: …" */
     ARGS_ONE_LINE, /* argparse in kafka-features: "Command line error: …", no usage, no newline */
 };
 
