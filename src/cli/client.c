@@ -272,14 +272,21 @@ static int16_t lower(int16_t a, int16_t b)
     return a < b ? a : b;
 }
 
+/* Where an API stands in client_node's arrays; -1: we do not know it. */
+static int api_at(int16_t key)
+{
+    if (key >= OWN_API_FIRST && key < OWN_API_END) return API_COUNT + key - OWN_API_FIRST;
+    return key >= 0 && key < API_COUNT ? key : -1;
+}
+
 static void keep_versions(struct client_node *n, const struct api_versions_response *r)
 {
-    for (int i = 0; i < API_COUNT; i++) n->min[i] = n->max[i] = -1;
+    for (int i = 0; i < CLIENT_APIS; i++) n->min[i] = n->max[i] = -1;
     for (int32_t i = 0; i < r->api_keys_count; i++) {
-        int16_t key = r->api_keys[i].api_key;
-        if (key < 0 || key >= API_COUNT) continue;
-        n->min[key] = r->api_keys[i].min_version;
-        n->max[key] = r->api_keys[i].max_version;
+        int at = api_at(r->api_keys[i].api_key);
+        if (at < 0) continue;
+        n->min[at] = r->api_keys[i].min_version;
+        n->max[at] = r->api_keys[i].max_version;
     }
     n->api_versions = r;
     n->versions_known = true;
@@ -319,8 +326,9 @@ static bool ready(struct client *c, struct client_node *n, int64_t deadline_ms)
 
 bool client_serves(struct client *c, struct client_node *n, int16_t api_key, int16_t version)
 {
-    return ready(c, n, client_now_ms() + c->request_timeout_ms) && version <= n->max[api_key] &&
-           version >= n->min[api_key];
+    int at = api_at(api_key);
+    return ready(c, n, client_now_ms() + c->request_timeout_ms) && version <= n->max[at] &&
+           version >= n->min[at];
 }
 
 const void *client_call(struct client *c, struct client_node *n, int16_t api_key,
@@ -331,9 +339,10 @@ const void *client_call(struct client *c, struct client_node *n, int16_t api_key
     int64_t deadline_ms = client_now_ms() + c->request_timeout_ms;
     for (int attempt = 0; attempt < 2; attempt++) {
         if (!ready(c, n, deadline_ms)) continue;
-        int16_t chosen = lower(n->max[api_key], type->max_stable_version);
+        int at = api_at(api_key);
+        int16_t chosen = lower(n->max[at], type->max_stable_version);
         if (max_version >= 0) chosen = lower(chosen, max_version);
-        if (chosen < 0 || chosen < n->min[api_key] || chosen < type->min_version) {
+        if (chosen < 0 || chosen < n->min[at] || chosen < type->min_version) {
             client_fail(c, ERRORS "UnsupportedVersionException", "The node does not support %s",
                         name);
             return NULL;

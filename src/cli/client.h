@@ -17,6 +17,9 @@
 #include "protocol/error.h"
 #include "protocol/metadata.h"
 
+/* Kafka's requests, and behind them those of our own. */
+enum { CLIENT_APIS = API_COUNT + OWN_API_END - OWN_API_FIRST };
+
 struct client_node {
     int32_t id; /* negative: a bootstrap address */
     const char *host;
@@ -25,7 +28,7 @@ struct client_node {
     bool fenced;
     int fd; /* -1: not connected */
     bool versions_known;
-    int16_t min[API_COUNT], max[API_COUNT]; /* max -1: not served */
+    int16_t min[CLIENT_APIS], max[CLIENT_APIS]; /* max -1: not served */
     /* what ApiVersions said beyond the table */
     const void *api_versions; /* struct api_versions_response */
 };

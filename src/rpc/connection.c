@@ -177,6 +177,15 @@ static bool connection_handle_frames(struct connection *c)
     return !c->broken;
 }
 
+/* By the other side. */
+static void connection_ended(struct connection *c, enum err e)
+{
+    const struct rpc_server_config *config = &c->server->config;
+    if (c->named && config->peer_ended)
+        config->peer_ended(config->peer_owner, c->peer_id, c->peer_epoch, e);
+    connection_close(c, NULL);
+}
+
 static void connection_readable(struct net_conn *net)
 {
     struct connection *c = net->owner;
@@ -186,7 +195,7 @@ static void connection_readable(struct net_conn *net)
     enum err e = net_recv(net, c->buffer->data + c->end, c->buffer->capacity - c->end, &got);
     if (e == ERR_AGAIN) return;
     if (e) {
-        connection_close(c, NULL);
+        connection_ended(c, e);
         return;
     }
     c->end += got;
@@ -217,8 +226,7 @@ static void connection_drained(struct net_conn *net)
 
 static void connection_broken(struct net_conn *net, enum err e)
 {
-    (void)e;
-    connection_close(net->owner, NULL);
+    connection_ended(net->owner, e);
 }
 
 const struct net_events connection_events = {

@@ -22,6 +22,9 @@ struct connection {
     size_t start, end;         /* unread bytes of the buffer */
     struct mono_time active;
     struct net_address peer;
+    bool named; /* by request_name_peer */
+    int32_t peer_id;
+    int64_t peer_epoch;
     bool paused;
     bool broken;  /* to be closed at the end of what is running now */
     int32_t busy; /* frames being handled on the stack */

@@ -1,21 +1,30 @@
 #include "rpc/dispatch.h"
 
+#include "protocol/api.h"
 #include "protocol/cursor.h"
 #include "protocol/message.h"
 
-enum { API_VERSIONS_KEY = 18 };
+/* The handler of a request's API, and whose it is. */
+static const struct api_handler *find(const struct dispatch **d, int16_t api_key)
+{
+    int32_t at = api_key;
+    if (api_key >= OWN_API_FIRST && (*d)->own) {
+        *d = (*d)->own;
+        at -= OWN_API_FIRST;
+    }
+    return at >= 0 && at < (*d)->count ? &(*d)->table[at] : NULL;
+}
 
 bool dispatch_request(const struct dispatch *d, struct request *rq, struct bytes body,
                       const char **why)
 {
-    const struct api_handler *h =
-        rq->api_key >= 0 && rq->api_key < d->count ? &d->table[rq->api_key] : NULL;
+    const struct api_handler *h = find(&d, rq->api_key);
     if (!h || !h->handle) {
         *why = "this listener does not serve the API";
         return false;
     }
     if (rq->api_version < h->min || rq->api_version > h->max) {
-        if (rq->api_key != API_VERSIONS_KEY) {
+        if (rq->api_key != API_API_VERSIONS) {
             *why = "the version is not supported";
             return false;
         }

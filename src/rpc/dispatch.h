@@ -22,6 +22,9 @@ struct dispatch {
     const struct api_handler *table; /* indexed by api key */
     int32_t count;
     void *context; /* passed to every handler */
+    /* Requests of our own, which ApiVersions lists to Samsa's programs only: a table indexed from
+     * OWN_API_FIRST (protocol/api.h), with a context of its own. NULL: none are served. */
+    const struct dispatch *own;
 };
 
 /* Decode rq->body from its frame and call the handler. A request that cannot be decoded or whose

@@ -113,6 +113,15 @@ struct str request_listener(const struct request *rq)
     return rq->connection ? str_of(rq->connection->server->config.listener_name) : STR_NULL;
 }
 
+void request_name_peer(struct request *rq, int32_t id, int64_t epoch)
+{
+    struct connection *c = rq->connection;
+    if (!c) return;
+    c->named = true;
+    c->peer_id = id;
+    c->peer_epoch = epoch;
+}
+
 struct str request_client_host(struct request *rq)
 {
     return rq->connection ? arena_printf(&rq->arena, "/%s", rq->connection->peer.host)

@@ -61,6 +61,10 @@ void request_close(struct request *rq);
  * node. */
 struct str request_listener(const struct request *rq);
 
+/* The node `id`, in its incarnation `epoch`, is who speaks over this request's connection: when it
+ * ends, the server's config.peer_ended says so. Nothing for a request made inside this node. */
+void request_name_peer(struct request *rq, int32_t id, int64_t epoch);
+
 /* Peer's address in Kafka's form "/10.0.0.1", in the request's arena. */
 struct str request_client_host(struct request *rq);
 

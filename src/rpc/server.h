@@ -26,6 +26,11 @@ struct rpc_server_config {
     int64_t connection_idle_ms_max; /* connections.max.idle.ms; < 0: for ever */
     int32_t requests_in_flight_max; /* per connection; reading pauses at it */
     int64_t unsent_bytes_max;       /* per connection; reading pauses at it */
+    /* A connection whose peer has a name (request_name_peer) was ended by the other side: EOF, or
+     * RESET and whatever else a broken stream gives. From the loop; not when this side closes.
+     * NULL: nobody cares. */
+    void (*peer_ended)(void *owner, int32_t id, int64_t epoch, enum err e);
+    void *peer_owner;
 };
 
 /* Kafka's defaults for everything but name, host, port. */

@@ -1,7 +1,8 @@
 /* ApiVersions, versions 0 to 4: what this listener serves, and the features a client may rely on.
  *
  * A request in a version that we do not know is answered in version 0 with UNSUPPORTED_VERSION and
- * our range of this API alone, so that the client can ask again (KIP-511). Features are listed only
+ * our range of this API alone, so that the client can ask again (KIP-511). Requests of our own are
+ * listed to a client that calls itself "samsa", and to nobody else. Features are listed only
  * when this release honours them towards clients: a finalized group.version or transaction.version
  * would switch clients to protocols that are not served yet. */
 #include "protocol/api_versions.h"
@@ -59,12 +60,32 @@ static bool range_of(const struct api_versions_facts *facts, int16_t key,
 static void list_apis(const struct api_versions_facts *facts, struct request *rq,
                       struct api_versions_response *r, bool only_this)
 {
-    r->api_keys = api_versions_response_api_version_new(&rq->arena, facts->apis->count);
+    const struct dispatch *own = facts->apis->own;
+    int32_t max = facts->apis->count + (own ? own->count : 0);
+    r->api_keys = api_versions_response_api_version_new(&rq->arena, max);
     r->api_keys_count = 0;
     for (int16_t key = 0; key < facts->apis->count; key++)
         if ((!only_this || key == API_API_VERSIONS) &&
             range_of(facts, key, &r->api_keys[r->api_keys_count]))
             r->api_keys_count++;
+}
+
+static bool is_ours(const struct request *rq)
+{
+    const struct api_versions_request *q = rq->body;
+    return q && rq->api_version >= VERSION_FEATURES &&
+           str_equal_z(q->client_software_name, "samsa");
+}
+
+static void list_own_apis(const struct dispatch *own, struct api_versions_response *r)
+{
+    for (int32_t i = 0; i < own->count; i++)
+        if (own->table[i].handle)
+            r->api_keys[r->api_keys_count++] = (struct api_versions_response_api_version){
+                .api_key = (int16_t)(OWN_API_FIRST + i),
+                .min_version = own->table[i].min,
+                .max_version = own->table[i].max,
+            };
 }
 
 static void list_features(const struct api_versions_facts *facts, struct request *rq,
@@ -108,6 +129,7 @@ void answer_api_versions(struct request *rq, const struct api_versions_facts *fa
         r.error_code = KAFKA_INVALID_REQUEST;
     } else {
         list_apis(facts, rq, &r, false);
+        if (facts->apis->own && is_ours(rq)) list_own_apis(facts->apis->own, &r);
         if (rq->api_version >= VERSION_FEATURES) list_features(facts, rq, &r);
     }
     request_reply(rq, &r);

@@ -7,6 +7,7 @@
 #include "protocol/api.h"
 #include "protocol/api_versions.h"
 #include "protocol/list_groups.h"
+#include "protocol/read_events.h"
 #include "rpc/channel.h"
 #include "rpc/connection.h"
 #include "rpc/server.h"
@@ -21,6 +22,10 @@ struct fixture {
     int answers;
     int errors;
     char order[64];
+    int peers_ended;
+    int32_t ended_id;
+    int64_t ended_epoch;
+    enum err ended_how;
 };
 
 static struct fixture *current; /* handlers of a table have no other way to a test */
@@ -68,6 +73,8 @@ static void handle_list(struct request *rq, void *context)
         request_close(rq);
         return;
     }
+    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "name"))
+        request_name_peer(rq, 3, 17);
     answer(rq);
     if (current->parked) {
         struct request *first = current->parked;
@@ -80,7 +87,22 @@ static const struct api_handler table[API_COUNT] = {
     [API_API_VERSIONS] = {.min = 0, .max = 4, .handle = handle_versions},
     [API_LIST_GROUPS] = {.min = 0, .max = 4, .handle = handle_list},
 };
-static const struct dispatch dispatch = {.table = table, .count = API_COUNT};
+
+/* One request of our own beside them, answered with the number in its context. */
+static void handle_own(struct request *rq, void *context)
+{
+    struct read_events_response r;
+    read_events_response_init(&r);
+    r.node_id = *(const int32_t *)context;
+    request_reply(rq, &r);
+}
+
+static int32_t own_number = 42;
+static const struct api_handler own_table[OWN_API_END - OWN_API_FIRST] = {
+    [API_READ_EVENTS - OWN_API_FIRST] = {.min = 0, .max = 0, .handle = handle_own}};
+static const struct dispatch own = {
+    .table = own_table, .count = OWN_API_END - OWN_API_FIRST, .context = &own_number};
+static const struct dispatch dispatch = {.table = table, .count = API_COUNT, .own = &own};
 
 static struct fixture *fixture_make(struct rpc_server_config config)
 {
@@ -182,6 +204,100 @@ TEST(a_parked_request_is_abandoned_when_its_client_goes)
     fixture_free(f);
 }
 
+/* ---- peers with a name */
+
+static void peer_ended(void *owner, int32_t id, int64_t epoch, enum err e)
+{
+    struct fixture *f = *(struct fixture **)owner;
+    f->peers_ended++;
+    f->ended_id = id;
+    f->ended_epoch = epoch;
+    f->ended_how = e;
+}
+
+static struct fixture *fixture_make_naming(void)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    config.peer_ended = peer_ended;
+    config.peer_owner = &current;
+    struct fixture *f = fixture_make(config);
+    return f;
+}
+
+static void run_until_alone(struct fixture *f)
+{
+    for (int turn = 0; rpc_server_connections_count(f->server) > 0 && turn < 1000; turn++)
+        os_env_turn(&f->os, 10);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+}
+
+TEST(the_end_of_a_connection_whose_peer_has_a_name_is_told_once)
+{
+    struct fixture *f = fixture_make_naming();
+    struct call call;
+    call_with(f, &call, (struct str[]){STR("name")}, 1);
+    run_until_answers(f, 1);
+    assert_int_equal(f->peers_ended, 0);
+    channel_destroy(f->channel);
+    f->channel = NULL;
+    run_until_alone(f);
+    assert_int_equal(f->peers_ended, 1);
+    assert_int_equal(f->ended_id, 3);
+    assert_int_equal(f->ended_epoch, 17);
+    assert_int_equal(f->ended_how, ERR_EOF);
+    fixture_free(f);
+}
+
+TEST(the_end_of_a_connection_that_nobody_named_is_not_told)
+{
+    struct fixture *f = fixture_make_naming();
+    struct call call;
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 1);
+    channel_destroy(f->channel);
+    f->channel = NULL;
+    run_until_alone(f);
+    assert_int_equal(f->peers_ended, 0);
+    fixture_free(f);
+}
+
+TEST(a_connection_that_this_side_ends_is_not_told)
+{
+    struct fixture *f = fixture_make_naming();
+    struct call call;
+    call_with(f, &call, (struct str[]){STR("name")}, 1);
+    run_until_answers(f, 1);
+    call_with(f, &call, (struct str[]){STR("drop")}, 1);
+    run_until_answers(f, 2);
+    run_until_alone(f);
+    assert_int_equal(f->peers_ended, 0);
+    fixture_free(f);
+}
+
+static void own_answered(struct call *call, enum err e, const void *response)
+{
+    const struct read_events_response *r = response;
+    *(int32_t *)call->context = e ? -1 : r->node_id;
+    current->answers++;
+}
+
+TEST(a_request_of_our_own_reaches_its_own_table)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct channel *local = channel_create_local(&f->os.env, &dispatch, "test");
+    struct read_events_request q;
+    read_events_request_init(&q);
+    int32_t number = 0;
+    struct call call;
+    call_init(&call);
+    call.context = &number;
+    channel_call(local, &call, API_READ_EVENTS, 0, &q, own_answered);
+    run_until_answers(f, 1);
+    assert_int_equal(number, 42);
+    channel_destroy(local);
+    fixture_free(f);
+}
+
 /* ---- raw bytes */
 
 struct raw {
@@ -253,6 +369,7 @@ TEST(hostile_frames_end_their_connection_only)
     raw_expect_end(f, "\xff\xff\xff\xff", 4);                        /* negative */
     raw_expect_end(f, "\0\0\0\2\0\1", 6);                            /* no header */
     raw_expect_end(f, "\0\0\0\x0a\x7f\xff\0\0\0\0\0\1\0\0", 14);     /* unknown API */
+    raw_expect_end(f, "\0\0\0\x0a\x27\x11\0\0\0\0\0\1\0\0", 14);     /* none of our own */
     raw_expect_end(f, "\0\0\0\x0a\0\x10\0\x7f\0\0\0\1\xff\xff", 14); /* version 127 */
     raw_expect_end(f, "\0\0\0\x0a\0\x10\0\0\0\0\0\1\x7f\xff", 14);   /* client id overruns */
     raw_expect_end(f, "\0\0\0\x0b\0\x10\0\0\0\0\0\1\xff\xff!", 15);  /* left over */
