@@ -187,6 +187,9 @@ static struct problem apply(struct controller *c, struct decision *d, struct cha
     struct problem problem = check_resource(c, d->arena, change);
     if (problem.error) return problem;
     configs_add(c, d, change->type, change->name, change->pairs, change->count);
+    for (int32_t i = 0; i < change->count; i++)
+        if (str_equal_z(change->pairs[i].name, "unclean.leader.election.enable"))
+            unclean_soon(c); /* an operator who allows it waits for it */
     return NO_PROBLEM;
 }
 

@@ -46,6 +46,13 @@ struct committer_ops {
     enum err (*append)(struct committer *, int32_t epoch, const struct metadata_record *records,
                        int32_t count, bool atomic, int64_t *first_offset);
 
+    /* Raise kraft.version of the quorum (UpdateFeatures; kraft.md 2.11): control records that the
+     * log appends by itself, at once. `validate_only`: only say whether it could be done. Err:
+     * INVALID with *why (one sentence, static): some voter does not support it, …; NOT_LEADER.
+     * NULL: this log cannot. */
+    enum err (*raise_kraft_version)(struct committer *, int32_t epoch, int16_t level,
+                                    bool validate_only, const char **why);
+
     /* The controller cannot go on as leader of `epoch`: give up leadership. controller_renounce
      * follows, from the loop. */
     void (*resign)(struct committer *, int32_t epoch);
@@ -158,7 +165,8 @@ void controller_committed(struct controller *c, int64_t end_offset);
 /* Who leads the quorum, -1 when nobody is known: for DescribeCluster, which standbys answer too. */
 void controller_set_leader(struct controller *c, int32_t node_id);
 
-/* kraft.version of the quorum, which no metadata record tells. Default 0. */
+/* kraft.version of the quorum, which no metadata record tells, whenever it may have changed: by an
+ * append of the log's own, or back by a truncation. Default 0. */
 void controller_set_kraft_version(struct controller *c, int16_t level);
 
 /* ---- requests */

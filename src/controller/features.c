@@ -9,27 +9,34 @@ enum { TYPE_UPGRADE = 1, TYPE_SAFE_DOWNGRADE = 2, TYPE_UNSAFE_DOWNGRADE = 3 };
 
 typedef const struct update_features_request_feature_update_key update;
 
-static void put_results(struct controller_call *call, enum kafka_error error, struct str message)
-{
-    const struct update_features_request *rq = call->request;
-    struct update_features_response *r = RESPONSE(call, update_features_response);
-    r->error_code = (int16_t)error;
-    r->error_message = message;
-    if (call->version > 1) return; /* from version 2 on the whole has one result */
-    r->results = update_features_response_updatable_feature_result_new(call->arena,
-                                                                       rq->feature_updates_count);
-    r->results_count = rq->feature_updates_count;
-    for (int32_t i = 0; i < rq->feature_updates_count; i++) {
-        r->results[i].feature = rq->feature_updates[i].feature;
-        r->results[i].error_code = (int16_t)error;
-        r->results[i].error_message = message;
-    }
-}
-
 void refuse_update_features(struct controller_call *call, enum kafka_error error,
                             struct str message)
 {
-    put_results(call, error, message);
+    struct update_features_response *r = RESPONSE(call, update_features_response);
+    r->error_code = (int16_t)error;
+    r->error_message = message;
+}
+
+/* An error is the whole request's; success is listed by feature up to version 1. */
+static void put_results(struct controller_call *call, struct problem problem)
+{
+    const struct update_features_request *rq = call->request;
+    if (problem.error) {
+        struct str why = str_is_null(problem.message) ? STR("") : problem.message;
+        refuse_update_features(call, problem.error,
+                               arena_printf(call->arena,
+                                            "The update failed for all features since the "
+                                            "following feature had an error: %.*s",
+                                            STR_ARG(why)));
+        return;
+    }
+    struct update_features_response *r = RESPONSE(call, update_features_response);
+    if (call->version > 1) return;
+    r->results = update_features_response_updatable_feature_result_new(call->arena,
+                                                                       rq->feature_updates_count);
+    r->results_count = rq->feature_updates_count;
+    for (int32_t i = 0; i < rq->feature_updates_count; i++)
+        r->results[i].feature = rq->feature_updates[i].feature;
 }
 
 static int8_t type_of(const struct controller_call *call, update *u)
@@ -45,11 +52,21 @@ static struct problem refuse_level(struct arena *arena, update *u, struct str wh
                    STR_ARG(u->feature), STR_ARG(why));
 }
 
-static bool supports(const struct image_feature_range *ranges, int32_t count, update *u)
+/* Why a node does not support the level; null: it does. */
+static struct str reason_of(struct arena *arena, const char *what, int32_t id, int16_t level,
+                            int16_t min, int16_t max)
+{
+    if (level >= min && level <= max) return STR_NULL;
+    if (max == 0) return arena_printf(arena, "%s %d does not support this feature.", what, id);
+    return arena_printf(arena, "%s %d only supports versions %d-%d", what, id, min, max);
+}
+
+static struct str reason_of_node(struct arena *arena, const char *what, int32_t id,
+                                 const struct image_feature_range *ranges, int32_t count, update *u)
 {
     const struct image_feature_range *range = image_feature_range(ranges, count, u->feature);
-    int16_t min = range ? range->min : 0, max = range ? range->max : 0;
-    return u->max_version_level >= min && u->max_version_level <= max;
+    return reason_of(arena, what, id, u->max_version_level, range ? range->min : 0,
+                     range ? range->max : 0);
 }
 
 /* Who cannot do it; null: everybody can. */
@@ -57,20 +74,21 @@ static struct str reason_not_supported(const struct controller *c, struct arena 
 {
     const struct image *image = image_of(c);
     const struct feature *f = feature_find(u->feature);
-    int16_t level = u->max_version_level;
-    if (!f || level < f->min || level > f->max)
-        return arena_printf(arena, "Local controller %d only supports versions %d-%d",
-                            c->options.node_id, f ? f->min : 0, f ? f->max : 0);
-    for (int32_t i = 0; i < image->brokers_count; i++)
-        if (!supports(image->brokers[i]->features, image->brokers[i]->features_count, u))
-            return arena_printf(arena, "Broker %d does not support this feature.",
-                                image->brokers[i]->id);
+    struct str reason = reason_of(arena, "Local controller", c->options.node_id,
+                                  u->max_version_level, f ? f->min : 0, f ? f->max : 0);
+    if (!str_is_null(reason)) return reason;
+    for (int32_t i = 0; i < image->brokers_count; i++) {
+        const struct image_broker *b = image->brokers[i];
+        reason = reason_of_node(arena, "Broker", b->id, b->features, b->features_count, u);
+        if (!str_is_null(reason)) return reason;
+    }
     if (image->metadata_version < METADATA_VERSION_REGISTER_CONTROLLER) return STR_NULL;
-    for (int32_t i = 0; i < image->controllers_count; i++)
-        if (image->controllers[i]->id != c->options.node_id &&
-            !supports(image->controllers[i]->features, image->controllers[i]->features_count, u))
-            return arena_printf(arena, "Controller %d does not support this feature.",
-                                image->controllers[i]->id);
+    for (int32_t i = 0; i < image->controllers_count; i++) {
+        const struct image_controller *k = image->controllers[i];
+        if (k->id == c->options.node_id) continue;
+        reason = reason_of_node(arena, "Controller", k->id, k->features, k->features_count, u);
+        if (!str_is_null(reason)) return reason;
+    }
     for (int32_t i = 0; i < c->options.voters_count; i++)
         if (c->options.voters[i] != c->options.node_id &&
             !image_controller(image, c->options.voters[i]))
@@ -151,6 +169,39 @@ static void add_elr_settings(struct controller *c, struct decision *d)
     }
 }
 
+/* The quorum changes it, not a record of ours: asked once all the rest is known to be fine. */
+static struct problem check_kraft_version(const struct controller *c,
+                                          const struct controller_call *call, update *u,
+                                          int16_t now)
+{
+    if (u->max_version_level < now)
+        return refuse_level(call->arena, u, STR("Can't downgrade the version of this feature."));
+    if (u->max_version_level > now && !c->options.committer->ops->raise_kraft_version)
+        return refuse_level(call->arena, u, STR("The quorum cannot change it."));
+    return NO_PROBLEM;
+}
+
+static struct problem raise_kraft_version(struct controller *c, struct decision *d,
+                                          const struct controller_call *call)
+{
+    const struct update_features_request *rq = call->request;
+    struct committer *to = c->options.committer;
+    for (int32_t i = 0; i < rq->feature_updates_count; i++) {
+        update *u = &rq->feature_updates[i];
+        if (!str_equal(u->feature, FEATURE_KRAFT_VERSION) ||
+            u->max_version_level == c->kraft_version)
+            continue;
+        const char *why = "The quorum cannot change it.";
+        enum err err = to->ops->raise_kraft_version(to, c->epoch, u->max_version_level,
+                                                    rq->validate_only, &why);
+        if (err) return refuse_level(call->arena, u, str_of(why));
+        if (rq->validate_only) continue;
+        c->kraft_version = u->max_version_level;
+        (void)decision_add(c, d, METADATA_RECORD_NO_OP); /* an offset to wait for */
+    }
+    return NO_PROBLEM;
+}
+
 static struct problem update_one(struct controller *c, struct decision *d,
                                  struct controller_call *call, update *u)
 {
@@ -159,12 +210,7 @@ static struct problem update_one(struct controller *c, struct decision *d,
     int16_t now = kraft ? c->kraft_version : image_feature_level(image_of(c), u->feature);
     struct problem problem = check_level(c, call, u, now);
     if (problem.error) return problem;
-    if (kraft) {
-        if (u->max_version_level == now) return NO_PROBLEM;
-        return refuse_level(arena, u,
-                            STR("The version of this feature cannot be changed while "
-                                "the quorum runs."));
-    }
+    if (kraft) return check_kraft_version(c, call, u, now);
     if (str_equal(u->feature, FEATURE_METADATA_VERSION)) {
         problem = check_metadata_version(arena, u, type_of(call, u), now);
         if (problem.error) return problem;
@@ -221,6 +267,7 @@ void decide_update_features(struct controller *c, struct decision *d, struct con
                                   STR_ARG(rq->feature_updates[i].feature));
         if (!problem.error) problem = update_one(c, d, call, &rq->feature_updates[i]);
     }
-    put_results(call, problem.error, problem.message);
+    if (!problem.error) problem = raise_kraft_version(c, d, call);
+    put_results(call, problem);
     if (problem.error || rq->validate_only) d->count = 0;
 }

@@ -96,6 +96,15 @@ static bool uuids_contain(const struct uuid *ids, int32_t count, struct uuid id)
     return false;
 }
 
+static bool directories_are_lost(const struct image_broker *b,
+                                 const struct broker_heartbeat_request *rq)
+{
+    for (int32_t i = 0; i < b->directories_count; i++)
+        if (uuids_contain(rq->offline_log_dirs, rq->offline_log_dirs_count, b->directories[i]))
+            return true;
+    return false;
+}
+
 /* Directories that were online and are reported offline. */
 static void directories_offline(struct controller *c, struct decision *d,
                                 const struct image_broker *b,
@@ -106,7 +115,6 @@ static void directories_offline(struct controller *c, struct decision *d,
     for (int32_t i = 0; i < b->directories_count; i++)
         if (!uuids_contain(rq->offline_log_dirs, rq->offline_log_dirs_count, b->directories[i]))
             online[online_count++] = b->directories[i];
-    if (online_count == b->directories_count) return;
     const struct image_places *places = image_places_of(image_of(c), b->id);
     for (uint32_t i = 0; i < places->count; i++) {
         const struct image_topic *topic;
@@ -179,14 +187,17 @@ void decide_broker_heartbeat(struct controller *c, struct decision *d, struct co
 
     enum broker_state now = state_now(s, b);
     enum broker_state next = state_next(c, s, b, now, rq);
+    /* what lies in a lost directory must not be elected: out of it first, unfenced next time */
+    bool lost = image_of(c)->metadata_version >= METADATA_VERSION_DIRECTORIES &&
+                directories_are_lost(b, rq);
+    if (lost && now == FENCED && next == UNFENCED) next = FENCED;
     d->reason = next == UNFENCED              ? REASON_BROKER_UNFENCED
                 : next == CONTROLLED_SHUTDOWN ? REASON_CONTROLLED_SHUTDOWN
                                               : REASON_BROKER_FENCED;
     state_enter(c, d, b, now, next);
     d->reason = REASON_DIRECTORY_FAILED;
     s->metadata_offset = rq->current_metadata_offset;
-    if (image_of(c)->metadata_version >= METADATA_VERSION_DIRECTORIES)
-        directories_offline(c, d, b, rq);
+    if (lost) directories_offline(c, d, b, rq);
     if (image_of(c)->metadata_version >= METADATA_VERSION_CORDONED)
         directories_cordoned(c, d, b, rq);
 

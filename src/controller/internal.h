@@ -72,6 +72,7 @@ struct controller {
     struct list_node ready;
     struct task deliver;
     struct timer no_op, sessions_check, rebalance, unclean;
+    bool unclean_asked; /* the next unclean scan is because of a changed configuration */
 };
 
 /* One API. */
@@ -169,6 +170,8 @@ void periodic_stop(struct controller *c);
 void no_op_fired(struct timer *t);
 void rebalance_fired(struct timer *t);
 void unclean_fired(struct timer *t);
+/* unclean.leader.election.enable was set somewhere: look at once, not at the next interval. */
+void unclean_soon(struct controller *c);
 
 /* ---- activation.c: the records a new leader writes first (kraft.md 3.7), and its own
  * registration */

@@ -73,11 +73,18 @@ void rebalance_fired(struct timer *t)
     if (decision_end(c, d)) arm(c, t, more ? MORE_TO_DO_MS : rebalance_ms(c));
 }
 
+void unclean_soon(struct controller *c)
+{
+    c->unclean_asked = true;
+    arm(c, &c->unclean, 0);
+}
+
 void unclean_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, unclean);
     struct decision *d = decision_begin(c);
-    d->reason = REASON_UNCLEAN_PERIODIC;
+    d->reason = c->unclean_asked ? REASON_UNCLEAN_ENABLED : REASON_UNCLEAN_PERIODIC;
+    c->unclean_asked = false;
     const struct image_places *leaderless = image_places_of(image_of(c), LEADER_NONE);
     for (uint32_t i = 0; i < leaderless->count && d->count < ELECTIONS_PER_PASS_MAX; i++) {
         const struct image_topic *topic;
@@ -92,5 +99,9 @@ void unclean_fired(struct timer *t)
                        d->records[d->count - 1].u.partition_change.leader);
     }
     bool more = d->count >= ELECTIONS_PER_PASS_MAX;
-    if (decision_end(c, d)) arm(c, t, more ? MORE_TO_DO_MS : unclean_ms(c));
+    if (!decision_end(c, d)) return;
+    if (more)
+        arm(c, t, MORE_TO_DO_MS);
+    else if (unclean_ms(c) > 0)
+        arm(c, t, unclean_ms(c));
 }

@@ -60,7 +60,9 @@ static void racks_init(struct racks *r, struct controller *c, struct arena *aren
     *r = (struct racks){.c = c, .items = ARENA_ARRAY(arena, struct rack, n + 1)};
     for (int32_t i = 0; i < n; i++) {
         const struct image_broker *b = image->brokers[i];
-        if (b->in_controlled_shutdown || !placement_takes_replicas(b)) continue;
+        /* one that has stopped will come back; one that is stopping hands over just now */
+        bool stopping = b->in_controlled_shutdown && !b->fenced;
+        if (stopping || !placement_takes_replicas(b)) continue;
         struct rack *rack = rack_of(r, b->rack);
         struct stripe *s = b->fenced ? &rack->fenced : &rack->unfenced;
         if (!s->ids) s->ids = ARENA_ARRAY(arena, int32_t, n);

@@ -1,7 +1,7 @@
 /* Where replicas of new partitions go: striped over racks and brokers (Kafka's
  * StripedReplicaPlacer), so that leaders and followers spread evenly and no rack holds two
- * replicas before all hold one. Alive brokers come first; fenced ones fill up; those stopping, or
- * with all directories cordoned, are left out. */
+ * replicas before all hold one. Alive brokers come first; fenced ones fill up; those that are just
+ * stopping, or with all directories cordoned, are left out. */
 #ifndef SAMSA_CONTROLLER_PLACEMENT_H
 #define SAMSA_CONTROLLER_PLACEMENT_H
 

@@ -108,8 +108,10 @@ static struct problem start(struct controller *c, struct decision *d, const stru
     for (int32_t i = 0; i < to.count; i++) all.items[all.count++] = to.items[i];
     for (int32_t i = 0; i < removing.count; i++) all.items[all.count++] = removing.items[i];
     e.replicas = all;
-    if (removing.count > 0) e.removing = removing;
-    if (adding.count > 0) e.adding = adding;
+    /* Both, empty or not: a new target replaces the old one whole. Apache Kafka keeps an old list
+     * where the new one is empty, and going back to where one came from never ends there. */
+    e.removing = removing;
+    e.adding = adding;
     (void)election_build(&e);
     return NO_PROBLEM;
 }

@@ -7,6 +7,10 @@
 
 #include "controller/internal.h"
 
+/* A timer this late says that the process stood still; and so long its unread heartbeats may take.
+ */
+enum { DEAF_MS = 250 };
+
 static int32_t session_index(const struct controller *c, int32_t broker)
 {
     int32_t low = 0, high = c->sessions_count;
@@ -128,9 +132,30 @@ static bool fence_now(struct controller *c, int32_t id, int64_t epoch,
     return true;
 }
 
+/* The timer fired late: this process did not run, so it did not listen either. What was sent
+ * meanwhile waits to be read; nobody is to blame for our silence. */
+static bool was_deaf(struct controller *c, const struct timer *t)
+{
+    int64_t late_ns = now_of(c).ns - t->due.ns;
+    if (late_ns < DEAF_MS * NS_PER_MS) return false;
+    trace_warn(c->options.trace, "controller",
+               "sessions are %lld ms longer: so long this process did not run",
+               (long long)(late_ns / NS_PER_MS));
+    for (int32_t i = 0; i < c->sessions_count; i++) {
+        int64_t contact_ns = c->sessions[i].contact.ns + late_ns + DEAF_MS * NS_PER_MS;
+        if (contact_ns > now_of(c).ns) contact_ns = now_of(c).ns;
+        if (c->sessions[i].live) c->sessions[i].contact.ns = contact_ns;
+    }
+    return true;
+}
+
 void sessions_check_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, sessions_check);
+    if (was_deaf(c, t)) {
+        check_arm(c);
+        return;
+    }
     /* one after the other, so that each decision sees the one before */
     for (int32_t i = 0; i < c->sessions_count; i++) {
         struct session *s = &c->sessions[i];

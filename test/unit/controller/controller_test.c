@@ -381,6 +381,50 @@ TEST(unclean_stop_leaves_elr_and_only_the_last_leader_may_return)
     world_free(&w);
 }
 
+TEST(broker_that_lost_a_directory_while_fenced_does_not_lead_from_it)
+{
+    struct world w;
+    world_init(&w);
+    int64_t epoch = world_broker(&w, 1, NULL);
+    assert_int_equal(world_topic(&w, "t", 1, 1), 0);
+    controller_broker_lost(w.c, 1, epoch, STR_NULL);
+    world_commit(&w);
+    struct uuid dir = UUID_SMALL(101);
+    struct broker_heartbeat_request rq;
+    broker_heartbeat_request_init(&rq);
+    rq.broker_id = 1;
+    rq.broker_epoch = epoch;
+    rq.current_metadata_offset = w.end_offset - 1;
+    rq.offline_log_dirs = &dir;
+    rq.offline_log_dirs_count = 1;
+    const struct broker_heartbeat_response *r = world_call(&w, API_BROKER_HEARTBEAT, 2, &rq);
+    assert_true(r->is_fenced); /* its directory first */
+    rq.offline_log_dirs_count = 0;
+    r = world_call(&w, API_BROKER_HEARTBEAT, 2, &rq);
+    assert_false(r->is_fenced);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(sessions_wait_for_a_controller_that_stood_still)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    w.now = mono_add_ms(w.now, 30000); /* nothing ran, nothing was read */
+    world_sleep(&w, 1);
+    assert_false(image_broker(controller_image(w.c), 1)->fenced);
+    (void)world_heartbeat(&w, 1, false, false); /* it was waiting in the socket */
+    world_sleep(&w, 8000);
+    (void)world_heartbeat(&w, 1, false, false);
+    world_sleep(&w, 2000);
+    assert_false(image_broker(controller_image(w.c), 1)->fenced);
+    assert_true(image_broker(controller_image(w.c), 2)->fenced); /* silent since */
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(offline_directory_takes_its_partitions_out_of_sync)
 {
     struct world w;

@@ -157,6 +157,46 @@ TEST(unclean_election_takes_whoever_lives)
     world_free(&w);
 }
 
+static void set_unclean(struct world *w, bool on)
+{
+    struct incremental_alter_configs_request_alterable_config change = {
+        STR("unclean.leader.election.enable"), 0, on ? STR("true") : STR("false")};
+    struct incremental_alter_configs_request_alter_configs_resource r = {RESOURCE_BROKER, STR(""),
+                                                                         &change, 1};
+    struct incremental_alter_configs_request rq = {&r, 1, false};
+    const struct incremental_alter_configs_response *answer =
+        world_call(w, API_INCREMENTAL_ALTER_CONFIGS, 1, &rq);
+    assert_int_equal(answer->responses[0].error_code, 0);
+}
+
+TEST(unclean_election_comes_at_once_when_it_is_allowed_and_by_itself_while_it_is)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2}, one[] = {1};
+    one_partition(&w, both, 2);
+    assert_int_equal(propose(&w, "t", 0, one, 1)->error_code, 0);
+    world_beat(&w, 10000, 1);
+    world_beat(&w, 310000, 1); /* not allowed: the scan passes over it */
+    assert_int_equal(world_partition(&w, "t", 0)->leader, LEADER_NONE);
+    set_unclean(&w, true);
+    world_sleep(&w, 1);
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->leader, 2);
+    assert_int_equal(p->leader_recovery_state, LEADER_RECOVERING);
+    /* while it is allowed, fencing elects whoever lives in the same decision */
+    assert_int_equal(propose(&w, "t", 0, (int32_t[]){2}, 1)->error_code, 0);
+    (void)world_heartbeat(&w, 1, false, false);
+    int64_t epoch = image_broker(controller_image(w.c), 2)->epoch;
+    controller_broker_lost(w.c, 2, epoch, STR_NULL);
+    world_commit(&w);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 1);
+    world_check(&w);
+    world_free(&w);
+}
+
 /* ---- reassignment */
 
 static int16_t reassign(struct world *w, int32_t *target, int32_t count, bool factor_may_change)
@@ -223,6 +263,47 @@ TEST(cancelled_reassignment_keeps_the_old_replicas)
     p = world_partition(&w, "t", 0);
     assert_memory_equal(partition_replicas(p), reversed, sizeof reversed);
     assert_int_equal(p->adding_count + p->removing_count, 0);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(new_target_replaces_the_old_one_whole)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 4; id++) world_broker(&w, id, NULL);
+    int32_t from[] = {1, 2}, to[] = {3, 4}, all[] = {1, 2, 3, 4};
+    one_partition(&w, from, 2);
+    assert_int_equal(reassign(&w, to, 2, true), 0);
+    assert_int_equal(reassign(&w, from, 2, false),
+                     0); /* back again, though 3 and 4 are not in yet */
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->replicas_count, 2);
+    assert_memory_equal(partition_replicas(p), from, sizeof from);
+    assert_int_equal(p->adding_count + p->removing_count, 0);
+    assert_int_equal(moving(&w), 0);
+    assert_int_equal(reassign(&w, to, 2, true), 0);
+    assert_int_equal(reassign(&w, all, 4, true), 0); /* keep everybody */
+    p = world_partition(&w, "t", 0);
+    assert_int_equal(p->removing_count + p->adding_count, 0);
+    assert_int_equal(p->replicas_count, 4);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(smaller_replica_set_waits_until_all_of_it_is_in_sync)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    int32_t from[] = {1, 2, 3}, to[] = {2, 3}, two[] = {1, 2};
+    one_partition(&w, from, 3);
+    assert_int_equal(propose(&w, "t", 0, two, 2)->error_code, 0);
+    assert_int_equal(reassign(&w, to, 2, true), 0);
+    assert_int_equal(moving(&w), 1); /* 3 is not in sync: finishing would leave 2 alone */
+    assert_int_equal(propose(&w, "t", 0, from, 3)->error_code, KAFKA_NEW_LEADER_ELECTED);
+    assert_int_equal(moving(&w), 0);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
     world_check(&w);
     world_free(&w);
 }

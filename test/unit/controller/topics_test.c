@@ -253,6 +253,26 @@ TEST(placement_spreads_leaders_and_racks)
     world_free(&w);
 }
 
+TEST(broker_that_has_stopped_cleanly_still_takes_replicas)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    assert_int_equal(create_error(&w, "before", 3, 3), 0);
+    assert_false(world_heartbeat(&w, 3, false, true)->should_shut_down);
+    /* while it hands over it takes nothing new */
+    assert_int_equal(create_error(&w, "during", 1, 3), KAFKA_INVALID_REPLICATION_FACTOR);
+    (void)world_heartbeat(&w, 1, false, false);
+    (void)world_heartbeat(&w, 2, false, false);
+    assert_true(world_heartbeat(&w, 3, false, true)->should_shut_down);
+    assert_int_equal(create_error(&w, "after", 1, 3), 0); /* it will be back */
+    const struct image_partition *p = world_partition(&w, "after", 0);
+    assert_int_equal(p->isr_count, 2);
+    assert_false(partition_in_isr(p, 3));
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(fenced_brokers_fill_up_but_do_not_lead)
 {
     struct world w;
@@ -367,6 +387,72 @@ TEST(legacy_alter_replaces_everything)
 }
 
 /* ---- features */
+
+static bool quorum_may;
+static int raised, checked;
+
+static enum err raise_kraft_version(struct committer *k, int32_t epoch, int16_t level,
+                                    bool validate_only, const char **why)
+{
+    (void)k;
+    assert_int_equal(epoch, 1);
+    assert_int_equal(level, 1);
+    if (validate_only)
+        checked++;
+    else
+        raised++;
+    if (quorum_may) return ERR_OK;
+    *why = "Voter 3 does not support it.";
+    return ERR_INVALID;
+}
+
+static const struct update_features_response *update_two(struct world *w, int16_t version, bool dry,
+                                                         struct str other, int16_t level)
+{
+    static struct update_features_request_feature_update_key u[2];
+    u[0] = (struct update_features_request_feature_update_key){FEATURE_KRAFT_VERSION, 1, false, 1};
+    u[1] = (struct update_features_request_feature_update_key){other, level, false, 1};
+    struct update_features_request rq = {.feature_updates = u, .feature_updates_count = 2};
+    rq.validate_only = dry;
+    return world_call(w, API_UPDATE_FEATURES, version, &rq);
+}
+
+TEST(kraft_version_is_raised_by_the_quorum_after_all_else_is_checked)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    struct committer_ops ops = *w.committer.ops;
+    ops.raise_kraft_version = raise_kraft_version;
+    w.committer.ops = &ops;
+    raised = checked = 0;
+    quorum_may = false;
+    struct str other = FEATURE_TRANSACTION_VERSION;
+    const struct update_features_response *r = update_two(&w, 2, false, other, 2);
+    assert_int_equal(r->error_code, KAFKA_INVALID_UPDATE_VERSION);
+    assert_non_null(strstr(r->error_message.data, "Voter 3 does not support it."));
+    assert_int_equal(image_feature_level(controller_image(w.c), other), 0); /* all or nothing */
+    quorum_may = true;
+    r = update_two(&w, 2, false, other, 9); /* the other cannot: the quorum is not even asked */
+    assert_int_equal(r->error_code, KAFKA_INVALID_UPDATE_VERSION);
+    assert_int_equal(raised, 1);
+    r = update_two(&w, 1, true, other, 2); /* a dry run */
+    assert_int_equal(r->error_code, 0);
+    assert_int_equal(r->results_count, 2);
+    assert_int_equal(checked, 1);
+    assert_int_equal(raised, 1);
+    assert_int_equal(image_feature_level(controller_image(w.c), other), 0);
+    r = update_two(&w, 2, false, other, 2);
+    assert_int_equal(r->error_code, 0);
+    assert_int_equal(r->results_count, 0); /* one result for all, from version 2 on */
+    assert_int_equal(raised, 2);
+    assert_int_equal(world_record(&w, 0)->id, METADATA_RECORD_NO_OP);
+    assert_int_equal(image_feature_level(controller_image(w.c), other), 2);
+    r = update_two(&w, 2, false, other, 2); /* it is at 1 now */
+    assert_int_equal(raised, 2);
+    world_check(&w);
+    world_free(&w);
+}
 
 static int16_t update(struct world *w, struct str feature, int16_t level, int8_t type)
 {

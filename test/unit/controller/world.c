@@ -98,7 +98,8 @@ static void resign(struct committer *k, int32_t epoch)
     CONTAINER_OF(k, struct world, committer)->resigned = true;
 }
 
-static const struct committer_ops committer_ops = {end_offset, append, resign};
+static const struct committer_ops committer_ops = {
+    .end_offset = end_offset, .append = append, .resign = resign};
 
 /* ---- the world */
 
