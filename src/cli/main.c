@@ -21,6 +21,7 @@ const struct tool tools[] = {
     {"leader-election", tool_leader_election, "elect leaders"},
     {"log-dirs", tool_log_dirs, "sizes of partitions on disk"},
     {"metadata-quorum", tool_metadata_quorum, "state of the controllers' quorum"},
+    {"reassign-partitions", tool_reassign_partitions, "move partitions between brokers"},
     {"server-start", tool_server_start, "run a node"},
     {"server-stop", tool_server_stop, "stop the nodes of this machine"},
     {"storage", tool_storage, "format data directories"},

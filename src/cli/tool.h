@@ -30,6 +30,7 @@ int tool_get_offsets(int argc, char **argv);
 int tool_leader_election(int argc, char **argv);
 int tool_log_dirs(int argc, char **argv);
 int tool_metadata_quorum(int argc, char **argv);
+int tool_reassign_partitions(int argc, char **argv);
 int tool_server_start(int argc, char **argv);
 int tool_server_stop(int argc, char **argv);
 int tool_storage(int argc, char **argv);
