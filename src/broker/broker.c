@@ -219,6 +219,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->parts->options = *o;
     b->parts->config = o->config;
     b->parts->apis = broker_apis(b);
+    b->parts->apis.own = o->own_apis;
     b->apis = &b->parts->apis;
     map_init(&b->parts->coordinator_logs);
 

@@ -74,6 +74,8 @@ struct broker_options {
     struct log_dir *const *log_dirs; /* open, not loaded */
     int32_t log_dirs_count;
     const struct dispatch *local_controller; /* NULL: this node is no controller */
+    const struct dispatch *own_apis;         /* see rpc/dispatch.h; NULL: none */
+    struct history *history;                 /* NULL: nothing is kept */
     void *owner;
     /* Unfenced for the first time: let clients in. */
     void (*running)(void *owner);

@@ -16,6 +16,7 @@ const struct tool tools[] = {
     {"consumer-groups", tool_consumer_groups, "describe groups, reset and delete offsets"},
     {"delete-records", tool_delete_records, "raise log start offsets"},
     {"dump-log", tool_dump_log, "print the files of a log"},
+    {"events", tool_events, "what the nodes have noticed: an account of every failover"},
     {"features", tool_features, "describe the cluster's feature levels"},
     {"get-offsets", tool_get_offsets, "offsets by time"},
     {"leader-election", tool_leader_election, "elect leaders"},

@@ -25,6 +25,7 @@ int tool_console_producer(int argc, char **argv);
 int tool_consumer_groups(int argc, char **argv);
 int tool_delete_records(int argc, char **argv);
 int tool_dump_log(int argc, char **argv);
+int tool_events(int argc, char **argv);
 int tool_features(int argc, char **argv);
 int tool_get_offsets(int argc, char **argv);
 int tool_leader_election(int argc, char **argv);

@@ -2,18 +2,31 @@
 
 #include "broker/handlers/handlers.h"
 #include "quorum/quorum.h"
+#include "protocol/broker_heartbeat.h"
 #include "server/envelope.h"
+#include "server/watch.h"
 
 /* One request in the controller's hands; lives in the request's arena. */
 struct served {
     struct controller_call call; /* first */
     struct request *request;
     struct controller *controller;
+    struct watch *watch;
 };
+
+/* A broker has spoken over this connection: when it breaks, that broker is looked at. */
+static void heard(struct served *s, const struct broker_heartbeat_response *response)
+{
+    const struct broker_heartbeat_request *q = s->call.request;
+    if (response->error_code != KAFKA_NONE) return;
+    request_name_peer(s->request, q->broker_id, q->broker_epoch);
+    watch_heartbeat(s->watch, q->broker_id);
+}
 
 static void served_done(struct controller_call *call, const void *response)
 {
     struct served *s = call->context;
+    if (call->api_key == API_BROKER_HEARTBEAT) heard(s, response);
     request_reply(s->request, response);
 }
 
@@ -29,6 +42,7 @@ static void handle_by_controller(struct request *rq, void *context)
     struct served *s = ARENA_NEW(&rq->arena, struct served);
     s->request = rq;
     s->controller = a->controller;
+    s->watch = a->watch;
     s->call = (struct controller_call){
         .api_key = rq->api_key,
         .version = rq->api_version,
@@ -68,10 +82,12 @@ static void handle_wrapped(struct request *rq, void *context)
 }
 
 void controller_apis_init(struct controller_apis *a, const struct env *env,
-                          struct controller *controller, struct quorum *quorum)
+                          struct controller *controller, struct quorum *quorum, struct watch *watch)
 {
-    *a = (struct controller_apis){.controller = controller, .quorum = quorum, .env = env};
-    a->dispatch = (struct dispatch){.table = a->table, .count = API_COUNT, .context = a};
+    *a = (struct controller_apis){
+        .controller = controller, .quorum = quorum, .env = env, .watch = watch};
+    a->dispatch = (struct dispatch){
+        .table = a->table, .count = API_COUNT, .context = a, .own = watch_own_apis(watch)};
     a->table[API_API_VERSIONS] =
         (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
     a->table[API_DESCRIBE_QUORUM] =

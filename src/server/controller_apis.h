@@ -1,6 +1,6 @@
 /* What a node's controller listener serves: the controller's own APIs, raft's, and ApiVersions.
  *
- * Owns its table. Borrows controller and quorum. Thread: the loop's. */
+ * Owns its table. Borrows the rest. Thread: the loop's. */
 #ifndef SAMSA_SERVER_CONTROLLER_APIS_H
 #define SAMSA_SERVER_CONTROLLER_APIS_H
 
@@ -8,6 +8,7 @@
 #include "rpc/dispatch.h"
 
 struct quorum;
+struct watch;
 
 struct controller_apis {
     struct api_handler table[API_COUNT];
@@ -15,9 +16,11 @@ struct controller_apis {
     struct controller *controller; /* NULL on a broker-only node: raft's APIs alone */
     struct quorum *quorum;
     const struct env *env;
+    struct watch *watch;
 };
 
 void controller_apis_init(struct controller_apis *a, const struct env *env,
-                          struct controller *controller, struct quorum *quorum);
+                          struct controller *controller, struct quorum *quorum,
+                          struct watch *watch);
 
 #endif

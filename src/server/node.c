@@ -13,6 +13,7 @@
 #include "rpc/server.h"
 #include "server/controller_apis.h"
 #include "server/directories.h"
+#include "server/watch.h"
 
 enum { LISTENERS_MAX = 32, BOOTSTRAP_RECORDS_MAX = 1024 };
 
@@ -22,6 +23,7 @@ struct node {
     const struct node_config *roles;
     struct node_events events;
     struct arena arena; /* for life: endpoints, bootstrap records */
+    struct watch *watch;
     struct directories directories;
     struct quorum *quorum;
     struct quorum_subscriber broker_feed, controller_feed;
@@ -53,6 +55,7 @@ static void node_close_parts(struct node *n, bool write)
 {
     int64_t epoch = n->broker ? n->broker->epoch : -1;
     node_close_listeners(n);
+    if (n->watch) watch_detach(n->watch);
     if (n->broker) broker_destroy(n->broker);
     n->broker = NULL;
     if (n->controller) controller_free(n->controller);
@@ -129,6 +132,7 @@ static void quorum_leader_changed(void *owner, int32_t leader_id, int32_t epoch,
                                   uint16_t port)
 {
     struct node *n = owner;
+    watch_leader_changed(n->watch, leader_id, epoch);
     broker_set_controller(n->broker, leader_id, host, port);
     if (leader_id == n->roles->node_id) {
         n->lead_epoch = epoch;
@@ -151,6 +155,7 @@ static void quorum_committed(void *owner, int64_t end_offset)
         n->lead_epoch = -1;
         controller_lead(n->controller, epoch);
     }
+    watch_committed(n->watch, end_offset);
     controller_committed(n->controller, end_offset);
 }
 
@@ -397,9 +402,10 @@ static void node_make_controller(struct node *n)
         .bootstrap_count = n->bootstrap_count,
         .endpoints = endpoints,
         .endpoints_count = own->count,
+        .events = watch_controller_events(n->watch),
     };
     n->controller = controller_new(&options);
-    controller_apis_init(&n->controller_apis, &n->env, n->controller, n->quorum);
+    controller_apis_init(&n->controller_apis, &n->env, n->controller, n->quorum, n->watch);
     n->controller_feed = (struct quorum_subscriber){
         .wants_committed = true,
         .owner = n,
@@ -424,6 +430,8 @@ static void node_make_broker(struct node *n)
         .log_dirs = n->directories.items,
         .log_dirs_count = n->directories.data_count,
         .local_controller = &n->controller_apis.dispatch,
+        .own_apis = watch_own_apis(n->watch),
+        .history = watch_history(n->watch),
         .owner = n,
         .running = broker_running,
         .may_stop = broker_may_stop,
@@ -442,6 +450,12 @@ static void node_make_broker(struct node *n)
     };
 }
 
+static const struct image *node_image(void *owner)
+{
+    const struct node *n = owner;
+    return metadata_publisher_image(broker_metadata(n->broker));
+}
+
 enum err node_create(const struct env *env, struct config *config, const struct node_config *roles,
                      const struct node_events *events, struct node **out,
                      struct config_error *error)
@@ -458,9 +472,11 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     enum err e = directories_open(&n->env, config, roles, options, &n->directories, error);
     log_config_unref(options.config);
     if (!e) e = node_read_bootstrap(n, error);
+    if (!e) n->watch = watch_create(&n->env, config, roles, n->directories.cluster_id);
     if (!e) e = node_open_quorum(n, error);
     if (e) {
         directories_abandon(&n->directories);
+        watch_free(n->watch);
         arena_free(&n->arena);
         mem_free(n);
         return e;
@@ -468,6 +484,8 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     node_list_endpoints(n);
     node_make_controller(n);
     node_make_broker(n);
+    watch_attach(n->watch, &(struct watch_parts){
+                               .controller = n->controller, .owner = n, .image = node_image});
     *out = n;
     return ERR_OK;
 }
@@ -483,6 +501,8 @@ static enum err node_listen(struct node *n, const struct listener *l, struct con
     config.host = l->host[0] ? l->host : NULL;
     config.port = l->port;
     config.backlog = config_int(c, CONFIG_SOCKET_LISTEN_BACKLOG_SIZE);
+    config.peer_ended = watch_peer_ended;
+    config.peer_owner = n->watch;
     config.request_bytes_max = config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES);
     config.connections_max = config_int(c, CONFIG_MAX_CONNECTIONS);
     config.connections_per_ip_max = config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP);
@@ -530,6 +550,7 @@ void node_destroy(struct node *n)
 {
     if (!n->stopped) node_close_parts(n, false);
     task_cancel(&n->stop);
+    watch_free(n->watch);
     arena_free(&n->arena);
     mem_free(n);
 }

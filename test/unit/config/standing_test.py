@@ -19,7 +19,8 @@ def read(path):
 
 
 def standings():
-    entries = re.findall(r'K\((\w+),\s*"([^"]+)",(.*?)\)\n(?=K\(|\Z|/\*)', read("src/config/broker_keys.def"), re.S)
+    table = read("src/config/broker_keys.def").replace('#include "config/own_keys.def"\n', read("src/config/own_keys.def"))
+    entries = re.findall(r'K\((\w+),\s*"([^"]+)",(.*?)\)\n(?=K\(|\Z|/\*)', table, re.S)
     return {key: (name, re.search(r"\b(OBEYED|LATER|MOOT|INTERNAL|NEEDED)\b", rest)[1]) for key, name, rest in entries}
 
 
