@@ -46,6 +46,7 @@ class Runner(unittest.TestCase):
     def test_it_is_tried_no_third_time(self):
         status, out = self.run_suites('a | real-time bash | echo x >>n; echo "0 passed, 1 failed"; wc -l <n')
         self.assertEqual((status, out[-1]), (1, "0 passed, 1 failed"))
+        self.assertEqual([line.strip() for line in out if line.strip().isdigit()], ["1", "2"])
 
     def test_a_broken_promise_is_not_tried_again(self):
         status, out = self.run_suites(f'a | real-time bash | {FIRST_FAILS.format("BROKEN: offset 7 is gone")}')
