@@ -130,7 +130,7 @@ static int16_t channel_version(const struct channel *c, int16_t api_key, int16_t
 static enum err call_reencode(struct channel *c, struct call *call)
 {
     int16_t version = channel_version(c, call->api_key, call->api_version);
-    if (version < 0) return ERR_UNSUPPORTED;
+    if (version < 0 || version < call->min_version) return ERR_UNSUPPORTED;
     if (version == call->api_version) return ERR_OK;
     const struct message *m = message_request(call->api_key);
     struct arena arena;

@@ -28,7 +28,8 @@ struct call {
     struct timer timer;
     int16_t api_key, api_version;
     int32_t correlation_id;
-    struct out encoded; /* waiting to be sent */
+    int16_t min_version; /* the caller's: an older one would not say what is meant; 0: any */
+    struct out encoded;  /* waiting to be sent */
     struct channel *channel;
     /* `response` is the generated struct when e is OK, NULL otherwise; valid during the call. */
     void (*done)(struct call *call, enum err e, const void *response);
