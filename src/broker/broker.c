@@ -11,6 +11,7 @@
 #include "broker/isr_proposals.h"
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
+#include "broker/partition_changes.h"
 #include "broker/producer_ids.h"
 #include "broker/replication.h"
 #include "config/config.h"
@@ -98,6 +99,9 @@ static void replica_removed(void *owner, struct replica *r)
 static void directory_failed(void *owner, struct uuid directory, int32_t left)
 {
     struct broker *b = owner;
+    struct history_fact f = history_fact(HISTORY_DISK_FAILED, b->node_id, -1, NULL);
+    history_note(b->parts->options.history, &f, "log directory %s is offline, %d are left",
+                 uuid_text(directory).z, left);
     if (left == 0) {
         b->parts->options.fatal(b->parts->options.owner,
                                 "Shutdown broker because all log dirs have failed");
@@ -119,7 +123,9 @@ static const struct replica_events replica_events = {
     .removed = replica_removed,
     .proposals = proposals,
     .directory_failed = directory_failed,
-    .fetching = {.endpoint = replication_endpoint, .version = replication_version},
+    .fetching = {.endpoint = replication_endpoint,
+                 .version = replication_version,
+                 .cut = replication_cut},
 };
 
 /* ---- what the lifecycle asks and tells */
@@ -227,6 +233,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
         .heartbeat_ms = config_int(o->config, CONFIG_BROKER_SESSION_TIMEOUT_MS) / 3,
         .others_ms = CONTROLLER_REQUEST_TIMEOUT_MS,
     };
+    b->changes = partition_changes_create(env, o->history);
     b->controller = controller_channel_create(env, o->local_controller, o->node_id, timeouts);
     b->parts->metadata = metadata_publisher_create(b, o->config);
     struct group_settings groups = group_settings_of(o->config);
@@ -291,6 +298,7 @@ void broker_destroy(struct broker *b)
     fetch_session_cache_destroy(b->fetch_sessions);
     replica_manager_destroy(b->replicas);
     metadata_publisher_destroy(b->parts->metadata);
+    partition_changes_free(b->changes);
     controller_channel_destroy(b->controller);
     mem_free(b->parts->directories);
     mem_free(b->parts);

@@ -28,6 +28,8 @@ struct metadata_publisher;
 struct producer_id_source;
 struct lifecycle;
 struct controller_channel;
+struct history;
+struct partition_changes;
 
 struct broker_endpoint {
     struct str listener; /* "PLAINTEXT" */
@@ -57,6 +59,7 @@ struct broker {
     struct auto_topics *auto_topics;
     struct producer_id_source *producer_ids;
     struct lifecycle *lifecycle;
+    struct partition_changes *changes; /* for the history; NULL: nothing is kept */
     /* Requests to the active controller, wherever it is; retried by whoever calls. */
     struct controller_channel *controller;
     struct broker_parts *parts; /* broker.c's own */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "broker/lifecycle.h"
+#include "broker/partition_changes.h"
 #include "config/config.h"
 #include "group/coordinator.h"
 #include "replica/replica_manager.h"
@@ -75,6 +76,24 @@ void metadata_publisher_load_done(struct metadata_publisher *p, int64_t end_offs
 
 /* ---- topics and partitions */
 
+/* Tell the history when this broker begins or ceases to lead. */
+static void note_move(struct broker *b, const struct partition_target *t)
+{
+    const struct replica *r = replica_manager_find(b->replicas, t->topic_id, t->partition);
+    bool led = r && r->core.role == PARTITION_LEADER;
+    bool leads = t->leader == b->node_id;
+    if (led == leads) return;
+    struct partition_move m = {.topic = t->topic,
+                               .partition = t->partition,
+                               .old_leader = r ? r->core.leader : -1,
+                               .new_leader = t->leader,
+                               .leader_epoch = t->leader_epoch};
+    if (leads)
+        partition_changes_leads(b->changes, &m);
+    else
+        partition_changes_follows(b->changes, &m);
+}
+
 static void apply_partition(struct metadata_publisher *p, const struct image_topic *topic,
                             int32_t id, const struct image_partition *partition)
 {
@@ -95,6 +114,7 @@ static void apply_partition(struct metadata_publisher *p, const struct image_top
         .recovering = partition->leader_recovery_state == LEADER_RECOVERING,
         .directory = partition_directory_of(p->loader.image, partition, b->node_id),
     };
+    note_move(b, &target);
     replica_manager_apply(b->replicas, &target, 1);
 }
 

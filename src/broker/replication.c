@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "broker/partition_changes.h"
 #include "config/config.h"
 #include "metadata/feature.h"
 #include "protocol/api.h"
@@ -53,4 +54,15 @@ int16_t replication_version(void *broker, int16_t api_key)
     case API_LIST_OFFSETS: return metadata_version_list_offsets(level);
     default: return -1;
     }
+}
+
+void replication_cut(void *broker, struct replica *r, int64_t from, int64_t to)
+{
+    const struct broker *b = broker;
+    struct partition_move m = {.topic = r->topic->name,
+                               .partition = r->partition,
+                               .old_leader = -1,
+                               .new_leader = r->core.leader,
+                               .leader_epoch = r->core.leader_epoch};
+    partition_changes_cut(b->changes, &m, from, to);
 }

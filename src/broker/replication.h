@@ -14,5 +14,6 @@ struct replica_manager_config replication_config(const struct broker *b);
 bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],
                           uint16_t *port);
 int16_t replication_version(void *broker, int16_t api_key);
+void replication_cut(void *broker, struct replica *r, int64_t from, int64_t to);
 
 #endif

@@ -1,8 +1,8 @@
 broker_SOURCES := apis.c auto_topics.c broker.c controller_channel.c coordinator_log.c forwardable.c \
-                  lifecycle.c metadata_publisher.c metadata_view.c producer_ids.c handlers/api_versions.c \
+                  lifecycle.c metadata_publisher.c metadata_view.c partition_changes.c producer_ids.c handlers/api_versions.c \
                   handlers/describe_cluster.c handlers/describe_configs.c \
                   handlers/describe_topic_partitions.c handlers/forward.c handlers/metadata.c
-broker_DEPENDS := controller replica group quorum
+broker_DEPENDS := controller replica group quorum history
 # the data plane
 broker_SOURCES += handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
                   handlers/fetch.c handlers/init_producer_id.c handlers/list_offsets.c \

@@ -43,11 +43,14 @@ static void cut(struct fetcher *f, struct replica *r, struct follow_step step)
                STR_ARG(r->topic->name), r->partition,
                restart ? "emptied, to begin at" : "truncated to", (long long)step.offset, f->leader,
                r->core.leader_epoch);
+    int64_t from = r->core.log_end_offset;
     enum err e = restart ? replica_restart(r, step.offset) : replica_cut(r, step.offset);
-    if (e)
+    if (e) {
         fetcher_do(f, r, following_refused(&r->following, APPEND_STORAGE));
-    else
-        log_moved(f, r);
+        return;
+    }
+    if (f->all->events.cut) f->all->events.cut(f->all->owner, r, from, step.offset);
+    log_moved(f, r);
 }
 
 void fetcher_do(struct fetcher *f, struct replica *r, struct follow_step step)

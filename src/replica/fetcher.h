@@ -41,6 +41,9 @@ struct fetcher_events {
     bool (*endpoint)(void *owner, int32_t broker_id, char host[FETCHER_HOST_MAX], uint16_t *port);
     /* Newest versions that metadata.version allows among brokers. */
     int16_t (*version)(void *owner, int16_t api_key);
+    /* A replica's log was cut to end at `to`, as its leader said; it ended at `from`. May be
+     * NULL. */
+    void (*cut)(void *owner, struct replica *r, int64_t from, int64_t to);
 };
 
 struct fetchers *fetchers_create(const struct env *env, const struct fetcher_config *config,

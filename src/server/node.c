@@ -103,6 +103,7 @@ void node_shutdown(struct node *n)
 {
     bool again = n->stopping;
     n->stopping = true;
+    if (!again) watch_stopping(n->watch);
     if (again || !n->broker) {
         node_stop_soon(n, true);
         return;

@@ -298,3 +298,9 @@ void watch_committed(struct watch *w, int64_t end_offset)
 {
     account_keeper_committed(w->account, end_offset);
 }
+
+void watch_stopping(struct watch *w)
+{
+    struct history_fact f = history_fact(HISTORY_NODE_STOPPING, w->roles->node_id, -1, NULL);
+    history_note(w->history, &f, "as it was asked");
+}

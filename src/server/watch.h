@@ -61,4 +61,7 @@ void watch_leader_unreachable(struct watch *w, int32_t leader, int32_t epoch, st
 
 void watch_committed(struct watch *w, int64_t end_offset);
 
+/* A clean stop begins. */
+void watch_stopping(struct watch *w);
+
 #endif
