@@ -151,6 +151,10 @@ struct raft_epoch_end log_end_of_epoch(const struct raft *r, int32_t epoch);
 /* ---- role.c: the only place where role, epoch, leader and vote change ---- */
 
 bool role_is_only_voter(const struct raft *r);
+/* A voter; or one whose removal may not have committed. The old set's majority may need it to get
+ * there (Ongaro 4.2.2): of two voters a leader that removed itself and crashed has the longer log,
+ * so the other cannot be elected, and neither could it if it were to wait. Kafka waits. */
+bool role_may_stand(const struct raft *r);
 int64_t role_election_timeout(struct raft *r);
 
 /* As quorum-state says (kraft.md 1.7). From any role. */

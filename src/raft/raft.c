@@ -123,7 +123,7 @@ void raft_cannot_persist(struct raft *r, int64_t now_ms)
 {
     r->state = r->written = r->written_before;
     role_resume(r, now_ms);
-    if (r->role == RAFT_UNATTACHED && raft_is_voter(r))
+    if (r->role == RAFT_UNATTACHED && role_may_stand(r))
         r->election_at = now_ms + role_election_timeout(r);
 }
 
@@ -142,9 +142,9 @@ static void tick_election(struct raft *r, int64_t now_ms)
     if (r->stopping || now_ms < r->election_at) return;
     if (r->role == RAFT_RESIGNED)
         role_become_unattached(r, now_ms, r->state.epoch + 1, -1);
-    else if (!raft_is_voter(r) && r->role == RAFT_UNATTACHED)
+    else if (!role_may_stand(r) && r->role == RAFT_UNATTACHED)
         r->election_at = INT64_MAX; /* it was one when the timer began */
-    else if (!raft_is_voter(r))
+    else if (!role_may_stand(r))
         role_become_unattached(r, now_ms, r->state.epoch, r->state.leader_id);
     else if (r->role == RAFT_PROSPECTIVE)
         role_leave_prospective(r, now_ms);
@@ -159,7 +159,7 @@ void raft_tick(struct raft *r, int64_t now_ms)
     switch (r->role) {
     case RAFT_LEADER: leader_tick(r, now_ms); break;
     case RAFT_FOLLOWER:
-        if (!r->stopping && now_ms >= r->following.fetch_at && raft_is_voter(r))
+        if (!r->stopping && now_ms >= r->following.fetch_at && role_may_stand(r))
             role_become_prospective(r, now_ms);
         break;
     case RAFT_UNATTACHED:
@@ -181,7 +181,8 @@ int64_t raft_deadline(const struct raft *r)
     if (r->stopping && !r->stop_told) at = earlier(at, r->stop_by);
     if (r->role == RAFT_LEADER) return earlier(at, leader_deadline(r));
     if (r->stopping) return at;
-    if (r->role == RAFT_FOLLOWER) return raft_is_voter(r) ? earlier(at, r->following.fetch_at) : at;
+    if (r->role == RAFT_FOLLOWER)
+        return role_may_stand(r) ? earlier(at, r->following.fetch_at) : at;
     return earlier(at, r->election_at);
 }
 
@@ -200,7 +201,7 @@ static void voters_moved(struct raft *r, int64_t now_ms)
     if (!r->started) return;
     if (r->role == RAFT_LEADER)
         leader_voters_changed(r, now_ms);
-    else if (r->role == RAFT_UNATTACHED && raft_is_voter(r) && r->election_at == INT64_MAX)
+    else if (r->role == RAFT_UNATTACHED && role_may_stand(r) && r->election_at == INT64_MAX)
         r->election_at = now_ms + role_election_timeout(r);
 }
 
@@ -228,7 +229,7 @@ void raft_forget_below(struct raft *r, int64_t offset)
 
 void raft_leader_lost(struct raft *r, int64_t now_ms, int32_t leader_id, int64_t stagger_ms)
 {
-    if (r->role != RAFT_FOLLOWER || r->state.leader_id != leader_id || !raft_is_voter(r)) return;
+    if (r->role != RAFT_FOLLOWER || r->state.leader_id != leader_id || !role_may_stand(r)) return;
     int64_t wait = stagger_ms > 0 ? (int64_t)prng_below(&r->prng, (uint64_t)stagger_ms + 1) : 0;
     r->following.fetch_at = earlier(r->following.fetch_at, now_ms + wait);
     /* As if this leader had never answered: who stands first may have this node's pre-vote. */

@@ -9,6 +9,14 @@ bool role_is_only_voter(const struct raft *r)
     return raft_is_voter(r) && voters_latest(r->voters)->voters_count == 1;
 }
 
+bool role_may_stand(const struct raft *r)
+{
+    int64_t latest = voters_latest_offset(r->voters);
+    if (raft_is_voter(r)) return true;
+    return r->options.is_controller && latest >= 0 && latest >= r->high_watermark &&
+           voters_include(voters_at(r->voters, latest - 1), r->options.self);
+}
+
 int64_t role_election_timeout(struct raft *r)
 {
     int64_t t = r->options.election_timeout_ms;
@@ -63,7 +71,7 @@ void role_become_unattached(struct raft *r, int64_t now_ms, int32_t epoch, int32
                       r->role == RAFT_RESIGNED ||
                       (r->role == RAFT_PROSPECTIVE && !election_lost(r));
     int64_t election_at = r->election_at;
-    if (!raft_is_voter(r))
+    if (!role_may_stand(r))
         election_at = INT64_MAX;
     else if (!keep_timer || election_at == INT64_MAX)
         election_at = now_ms + role_election_timeout(r);
@@ -75,7 +83,7 @@ void role_become_unattached(struct raft *r, int64_t now_ms, int32_t epoch, int32
 
 void role_become_prospective(struct raft *r, int64_t now_ms)
 {
-    PRE(raft_is_voter(r) && r->role != RAFT_LEADER && r->role != RAFT_PROSPECTIVE);
+    PRE(role_may_stand(r) && r->role != RAFT_LEADER && r->role != RAFT_PROSPECTIVE);
     leave(r);
     enter(r, RAFT_PROSPECTIVE, r->state.epoch, r->state.leader_id, r->state.voted);
     r->election_at = now_ms + role_election_timeout(r);
@@ -85,7 +93,7 @@ void role_become_prospective(struct raft *r, int64_t now_ms)
 
 void role_become_candidate(struct raft *r, int64_t now_ms)
 {
-    PRE(raft_is_voter(r) && r->role == RAFT_PROSPECTIVE);
+    PRE(role_may_stand(r) && r->role == RAFT_PROSPECTIVE);
     leave(r);
     enter(r, RAFT_CANDIDATE, r->state.epoch + 1, -1, r->options.self);
     set_leader_address(r, nowhere);
@@ -96,7 +104,7 @@ void role_become_candidate(struct raft *r, int64_t now_ms)
 
 void role_become_leader(struct raft *r, int64_t now_ms)
 {
-    PRE(raft_is_voter(r) && r->role == RAFT_CANDIDATE);
+    PRE(role_may_stand(r) && r->role == RAFT_CANDIDATE);
     leader_begin(r, now_ms); /* looks at the ballots */
     leave(r);
     enter(r, RAFT_LEADER, r->state.epoch, r->options.self.id, nobody);
@@ -148,7 +156,7 @@ void role_vote_for(struct raft *r, int64_t now_ms, struct raft_replica candidate
     if (r->role == RAFT_PROSPECTIVE)
         election_begin(r); /* its own ballots count anew, as Kafka's do */
     /* Whoever got this vote has as good a chance as this node. */
-    if (raft_is_voter(r)) r->election_at = now_ms + role_election_timeout(r);
+    if (role_may_stand(r)) r->election_at = now_ms + role_election_timeout(r);
 }
 
 void role_leave_prospective(struct raft *r, int64_t now_ms)
@@ -177,7 +185,7 @@ void role_resume(struct raft *r, int64_t now_ms)
         r->election_at = now_ms + role_election_timeout(r);
         tell_voters(r);
         return;
-    } else if (raft_is_voter(r) && state.leader_id < 0 && state.voted.id == self.id &&
+    } else if (role_may_stand(r) && state.leader_id < 0 && state.voted.id == self.id &&
                voters_match(state.voted, self)) {
         enter(r, RAFT_CANDIDATE, state.epoch, -1, self);
         r->election_at = now_ms + role_election_timeout(r);
@@ -191,7 +199,7 @@ void role_resume(struct raft *r, int64_t now_ms)
         voters_address(voters_find(voters_latest(r->voters), state.leader_id), r->options.listener);
     if (state.leader_id >= 0 && !str_is_null(address.host))
         role_become_follower(r, now_ms, state.epoch, state.leader_id, address);
-    else if (raft_is_voter(r))
+    else if (role_may_stand(r))
         r->election_at = now_ms + role_election_timeout(r);
 }
 

@@ -436,6 +436,29 @@ static void check_committed(struct node *n)
         breach(n, "a log that begins at another epoch than was committed");
 }
 
+/* What the log says of the voters at its end. */
+static const struct voters_record *logged_voters(const struct node *n)
+{
+    const struct disk *d = &n->disk;
+    for (int64_t offset = disk_end(d) - 1; offset >= d->start; offset--) {
+        if (disk_at(d, offset)->kind == RECORD_VOTERS) return &disk_at(d, offset)->voters->record;
+    }
+    if (d->start > 0 && d->snapshots[0].voters) return &d->snapshots[0].voters->record;
+    if (d->start == 0 && d->bootstrap) return &d->bootstrap->record;
+    return n->world->static_voters ? &n->world->static_voters->record : NULL;
+}
+
+static void check_voters(struct node *n)
+{
+    const struct voters_record *own = raft_voters(n->raft), *logged = logged_voters(n);
+    if (own->voters_count != (logged ? logged->voters_count : 0))
+        breach(n, "voters that the log does not have");
+    for (int32_t i = 0; i < own->voters_count; i++) {
+        if (!voters_same(&own->voters[i], &logged->voters[i]))
+            breach(n, "voters that the log does not have");
+    }
+}
+
 static void check_moved(struct node *n)
 {
     int64_t high_watermark = raft_high_watermark(n->raft);
@@ -531,6 +554,7 @@ static bool carry_out(struct node *n, bool *refused)
         n->no_space = false;
         raft_cannot_persist(n->raft, n->world->now_ms);
         *refused = true;
+        n->world->seen.refused_writes++;
         return true;
     }
     if (e.persist) {
@@ -539,6 +563,11 @@ static bool carry_out(struct node *n, bool *refused)
         check_vote(n);
     }
     if (e.truncate_to >= 0) truncate_to(n, e.truncate_to);
+    n->world->seen.truncations += e.truncate_to >= 0;
+    n->world->seen.elections += e.append_leader_change;
+    n->world->seen.changes += e.append_voters && !e.append_leader_change;
+    n->world->seen.upgrades += e.append_voters && e.append_kraft_version > 0;
+    n->world->seen.resignations += e.leader_changed && raft_role(n->raft) == RAFT_RESIGNED;
     if (e.append_leader_change) {
         check_leader(n);
         n->granting_count = raft_granting(n->raft, n->granting, WORLD_NODES_MAX);
@@ -583,6 +612,7 @@ static bool settle(struct node *n)
         end_sync(n);
         return settle(n) && !refused;
     }
+    check_voters(n);
     drop_stale_load(n);
     collect(n);
     return !refused;
@@ -843,6 +873,7 @@ static void take_chunk(struct node *n, const struct packet *p)
     MEM_GROW(d->snapshots, d->snapshots_count, d->snapshots_capacity);
     d->snapshots[d->snapshots_count++] = p->snapshot;
     n->sync_at = INT64_MAX;
+    n->world->seen.loads++;
     tell_snapshot(n, &p->snapshot);
     raft_snapshot_loaded(n->raft, n->world->now_ms, p->snapshot.id);
 }

@@ -109,6 +109,9 @@ struct world {
     struct voter_set **sets; /* everything that records point to */
     int32_t sets_count, sets_capacity;
     uint64_t steps;
+    struct { /* how often it came to that */
+        uint64_t elections, truncations, loads, changes, upgrades, resignations, refused_writes;
+    } seen;
 };
 
 /* ---- building ---- */
