@@ -8,6 +8,7 @@
 #include "broker/auto_topics.h"
 #include "broker/controller_channel.h"
 #include "broker/coordinator_log.h"
+#include "broker/directory_assignments.h"
 #include "broker/isr_proposals.h"
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
@@ -35,6 +36,7 @@ struct broker_parts {
     struct uuid *directories;
     struct map coordinator_logs; /* partition of __consumer_offsets -> struct coordinator_log */
     struct isr_proposals *isr_proposals;
+    struct directory_assignments *assignments;
 };
 
 /* ---- what the replica manager asks and tells */
@@ -96,6 +98,29 @@ static void replica_removed(void *owner, struct replica *r)
     if (is_offsets_topic(r)) coordinator_resign(owner, r->partition);
 }
 
+static void placed(void *owner, struct replica *r)
+{
+    struct broker *b = owner;
+    directory_assignments_want(b->parts->assignments, r->topic->id, r->partition, r->directory);
+}
+
+/* Replicas in a directory of which metadata does not know that they are there: without a word they
+ * would count as online. */
+static void tell_lost(struct broker *b, struct uuid directory)
+{
+    const struct image_places *mine = image_places_of(b->image, b->node_id);
+    for (uint32_t i = 0; i < mine->count; i++) {
+        const struct image_topic *topic;
+        const struct image_partition *p = image_place(b->image, mine->items[i], &topic);
+        const struct replica *r =
+            replica_manager_find(b->replicas, topic->id, mine->items[i].partition);
+        if (r && uuid_equal(r->directory, directory) &&
+            !uuid_equal(partition_directory_of(b->image, p, b->node_id), directory))
+            directory_assignments_want(b->parts->assignments, topic->id, mine->items[i].partition,
+                                       DIRECTORY_LOST);
+    }
+}
+
 static void directory_failed(void *owner, struct uuid directory, int32_t left)
 {
     struct broker *b = owner;
@@ -107,6 +132,7 @@ static void directory_failed(void *owner, struct uuid directory, int32_t left)
                                 "Shutdown broker because all log dirs have failed");
         return;
     }
+    tell_lost(b, directory);
     lifecycle_directory_failed(b->lifecycle, directory);
 }
 
@@ -122,6 +148,7 @@ static const struct replica_events replica_events = {
     .leadership_moved = leadership_moved,
     .removed = replica_removed,
     .proposals = proposals,
+    .placed = placed,
     .directory_failed = directory_failed,
     .fetching = {.endpoint = replication_endpoint,
                  .version = replication_version,
@@ -130,10 +157,15 @@ static const struct replica_events replica_events = {
 
 /* ---- what the lifecycle asks and tells */
 
-static void caught_up(void *owner)
+static void registered(void *owner)
 {
     struct broker *b = owner;
     replica_manager_set_broker_epoch(b->replicas, b->epoch);
+}
+
+static void caught_up(void *owner)
+{
+    struct broker *b = owner;
     if (replica_manager_load(b->replicas)) {
         b->parts->options.fatal(b->parts->options.owner,
                                 "a log directory holds what cannot be loaded; see above");
@@ -168,6 +200,7 @@ static int64_t metadata_offset(void *owner)
 }
 
 static const struct lifecycle_events lifecycle_events = {
+    .registered = registered,
     .caught_up = caught_up,
     .running = running,
     .may_stop = may_stop,
@@ -199,7 +232,9 @@ static struct lifecycle *make_lifecycle(struct broker *b, const struct broker_op
         .heartbeat_interval_ms = config_int(o->config, CONFIG_BROKER_HEARTBEAT_INTERVAL_MS),
         .registration_timeout_ms =
             config_int(o->config, CONFIG_INITIAL_BROKER_REGISTRATION_TIMEOUT_MS),
+        .controlled_shutdown = config_bool(o->config, CONFIG_CONTROLLED_SHUTDOWN_ENABLE),
         .controlled_shutdown_timeout_ms = CONTROLLED_SHUTDOWN_MS_MAX,
+        .directory_failure_timeout_ms = config_long(o->config, CONFIG_LOG_DIR_FAILURE_TIMEOUT_MS),
         .previous_broker_epoch = previous_epoch(o),
         .log_dirs = parts->directories,
         .log_dirs_count = o->log_dirs_count,
@@ -246,6 +281,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->auto_topics = auto_topics_create(b);
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
+    b->parts->assignments = directory_assignments_create(b);
     b->lifecycle = make_lifecycle(b, o);
     return b;
 }
@@ -287,6 +323,7 @@ void broker_destroy(struct broker *b)
     replica_manager_stop(b->replicas, KAFKA_NOT_LEADER_OR_FOLLOWER);
     lifecycle_destroy(b->lifecycle);
     isr_proposals_destroy(b->parts->isr_proposals);
+    directory_assignments_destroy(b->parts->assignments);
     producer_id_source_destroy(b->producer_ids);
     auto_topics_destroy(b->auto_topics);
     while (b->parts->coordinator_logs.count > 0) {

@@ -1,6 +1,8 @@
 #include "broker/lifecycle.h"
 
 #include "base/mem.h"
+#include "metadata/feature.h"
+#include "metadata/image.h"
 #include "protocol/api.h"
 #include "protocol/broker_heartbeat.h"
 #include "protocol/broker_registration.h"
@@ -11,7 +13,9 @@ enum {
     HASTY_HEARTBEAT_MS = 10,
     SHUTDOWN_HEARTBEAT_MS = 50,
     REGISTRATION_RETRY_MS_MIN = 20,
-    OFFLINE_DIRS_MAX = 64,
+    /* While the controller, though we are running, has not unfenced us yet. */
+    FENCED_HEARTBEAT_MS = 50,
+    DIRS_MAX = 64,
 };
 
 struct lifecycle {
@@ -28,8 +32,16 @@ struct lifecycle {
     struct call call;
     bool in_flight;
     int64_t retry_ms;
-    struct uuid offline_dirs[OFFLINE_DIRS_MAX];
+    struct mono_time heard; /* in a controlled shutdown: from the controller */
+    bool register_again;
+    bool fenced;           /* by the last heartbeat's answer */
+    struct timer dirs_due; /* runs while a failed directory is not reported */
+    struct uuid offline_dirs[DIRS_MAX];
     int32_t offline_dirs_count;
+    int32_t offline_dirs_sent;     /* of these, in the heartbeat in flight */
+    int32_t offline_dirs_reported; /* of these, acknowledged */
+    struct uuid cordoned_dirs[DIRS_MAX];
+    int32_t cordoned_dirs_count;
 };
 
 static void lifecycle_act(struct lifecycle *l);
@@ -77,6 +89,8 @@ static void registration_done(struct call *call, enum err e, const void *respons
     l->retry_ms = REGISTRATION_RETRY_MS_MIN;
     l->broker->epoch = r->broker_epoch;
     l->registered_once = true;
+    l->register_again = false;
+    l->events.registered(l->owner);
     timer_cancel(l->broker->env.clock, &l->deadline);
     trace_info(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
                "[BrokerLifecycleManager id=%d] Successfully registered broker %d with broker epoch "
@@ -139,7 +153,11 @@ static void lifecycle_register(struct lifecycle *l)
 /* What an answered heartbeat means for our state. Returns ms until the next one. */
 static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat_response *r)
 {
-    l->offline_dirs_count = 0;
+    l->fenced = r->is_fenced;
+    if (l->offline_dirs_sent > l->offline_dirs_reported)
+        l->offline_dirs_reported = l->offline_dirs_sent;
+    if (l->offline_dirs_reported == l->offline_dirs_count)
+        timer_cancel(l->broker->env.clock, &l->dirs_due);
     switch (l->state) {
     case LIFECYCLE_STARTING:
         if (!r->is_caught_up) return HASTY_HEARTBEAT_MS;
@@ -157,11 +175,25 @@ static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat
         timer_cancel(l->broker->env.clock, &l->deadline);
         l->events.may_stop(l->owner);
         return l->config.heartbeat_interval_ms;
-    case LIFECYCLE_NOT_RUNNING:
     case LIFECYCLE_RUNNING:
+        if (r->is_fenced) return FENCED_HEARTBEAT_MS;
+        break;
+    case LIFECYCLE_NOT_RUNNING:
     case LIFECYCLE_SHUTTING_DOWN: break;
     }
     return l->config.heartbeat_interval_ms;
+}
+
+/* Nobody grants the controlled shutdown: stop without. */
+static void lifecycle_give_up_shutdown(struct lifecycle *l, const char *why)
+{
+    trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+               "[BrokerLifecycleManager id=%d] %s; stopping without a controlled shutdown",
+               l->broker->node_id, why);
+    lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
+    timer_cancel(l->broker->env.clock, &l->deadline);
+    timer_cancel(l->broker->env.clock, &l->timer);
+    l->events.may_stop(l->owner);
 }
 
 static void heartbeat_done(struct call *call, enum err e, const void *response)
@@ -171,9 +203,15 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
     const struct broker_heartbeat_response *r = response;
     if (l->state == LIFECYCLE_SHUTTING_DOWN) return;
     if (e || r->error_code == KAFKA_NOT_CONTROLLER) {
-        lifecycle_again_in(l, REGISTRATION_RETRY_MS_MIN);
+        if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN &&
+            mono_elapsed_ms(clock_mono(l->broker->env.clock), l->heard) >=
+                CONTROLLERLESS_SHUTDOWN_MS)
+            lifecycle_give_up_shutdown(l, "No controller answers");
+        else
+            lifecycle_again_in(l, REGISTRATION_RETRY_MS_MIN);
         return;
     }
+    l->heard = clock_mono(l->broker->env.clock);
     if (r->error_code) {
         trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
                    "[BrokerLifecycleManager id=%d] The controller answered a heartbeat with %s",
@@ -197,7 +235,13 @@ static void lifecycle_heartbeat(struct lifecycle *l)
     request.want_fence = !l->ready;
     request.want_shut_down = l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN;
     request.offline_log_dirs = l->offline_dirs;
-    request.offline_log_dirs_count = l->offline_dirs_count;
+    request.offline_log_dirs_count = l->offline_dirs_sent = l->offline_dirs_count;
+    /* before that the configuration may be of yesterday */
+    if (l->state >= LIFECYCLE_RECOVERY &&
+        l->broker->image->metadata_version >= METADATA_VERSION_CORDONED) {
+        request.cordoned_log_dirs = l->cordoned_dirs;
+        request.cordoned_log_dirs_count = l->cordoned_dirs_count;
+    }
     l->in_flight = true;
     broker_call_controller(l->broker, &l->call, API_BROKER_HEARTBEAT, -1, &request, heartbeat_done);
 }
@@ -210,7 +254,7 @@ static void lifecycle_act(struct lifecycle *l)
         return;
     }
     timer_cancel(l->broker->env.clock, &l->timer);
-    if (l->broker->epoch < 0)
+    if (l->broker->epoch < 0 || l->register_again)
         lifecycle_register(l);
     else
         lifecycle_heartbeat(l);
@@ -228,14 +272,15 @@ static void lifecycle_deadline_passed(struct timer *t)
         l->events.failed(l->owner, "no controller accepted this broker's registration within "
                                    "initial.broker.registration.timeout.ms");
     } else if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN) {
-        trace_warn(
-            l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
-            "[BrokerLifecycleManager id=%d] The controlled shutdown was not granted in time; "
-            "stopping without it",
-            l->broker->node_id);
-        lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
-        l->events.may_stop(l->owner);
+        lifecycle_give_up_shutdown(l, "The controller did not grant it in time");
     }
+}
+
+static void lifecycle_dirs_overdue(struct timer *t)
+{
+    struct lifecycle *l = CONTAINER_OF(t, struct lifecycle, dirs_due);
+    l->events.failed(l->owner, "a failed log directory could not be reported to the controller "
+                               "within log.dir.failure.timeout.ms");
 }
 
 struct lifecycle *lifecycle_create(struct broker *broker, const struct lifecycle_config *config,
@@ -250,6 +295,7 @@ struct lifecycle *lifecycle_create(struct broker *broker, const struct lifecycle
     call_init(&l->call);
     timer_init(&l->timer, lifecycle_timer_fired);
     timer_init(&l->deadline, lifecycle_deadline_passed);
+    timer_init(&l->dirs_due, lifecycle_dirs_overdue);
     return l;
 }
 
@@ -270,7 +316,7 @@ void lifecycle_ready(struct lifecycle *l)
 void lifecycle_metadata_moved(struct lifecycle *l)
 {
     bool awaited = l->state == LIFECYCLE_STARTING || (l->state == LIFECYCLE_RECOVERY && l->ready) ||
-                   l->broker->epoch < 0;
+                   (l->state == LIFECYCLE_RUNNING && l->fenced) || l->broker->epoch < 0;
     if (awaited) lifecycle_act(l);
 }
 
@@ -279,7 +325,8 @@ void lifecycle_shutdown(struct lifecycle *l)
     struct clock *clock = l->broker->env.clock;
     if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN || l->state == LIFECYCLE_SHUTTING_DOWN)
         return;
-    if (l->state != LIFECYCLE_RUNNING) { /* nothing to hand over */
+    l->heard = clock_mono(clock);
+    if (l->state != LIFECYCLE_RUNNING || !l->config.controlled_shutdown) { /* hand nothing over */
         lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
         timer_cancel(clock, &l->deadline);
         l->events.may_stop(l->owner);
@@ -292,8 +339,32 @@ void lifecycle_shutdown(struct lifecycle *l)
 
 void lifecycle_directory_failed(struct lifecycle *l, struct uuid directory)
 {
-    if (l->offline_dirs_count < OFFLINE_DIRS_MAX)
-        l->offline_dirs[l->offline_dirs_count++] = directory;
+    PRE(l->offline_dirs_count < DIRS_MAX);
+    l->offline_dirs[l->offline_dirs_count++] = directory;
+    if (!timer_armed(&l->dirs_due))
+        timer_arm_in_ms(l->broker->env.clock, &l->dirs_due, l->config.directory_failure_timeout_ms);
+    lifecycle_act(l);
+}
+
+void lifecycle_set_cordoned(struct lifecycle *l, const struct uuid *directories, int32_t count)
+{
+    PRE(count <= DIRS_MAX);
+    bool same = count == l->cordoned_dirs_count &&
+                memcmp(directories, l->cordoned_dirs, (size_t)count * sizeof *directories) == 0;
+    if (same) return;
+    memcpy(l->cordoned_dirs, directories, (size_t)count * sizeof *directories);
+    l->cordoned_dirs_count = count;
+    if (l->state >= LIFECYCLE_RECOVERY) lifecycle_act(l);
+}
+
+void lifecycle_heartbeat_now(struct lifecycle *l)
+{
+    if (l->state == LIFECYCLE_RUNNING) lifecycle_act(l);
+}
+
+void lifecycle_register_again(struct lifecycle *l)
+{
+    l->register_again = true;
     lifecycle_act(l);
 }
 
@@ -306,6 +377,7 @@ void lifecycle_destroy(struct lifecycle *l)
 {
     timer_cancel(l->broker->env.clock, &l->timer);
     timer_cancel(l->broker->env.clock, &l->deadline);
+    timer_cancel(l->broker->env.clock, &l->dirs_due);
     channel_cancel(&l->call);
     mem_free(l);
 }

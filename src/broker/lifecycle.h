@@ -3,11 +3,14 @@
  *
  *   NOT_RUNNING ─ start ─> STARTING ─ registered and caught up ─> RECOVERY ─ unfenced ─> RUNNING
  *        ^                                                                                 │
- *        └── SHUTTING_DOWN <── may stop, or 5 min ── PENDING_CONTROLLED_SHUTDOWN <── shutdown
+ *        └── SHUTTING_DOWN <── may stop, or too long ── PENDING_CONTROLLED_SHUTDOWN <── shutdown
  *
  * Registers with the active controller until it succeeds, then heartbeats: every
  * broker.heartbeat.interval.ms, and at once when something changed that the controller waits for.
- * Registers anew, with the same incarnation, when told STALE_BROKER_EPOCH.
+ * Registers anew, with the same incarnation, when told STALE_BROKER_EPOCH, and when the cluster
+ * begins to keep log directories. Failed directories are in every heartbeat from then on.
+ * A controlled shutdown ends without being granted after 5 min, as Kafka's, and already when no
+ * controller has answered for CONTROLLERLESS_SHUTDOWN_MS: nobody is there to hand over to.
  * Owns: one call in flight at a time. Thread: the loop's. */
 #ifndef SAMSA_BROKER_LIFECYCLE_H
 #define SAMSA_BROKER_LIFECYCLE_H
@@ -15,6 +18,8 @@
 #include "broker/broker.h"
 
 struct lifecycle;
+
+enum { CONTROLLERLESS_SHUTDOWN_MS = 15000 };
 
 /* Kafka's numbers, as the brokerstate metric shows them. */
 enum lifecycle_state {
@@ -29,21 +34,26 @@ enum lifecycle_state {
 struct lifecycle_config {
     int64_t heartbeat_interval_ms;          /* broker.heartbeat.interval.ms */
     int64_t registration_timeout_ms;        /* initial.broker.registration.timeout.ms */
+    bool controlled_shutdown;               /* controlled.shutdown.enable */
     int64_t controlled_shutdown_timeout_ms; /* 5 min */
     int64_t previous_broker_epoch;          /* from a clean shutdown, else -1 */
+    int64_t directory_failure_timeout_ms;   /* log.dir.failure.timeout.ms */
     const struct uuid *log_dirs;            /* directory ids, borrowed for life */
     int32_t log_dirs_count;
     int16_t metadata_version_min, metadata_version_max;
 };
 
 struct lifecycle_events {
+    /* Registered, or registered anew: broker->epoch is what holds now. */
+    void (*registered)(void *owner);
     /* The controller says that we have caught up: recover logs, then call lifecycle_ready. */
     void (*caught_up)(void *owner);
     /* Unfenced for the first time: serve clients. */
     void (*running)(void *owner);
     /* Controlled shutdown is over (granted or timed out): stop. */
     void (*may_stop)(void *owner);
-    /* No registration within the timeout; the node gives up. `why` is one line. */
+    /* No registration within the timeout, or a failed directory that could not be reported within
+     * its own; the node gives up. `why` is one line. */
     void (*failed)(void *owner, const char *why);
     /* Offset of the last metadata record this broker has applied; -1 for none. */
     int64_t (*metadata_offset)(void *owner);
@@ -65,6 +75,16 @@ void lifecycle_shutdown(struct lifecycle *l);
 
 /* A log directory has failed: report it with the next heartbeat, sent at once. */
 void lifecycle_directory_failed(struct lifecycle *l, struct uuid directory);
+
+/* Directories that take no new replicas (KIP-1066), all of them; told once caught up, and at once
+ * when they change. Copied. */
+void lifecycle_set_cordoned(struct lifecycle *l, const struct uuid *directories, int32_t count);
+
+/* The controller waits for what we have applied, or believes us gone: heartbeat at once. */
+void lifecycle_heartbeat_now(struct lifecycle *l);
+
+/* Send the registration again, same incarnation, at once. */
+void lifecycle_register_again(struct lifecycle *l);
 
 enum lifecycle_state lifecycle_state(const struct lifecycle *l);
 void lifecycle_destroy(struct lifecycle *l);

@@ -7,6 +7,8 @@
 #include "broker/partition_changes.h"
 #include "config/config.h"
 #include "group/coordinator.h"
+#include "log/log_dir.h"
+#include "metadata/feature.h"
 #include "replica/replica_manager.h"
 
 struct metadata_publisher {
@@ -169,6 +171,25 @@ static void apply_every_topic(struct metadata_publisher *p)
 
 /* ---- configurations */
 
+/* cordoned.log.dirs: paths of ours, or "*". One that is not ours was refused when it was set. */
+static void tell_cordoned(struct metadata_publisher *p)
+{
+    struct broker *b = p->broker;
+    int32_t count, dirs = replica_manager_dirs_count(b->replicas), n = 0;
+    const struct str *paths = config_list(p->config, CONFIG_CORDONED_LOG_DIRS, &count);
+    struct uuid *cordoned = mem_zalloc((size_t)dirs + 1, sizeof *cordoned);
+    for (int32_t i = 0; i < dirs; i++) {
+        struct log_dir *dir = replica_manager_dir(b->replicas, i);
+        bool named = false;
+        for (int32_t k = 0; k < count; k++)
+            named |= str_equal_z(paths[k], "*") || str_equal_z(paths[k], log_dir_path(dir));
+        log_dir_set_cordoned(dir, named);
+        if (named) cordoned[n++] = log_dir_id(dir);
+    }
+    lifecycle_set_cordoned(b->lifecycle, cordoned, n);
+    mem_free(cordoned);
+}
+
 static void apply_broker_config(struct metadata_publisher *p, enum config_layer layer,
                                 struct str resource)
 {
@@ -181,6 +202,7 @@ static void apply_broker_config(struct metadata_publisher *p, enum config_layer 
                        "Ignoring a configuration set at run time: %s", error.text);
     }
     replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
+    tell_cordoned(p);
 }
 
 static void apply_configs(struct metadata_publisher *p)
@@ -223,8 +245,34 @@ static void remove_vanished(struct metadata_publisher *p)
     arena_free(&arena);
 }
 
+/* The controller waits for a word of ours: whoever stops may only when all have applied that it
+ * leads nothing; and if it has fenced us though we live, it shall hear so. */
+static bool controller_waits(const struct metadata_publisher *p)
+{
+    const struct image *image = p->loader.image;
+    if (!p->live || delta_is_empty(&p->delta)) return false;
+    for (int32_t i = 0; i < image->brokers_count; i++) {
+        const struct image_broker *b = image->brokers[i];
+        if (b->id == p->broker->node_id ? b->fenced : b->in_controlled_shutdown && !b->fenced)
+            return true;
+    }
+    return false;
+}
+
+/* Directories are kept from this metadata.version on, and we registered before it. */
+static bool directories_are_missing(const struct metadata_publisher *p)
+{
+    const struct image *image = p->loader.image;
+    const struct image_broker *own = image_broker(image, p->broker->node_id);
+    return p->live && own && own->epoch == p->broker->epoch &&
+           image->metadata_version >= METADATA_VERSION_DIRECTORIES && own->directories_count == 0;
+}
+
 void metadata_publisher_flush(struct metadata_publisher *p)
 {
+    bool waits = controller_waits(p);
+    if (p->delta.features && directories_are_missing(p))
+        lifecycle_register_again(p->broker->lifecycle);
     if (p->live && !delta_is_empty(&p->delta)) {
         if (p->delta.everything) {
             remove_vanished(p);
@@ -239,6 +287,7 @@ void metadata_publisher_flush(struct metadata_publisher *p)
         }
     }
     if (p->live || p->delta.everything) delta_reset(&p->delta);
+    if (waits) lifecycle_heartbeat_now(p->broker->lifecycle);
     lifecycle_metadata_moved(p->broker->lifecycle);
 }
 
@@ -250,4 +299,5 @@ void metadata_publisher_go_live(struct metadata_publisher *p)
     apply_every_config(p);
     apply_every_topic(p);
     replica_manager_put_strays_aside(p->broker->replicas);
+    if (directories_are_missing(p)) lifecycle_register_again(p->broker->lifecycle);
 }

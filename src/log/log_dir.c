@@ -56,6 +56,16 @@ void log_dir_fail(struct log_dir *dir, enum err cause, const char *what)
     task_post(dir->env->clock, &dir->offline_task);
 }
 
+void log_dir_set_cordoned(struct log_dir *dir, bool cordoned)
+{
+    dir->cordoned = cordoned;
+}
+
+bool log_dir_is_cordoned(const struct log_dir *dir)
+{
+    return dir->cordoned;
+}
+
 bool log_dir_is_offline(const struct log_dir *dir)
 {
     return dir->offline;

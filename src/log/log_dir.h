@@ -82,6 +82,11 @@ enum err log_dir_stray_log(struct log_dir *dir, struct log *log) MUST_CHECK;
 
 bool log_dir_is_offline(const struct log_dir *dir);
 
+/* A cordoned directory takes no new replicas while another is left (cordoned.log.dirs); what it has
+ * it serves. For whoever chooses. */
+void log_dir_set_cordoned(struct log_dir *dir, bool cordoned);
+bool log_dir_is_cordoned(const struct log_dir *dir);
+
 /* Take it offline as an I/O error would. */
 void log_dir_fail(struct log_dir *dir, enum err cause, const char *what);
 

@@ -28,7 +28,7 @@ struct log_dir {
     struct meta_properties meta;
     bool was_clean;
     int64_t clean_broker_epoch;
-    bool offline;
+    bool offline, cordoned;
     bool loaded;
 
     struct map by_name; /* "topic-partition" → log */

@@ -240,7 +240,10 @@ static struct log_dir *choose_dir(struct replica_manager *m, struct uuid wanted)
             continue;
         }
         if (uuid_equal(log_dir_id(d), wanted)) return d;
-        if (!best || log_dir_logs_count(d) < log_dir_logs_count(best)) best = d;
+        if (!best || log_dir_is_cordoned(d) < log_dir_is_cordoned(best) ||
+            (log_dir_is_cordoned(d) == log_dir_is_cordoned(best) &&
+             log_dir_logs_count(d) < log_dir_logs_count(best)))
+            best = d;
     }
     return any_offline && !uuid_equal(wanted, DIRECTORY_UNASSIGNED) ? NULL : best;
 }

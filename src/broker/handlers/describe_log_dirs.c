@@ -5,6 +5,8 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
+#include "metadata/feature.h"
+#include "metadata/image.h"
 
 struct dirs {
     struct broker *broker;
@@ -101,6 +103,8 @@ static void describe_dir(struct dirs *d, struct log_dir *dir,
         a->error_code = KAFKA_KAFKA_STORAGE_ERROR;
         return;
     }
+    a->is_cordoned =
+        d->broker->image->metadata_version >= METADATA_VERSION_CORDONED && log_dir_is_cordoned(dir);
     a->total_bytes = space.total_bytes;
     a->usable_bytes = space.usable_bytes;
     describe_logs(d, dir, a);

@@ -199,6 +199,18 @@ TEST(a_target_makes_a_log_where_metadata_says_or_where_fewest_are)
     close_node(n);
 }
 
+TEST(a_cordoned_directory_takes_nothing_new_while_another_is_left)
+{
+    struct node *n = open_node();
+    log_dir_set_cordoned(n->dirs[0], true);
+    for (int32_t i = 0; i < 3; i++) apply(n, target("t", 7, i));
+    assert_true(there(n, "b/t-0") && there(n, "b/t-1") && there(n, "b/t-2"));
+    log_dir_set_cordoned(n->dirs[1], true); /* all of them: then where fewest are */
+    apply(n, target("t", 7, 3));
+    assert_true(there(n, "a/t-3"));
+    close_node(n);
+}
+
 TEST(leaderships_are_told_from_the_loop)
 {
     struct node *n = open_node();
