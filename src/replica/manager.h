@@ -16,6 +16,7 @@ struct replica_manager {
     struct map topics_by_name; /* the newest topic of a name */
     int32_t replicas_count;
     struct fetchers *fetchers; /* NULL: nobody is followed */
+    struct map last_fetches;   /* broker id -> struct mono_time of its last fetch as a follower */
     struct partition_world world;
     struct list_node moved;      /* replicas whose waiters are to be told this turn */
     struct list_node replicated; /* leaders with followers */

@@ -86,7 +86,14 @@ static bool is_caught_up(const struct partition *p, const struct partition_world
                          const struct follower *f)
 {
     if (f->log_end_offset == p->log_end_offset) return true;
-    return mono_elapsed_ms(w->now, f->caught_up) <= w->lag_ms_max;
+    struct mono_time at = f->caught_up;
+    /* At rest in its session it had everything at each of its fetches, up to the first append. */
+    if (f->behind_since.ns > at.ns && w->last_fetch) {
+        struct mono_time seen = w->last_fetch(w->context, f->broker_id);
+        if (seen.ns > f->behind_since.ns) seen = f->behind_since;
+        if (seen.ns > at.ns) at = seen;
+    }
+    return mono_elapsed_ms(w->now, at) <= w->lag_ms_max;
 }
 
 /* Metadata lets it join: alive, staying, and its fetches come from the process that is registered
@@ -175,6 +182,7 @@ static void assign_followers(struct partition *p, const struct partition_world *
                                .log_end_offset = -1,
                                .log_start_offset = -1,
                                .caught_up = NEVER,
+                               .behind_since = NEVER,
                                .last_fetch = NEVER,
                                .leader_end_at_last_fetch = INT64_MAX};
         for (int32_t k = 0; k < old_count; k++)
@@ -201,6 +209,7 @@ static void forget_progress(struct partition *p, const struct partition_world *w
         f->broker_epoch = -1;
         f->leader_end_at_last_fetch = INT64_MAX;
         f->last_fetch = NEVER;
+        f->behind_since = NEVER;
         f->caught_up = f->committed ? w->now : NEVER;
     }
 }
@@ -267,6 +276,10 @@ unsigned partition_appended(struct partition *p, const struct partition_world *w
 {
     PRE(p->role == PARTITION_LEADER);
     PRE(log_end_offset >= p->log_end_offset);
+    for (int32_t i = 0; i < p->followers_count; i++) {
+        struct follower *f = &p->followers[i];
+        if (f->fetched && f->log_end_offset == p->log_end_offset) f->behind_since = w->now;
+    }
     p->log_end_offset = log_end_offset;
     unsigned effects = maybe_advance(p, w);
     partition_check(p);

@@ -89,6 +89,9 @@ struct partition_world {
     struct mono_time now;
     int64_t lag_ms_max; /* replica.lag.time.max.ms */
     struct broker_standing (*standing)(void *context, int32_t broker_id);
+    /* When this broker's last fetch came, of whatever partitions: a session names those at rest no
+     * more. NULL: not known. */
+    struct mono_time (*last_fetch)(void *context, int32_t broker_id);
     void *context;
 };
 
@@ -103,6 +106,7 @@ struct follower {
     int64_t log_end_offset;   /* -1: unknown in this leader epoch */
     int64_t log_start_offset; /* -1: unknown */
     struct mono_time caught_up;
+    struct mono_time behind_since; /* it had everything, and still fetched, until this append */
     struct mono_time last_fetch;
     int64_t leader_end_at_last_fetch;
 };

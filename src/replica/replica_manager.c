@@ -8,6 +8,31 @@ static void tell(struct task *task);
 static void proposals_ready(struct task *task);
 static void lag_tick(struct timer *timer);
 
+static struct broker_standing standing(void *context, int32_t broker_id)
+{
+    struct replica_manager *m = context;
+    return m->events.standing(m->owner, broker_id);
+}
+
+static struct mono_time last_fetch(void *context, int32_t broker_id)
+{
+    const struct replica_manager *m = context;
+    const struct mono_time *at = map_get_u64(&m->last_fetches, (uint64_t)(uint32_t)broker_id);
+    return at ? *at : (struct mono_time){INT64_MIN / 4};
+}
+
+void replica_manager_follower_came(struct replica_manager *m, int32_t broker_id)
+{
+    struct mono_time *at = map_get_u64(&m->last_fetches, (uint64_t)(uint32_t)broker_id);
+    if (!at) {
+        /* Anybody can say that it is a broker; only brokers are remembered. */
+        if (!m->events.standing(m->owner, broker_id).registered) return;
+        at = MEM_NEW(struct mono_time);
+        map_put_u64(&m->last_fetches, (uint64_t)(uint32_t)broker_id, at);
+    }
+    *at = clock_mono(m->env.clock);
+}
+
 struct replica_manager *replica_manager_create(const struct env *env,
                                                const struct replica_manager_config *config,
                                                struct log_dir *const *dirs, int32_t dirs_count,
@@ -24,8 +49,10 @@ struct replica_manager *replica_manager_create(const struct env *env,
     m->world = (struct partition_world){.node_id = config->node_id,
                                         .broker_epoch = -1,
                                         .lag_ms_max = config->lag_ms_max,
-                                        .standing = events->standing,
-                                        .context = owner};
+                                        .standing = standing,
+                                        .last_fetch = last_fetch,
+                                        .context = m};
+    map_init(&m->last_fetches);
     map_init(&m->topics_by_id);
     map_init(&m->topics_by_name);
     list_init(&m->moved);
@@ -518,6 +545,8 @@ void replica_manager_destroy(struct replica_manager *m)
     task_cancel(&m->proposals_task);
     map_free(&m->topics_by_id);
     map_free(&m->topics_by_name);
+    for (uint32_t i = 0; i < m->last_fetches.count; i++) mem_free(m->last_fetches.entries[i].value);
+    map_free(&m->last_fetches);
     mem_free(m->dirs);
     mem_free(m);
 }

@@ -76,6 +76,9 @@ void replica_manager_put_strays_aside(struct replica_manager *m);
 /* Configuration of a topic changed, or (topic null) the defaults of all. */
 void replica_manager_topic_config_changed(struct replica_manager *m, struct str topic);
 
+/* A fetch of a follower has come, whichever partitions it names. */
+void replica_manager_follower_came(struct replica_manager *m, int32_t broker_id);
+
 /* Registrations of brokers changed: followers may have become able to join an in-sync set. */
 void replica_manager_standing_changed(struct replica_manager *m);
 

@@ -332,6 +332,7 @@ void handle_fetch(struct request *rq, void *context)
         return;
     }
     f->session->isolation = isolation_of(q, f->replica_id);
+    if (f->replica_id >= 0) replica_manager_follower_came(b->replicas, f->replica_id);
     read_all(f);
     proceed(f, q->max_wait_ms <= 0);
 }

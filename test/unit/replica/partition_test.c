@@ -9,12 +9,20 @@ enum { SELF = 1, LAG_MS = 30000 };
 struct cluster {
     struct partition_world world;
     struct broker_standing brokers[8];
+    struct mono_time last_fetch; /* of every broker */
 };
 
 static struct broker_standing standing(void *context, int32_t id)
 {
     struct cluster *c = context;
     return id >= 0 && id < 8 ? c->brokers[id] : (struct broker_standing){0};
+}
+
+static struct mono_time last_fetch(void *context, int32_t id)
+{
+    struct cluster *c = context;
+    (void)id;
+    return c->last_fetch;
 }
 
 static struct cluster *cluster(void)
@@ -28,6 +36,7 @@ static struct cluster *cluster(void)
                                        .now = {1000 * NS_PER_MS},
                                        .lag_ms_max = LAG_MS,
                                        .standing = standing,
+                                       .last_fetch = last_fetch,
                                        .context = &c};
     return &c;
 }
@@ -226,6 +235,39 @@ TEST(a_member_proposed_out_binds_the_watermark_until_the_controller_agrees)
                      PARTITION_HIGH_WATERMARK_MOVED);
     assert_int_equal(p.high_watermark, 20);
     assert_int_equal(p.partition_epoch, 8);
+    partition_free(&p);
+}
+
+TEST(a_follower_at_rest_in_its_session_keeps_up_as_long_as_it_fetches_at_all)
+{
+    struct cluster *c = cluster();
+    struct partition p = leader_of_three(c, 3, 1);
+    fetch_at(&p, c, 2, 10);
+    fetch_at(&p, c, 3, 10);
+    pass_ms(c, 1000 * 1000); /* nothing to name: the session goes on */
+    c->last_fetch = c->world.now;
+    pass_ms(c, 400);
+    partition_appended(&p, &c->world, 20);
+    assert_int_equal(partition_tick(&p, &c->world), 0); /* it could not have it yet */
+    pass_ms(c, LAG_MS - 400);
+    c->last_fetch = c->world.now; /* of other partitions: that does not help this one any more */
+    assert_int_equal(partition_tick(&p, &c->world), 0);
+    pass_ms(c, 401);
+    assert_int_equal(partition_tick(&p, &c->world), PARTITION_PROPOSE);
+    partition_free(&p);
+}
+
+TEST(a_follower_that_fell_silent_before_an_append_is_out_at_once)
+{
+    struct cluster *c = cluster();
+    struct partition p = leader_of_three(c, 3, 1);
+    fetch_at(&p, c, 2, 10);
+    fetch_at(&p, c, 3, 10);
+    c->last_fetch = c->world.now;
+    pass_ms(c, LAG_MS + 1);
+    assert_int_equal(partition_tick(&p, &c->world), 0); /* it has everything */
+    partition_appended(&p, &c->world, 20);
+    assert_int_equal(partition_tick(&p, &c->world), PARTITION_PROPOSE);
     partition_free(&p);
 }
 
