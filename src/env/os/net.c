@@ -54,6 +54,7 @@ struct os_conn {
     struct resolve_job *resolving; /* while connecting by name */
     struct os_addresses addresses; /* while connecting */
     int address_at;
+    bool refused; /* by one of them: says more than that another cannot be reached at all */
 };
 
 static const struct net_ops os_net_ops;
@@ -228,6 +229,7 @@ static void connect_finished(struct os_conn *c, enum err e)
 {
     struct os_loop *loop = net_of(c->conn.net)->loop;
     if (e) {
+        if (e == ERR_REFUSED) c->refused = true;
         /* Another address of the name may do. The socket is used up by a failed connect. */
         if (c->source.fd >= 0) {
             epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, c->source.fd, NULL);
@@ -235,6 +237,7 @@ static void connect_finished(struct os_conn *c, enum err e)
             c->source.fd = -1;
         }
         if (c->address_at < c->addresses.count && connect_next(c) == ERR_OK) return;
+        if (e == ERR_UNREACHABLE && c->refused) e = ERR_REFUSED;
     }
     c->connecting = false;
     c->ended = e;
@@ -266,6 +269,7 @@ static enum err connect_next(struct os_conn *c)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         if (connect(fd, &a->any, os_sockaddr_len(a)) && errno != EINPROGRESS) {
             e = net_err(errno);
+            c->refused |= e == ERR_REFUSED;
             close(fd);
             continue;
         }
@@ -276,7 +280,7 @@ static enum err connect_next(struct os_conn *c)
         close(fd);
         c->source.fd = -1;
     }
-    return e;
+    return e == ERR_UNREACHABLE && c->refused ? ERR_REFUSED : e;
 }
 
 /* ---- events */
