@@ -250,6 +250,11 @@ void controller_free(struct controller *c)
     mem_free(c);
 }
 
+struct uuid controller_incarnation(const struct controller *c)
+{
+    return c->incarnation_id;
+}
+
 const struct image *controller_image(const struct controller *c)
 {
     return image_of(c);

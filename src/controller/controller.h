@@ -125,6 +125,9 @@ struct controller *controller_new(const struct controller_options *options);
 /* Calls in flight are answered NOT_CONTROLLER before this returns. */
 void controller_free(struct controller *c);
 
+/* Of this process, in its registration. */
+struct uuid controller_incarnation(const struct controller *c);
+
 /* The image as applied: committed state on a standby, uncommitted state too while active. */
 const struct image *controller_image(const struct controller *c);
 

@@ -1,14 +1,15 @@
 /* The metadata log of this node: its part in the controller quorum.
  *
- * Drives the log `__cluster_metadata-0` in the metadata directory: recovers it and its snapshots,
- * stands for leader, appends what the active controller decides, has it on stable storage (and on a
- * majority), and tells subscribers what has committed, in order, from the snapshot on.
+ * Drives the log `__cluster_metadata-0` in the metadata directory by the decisions of the raft core
+ * (raft/raft.h): recovers the log and its snapshots, votes, stands, follows or leads, has what the
+ * active controller decides on stable storage of a majority, and tells subscribers what has
+ * committed, in order, from the snapshot on.
  *
  *   offsets: log start <= snapshot end <= committed (high watermark) <= end
  *
  * A record counts only when it is on stable storage: acknowledged is committed is durable. Owns:
- * the metadata log's replication state, snapshots, the quorum-state file. Borrows: env, the log
- * directory. Thread: the loop's. All callbacks run from the loop. */
+ * the metadata log's replication, snapshots, the quorum-state file, channels to the other replicas.
+ * Borrows: env, the log directory. Thread: the loop's. All callbacks run from the loop. */
 #ifndef SAMSA_QUORUM_QUORUM_H
 #define SAMSA_QUORUM_QUORUM_H
 
@@ -26,17 +27,39 @@ struct quorum_voter_config {
     uint16_t port;
 };
 
+struct quorum_address {
+    const char *host;
+    uint16_t port;
+};
+
+struct quorum_listener {
+    const char *name, *host;
+    uint16_t port;
+};
+
+/* Everything pointed to lives as long as the quorum. */
 struct quorum_options {
     int32_t node_id;
-    bool is_controller; /* may vote and lead */
+    bool is_controller; /* may vote and lead; false: an observer */
     const char *cluster_id;
     struct uuid directory_id; /* of the metadata directory */
     /* A fixed quorum (controller.quorum.voters, kraft.version 0); none for a dynamic one. */
     const struct quorum_voter_config *voters;
     int32_t voters_count;
-    const char *listener; /* first of controller.listener.names */
-    const char *advertised_host;
-    uint16_t advertised_port;
+    /* Where the quorum is looked for (controller.quorum.bootstrap.servers). */
+    const struct quorum_address *servers;
+    int32_t servers_count;
+    const char *listener; /* first of controller.listener.names: all quorum traffic */
+    /* This controller's advertised controller listeners; none on a broker. */
+    const struct quorum_listener *listeners;
+    int32_t listeners_count;
+    bool auto_join; /* controller.quorum.auto.join.enable */
+    /* controller.quorum.*.ms */
+    int64_t election_timeout_ms, election_backoff_ms_max, fetch_timeout_ms;
+    int64_t request_timeout_ms, retry_backoff_ms;
+    int64_t append_linger_ms; /* at most one sync in so long; the first after a rest is at once */
+    int32_t fetch_bytes_max;  /* controller.quorum.fetch.max.bytes */
+    int32_t fetch_snapshot_bytes_max; /* controller.quorum.fetch.snapshot.max.bytes */
     /* Snapshot when this much has been appended since the last one; retention of log and
      * snapshots. */
     int64_t snapshot_bytes;  /* metadata.log.max.record.bytes.between.snapshots */
@@ -49,15 +72,22 @@ struct quorum_options {
 
 struct quorum_events {
     void *owner;
-    /* The leader, as this node knows it now; -1: none. Host is NULL for this node itself. */
+    /* The leader, as this node knows it now; -1: none. Host is NULL for this node itself and when
+     * the leader's address is not known. */
     void (*leader_changed)(void *owner, int32_t leader_id, int32_t epoch, const char *host,
                            uint16_t port);
+    /* The connection over which this node follows the leader broke, or was refused: perhaps its
+     * process is gone. See quorum_leader_lost. */
+    void (*leader_unreachable)(void *owner, int32_t leader_id, int32_t epoch, struct str host,
+                               uint16_t port, enum err e);
     /* Committed up to here (exclusive). Subscribers have been told already. */
     void (*committed)(void *owner, int64_t end_offset);
     /* The metadata log or its directory failed; the node cannot go on. */
     void (*failed)(void *owner, const char *why);
     /* A snapshot is due: call quorum_write_snapshot when the image stands at a batch's end. */
     void (*snapshot_due)(void *owner);
+    /* After quorum_shutdown: successors know. */
+    void (*may_stop)(void *owner);
 };
 
 /* Whoever replays committed metadata. Each subscriber has a position of its own. */
@@ -75,7 +105,8 @@ struct quorum_subscriber {
     void (*flush)(void *owner);                               /* end of a run */
 };
 
-/* Recovers log, snapshots, voters and epoch. Err: IO, CORRUPT, INVALID; *why is set (static). */
+/* Recovers log, snapshots, voters and epoch; what is in the log is on stable storage on return.
+ * Err: IO, CORRUPT, INVALID; *why is set (static). */
 enum err quorum_open(const struct env *env, struct log_dir *dir,
                      const struct quorum_options *options, const struct quorum_events *events,
                      struct quorum **out, const char **why) MUST_CHECK;
@@ -83,27 +114,47 @@ enum err quorum_open(const struct env *env, struct log_dir *dir,
 /* Fed from its position on, at once from the loop and as records commit. */
 void quorum_subscribe(struct quorum *q, struct quorum_subscriber *s);
 
+/* Feed subscribers now that a position or a wish has changed. */
+void quorum_feed(struct quorum *q);
+
 /* Take part: stand for election, follow or observe. */
 void quorum_start(struct quorum *q);
 
-/* ---- the leader's side: what a committer needs */
+/* ---- what is */
 
 int64_t quorum_end_offset(const struct quorum *q);
 int32_t quorum_epoch(const struct quorum *q);
-int64_t
-quorum_epoch_start(const struct quorum *q);    /* log end offset when this node began to lead */
+/* Log end offset when this node began to lead; -1 unless it leads. */
+int64_t quorum_epoch_start(const struct quorum *q);
 int32_t quorum_leader(const struct quorum *q); /* -1: none known */
 bool quorum_is_leader(const struct quorum *q);
+bool quorum_is_voter(const struct quorum *q);
 int64_t quorum_high_watermark(const struct quorum *q);
 int16_t quorum_kraft_version(const struct quorum *q);
+/* The latest voters, committed or not; valid until the next event. */
 const struct voters_record *quorum_voters(const struct quorum *q);
 
-/* As committer_ops.append. Err: NOT_LEADER, TOO_LARGE (an atomic append over 8 MiB), IO. */
+/* ---- the leader's side: what a committer needs */
+
+/* As committer_ops.append. Err: NOT_LEADER, TOO_LARGE (an atomic append, or one record, over 8
+ * MiB), NO_SPACE, IO; after any of them the log is as before. */
 enum err quorum_append(struct quorum *q, int32_t epoch, const struct metadata_record *records,
                        int32_t count, bool atomic, int64_t *first_offset) MUST_CHECK;
 
 /* Give up leadership of `epoch`. */
 void quorum_resign(struct quorum *q, int32_t epoch);
+
+/* The leader's process is known to be gone: stand within `stagger_ms`, not at the end of the fetch
+ * timeout. No-op unless `leader_id` is followed. */
+void quorum_leader_lost(struct quorum *q, int32_t leader_id, int64_t stagger_ms);
+
+/* UpdateFeatures of kraft.version. PENDING: `done` runs from the loop, once; `context` is given
+ * back. `message` is static or NULL. */
+typedef void quorum_change_done(void *context, int16_t error, const char *message);
+/* True: pending. False: decided at once, *error and *message are set (error 0: done). */
+bool quorum_upgrade_kraft_version(struct quorum *q, int16_t level, bool dry_run,
+                                  quorum_change_done *done, void *context, int16_t *error,
+                                  const char **message);
 
 /* ---- snapshots */
 
@@ -119,9 +170,21 @@ enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epo
 
 /* ---- APIs of the controller listener; context is the quorum */
 
-void quorum_handle_describe(struct request *rq, void *quorum);
+struct quorum_api {
+    int16_t key, min_version, max_version;
+    void (*handle)(struct request *rq, void *quorum);
+};
 
-/* Appends stop; what was appended is on stable storage on return. */
+const struct quorum_api *quorum_apis(int32_t *count);
+
+/* ---- ending */
+
+/* Stop taking part: a leader tells its successors. `may_stop` follows, after `timeout_ms` at the
+ * latest. */
+void quorum_shutdown(struct quorum *q, int64_t timeout_ms);
+
+/* Appends stop; what was appended is on stable storage on return. Requests have been abandoned or
+ * answered. */
 void quorum_close(struct quorum *q);
 
 #endif

@@ -69,10 +69,10 @@ static void handle_versions(struct request *rq, void *context)
                                          .to_clients = false});
 }
 
-static void handle_describe_quorum(struct request *rq, void *context)
+static void handle_by_quorum(struct request *rq, void *context)
 {
     struct controller_apis *a = context;
-    quorum_handle_describe(rq, a->quorum);
+    a->raft[rq->api_key]->handle(rq, a->quorum);
 }
 
 static void handle_wrapped(struct request *rq, void *context)
@@ -90,10 +90,14 @@ void controller_apis_init(struct controller_apis *a, const struct env *env,
         .table = a->table, .count = API_COUNT, .context = a, .own = watch_own_apis(watch)};
     a->table[API_API_VERSIONS] =
         (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
-    a->table[API_DESCRIBE_QUORUM] =
-        (struct api_handler){.min = 0, .max = 2, .handle = handle_describe_quorum};
     a->table[API_ENVELOPE] = (struct api_handler){.min = 0, .max = 0, .handle = handle_wrapped};
     int32_t count;
+    const struct quorum_api *raft = quorum_apis(&count);
+    for (int32_t i = 0; i < count; i++) {
+        a->raft[raft[i].key] = &raft[i];
+        a->table[raft[i].key] = (struct api_handler){
+            .min = raft[i].min_version, .max = raft[i].max_version, .handle = handle_by_quorum};
+    }
     const struct controller_api *apis = controller_apis(&count);
     for (int32_t i = 0; i < count; i++)
         a->table[apis[i].key] = (struct api_handler){

@@ -8,12 +8,14 @@
 #include "rpc/dispatch.h"
 
 struct quorum;
+struct quorum_api;
 struct watch;
 
 struct controller_apis {
     struct api_handler table[API_COUNT];
     struct dispatch dispatch;
-    struct controller *controller; /* NULL on a broker-only node: raft's APIs alone */
+    const struct quorum_api *raft[API_COUNT]; /* those that the quorum serves */
+    struct controller *controller;
     struct quorum *quorum;
     const struct env *env;
     struct watch *watch;

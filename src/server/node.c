@@ -4,44 +4,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broker/broker.h"
 #include "broker/metadata_publisher.h"
-#include "controller/controller.h"
-#include "metadata/snapshot.h"
-#include "quorum/quorum.h"
 #include "quorum/snapshot_file.h"
-#include "rpc/server.h"
-#include "server/controller_apis.h"
-#include "server/directories.h"
-#include "server/watch.h"
+#include "server/internal.h"
 
-enum { LISTENERS_MAX = 32, BOOTSTRAP_RECORDS_MAX = 1024 };
-
-struct node {
-    struct env env;
-    struct config *config;
-    const struct node_config *roles;
-    struct node_events events;
-    struct arena arena; /* for life: endpoints, bootstrap records */
-    struct watch *watch;
-    struct directories directories;
-    struct quorum *quorum;
-    struct quorum_subscriber broker_feed, controller_feed;
-    struct committer committer;
-    struct controller *controller;
-    struct controller_apis controller_apis;
-    int32_t lead_epoch; /* to be led once the controller has applied all before it; -1: none */
-    struct broker *broker;
-    struct broker_endpoint *endpoints;
-    int32_t endpoints_count;
-    struct metadata_record bootstrap[BOOTSTRAP_RECORDS_MAX];
-    int32_t bootstrap_count;
-    struct rpc_server *servers[LISTENERS_MAX];
-    bool server_is_controller[LISTENERS_MAX];
-    int32_t servers_count;
-    bool running, stopping, stopped, clean;
-    struct task stop; /* never from inside a part that is to be freed */
-};
+enum { QUORUM_SHUTDOWN_MS_MAX = 5000 };
 
 /* ---- ending */
 
@@ -58,6 +25,8 @@ static void node_close_parts(struct node *n, bool write)
     if (n->watch) watch_detach(n->watch);
     if (n->broker) broker_destroy(n->broker);
     n->broker = NULL;
+    if (n->registration) controller_registration_destroy(n->registration);
+    n->registration = NULL;
     if (n->controller) controller_free(n->controller);
     n->controller = NULL;
     if (n->quorum) quorum_close(n->quorum);
@@ -74,18 +43,20 @@ static void node_stop_now(struct task *t)
     if (n->stopped) return;
     n->stopped = true;
     node_close_parts(n, true);
-    trace_info(n->env.trace, "kafka.server.BrokerServer",
-               "[BrokerServer id=%d] shut down completed", n->roles->node_id);
+    trace_info(n->env.trace,
+               n->roles->is_broker ? "kafka.server.BrokerServer" : "kafka.server.ControllerServer",
+               "[%s id=%d] shut down completed",
+               n->roles->is_broker ? "BrokerServer" : "ControllerServer", n->roles->node_id);
     n->events.stopped(n->events.owner, n->clean);
 }
 
-static void node_stop_soon(struct node *n, bool clean)
+void node_stop_soon(struct node *n, bool clean)
 {
     n->clean = clean;
     task_post(n->env.clock, &n->stop);
 }
 
-static void node_fatal(void *owner, const char *why)
+void node_fatal(void *owner, const char *why)
 {
     struct node *n = owner;
     if (n->stopped) return;
@@ -94,9 +65,12 @@ static void node_fatal(void *owner, const char *why)
     node_stop_soon(n, false);
 }
 
+/* The broker first: it hands its leaderships over while this node may still be the controller that
+ * grants it. Then the quorum's leader tells its successors. */
 static void broker_may_stop(void *owner)
 {
-    node_stop_soon(owner, true);
+    struct node *n = owner;
+    quorum_shutdown(n->quorum, QUORUM_SHUTDOWN_MS_MAX);
 }
 
 void node_shutdown(struct node *n)
@@ -104,8 +78,12 @@ void node_shutdown(struct node *n)
     bool again = n->stopping;
     n->stopping = true;
     if (!again) watch_stopping(n->watch);
-    if (again || !n->broker) {
+    if (again) {
         node_stop_soon(n, true);
+        return;
+    }
+    if (!n->broker) {
+        quorum_shutdown(n->quorum, QUORUM_SHUTDOWN_MS_MAX);
         return;
     }
     trace_info(n->env.trace, "kafka.server.BrokerServer",
@@ -115,7 +93,8 @@ void node_shutdown(struct node *n)
 
 /* ---- running */
 
-static void broker_running(void *owner)
+/* Clients may come: the broker is unfenced, or there is none. */
+static void node_running(void *owner)
 {
     struct node *n = owner;
     if (n->running) return;
@@ -127,132 +106,9 @@ static void broker_running(void *owner)
     n->events.started(n->events.owner);
 }
 
-/* ---- what the quorum tells */
-
-static void quorum_leader_changed(void *owner, int32_t leader_id, int32_t epoch, const char *host,
-                                  uint16_t port)
+static void node_has_started(struct task *t)
 {
-    struct node *n = owner;
-    watch_leader_changed(n->watch, leader_id, epoch);
-    broker_set_controller(n->broker, leader_id, host, port);
-    if (leader_id == n->roles->node_id) {
-        n->lead_epoch = epoch;
-        return;
-    }
-    n->lead_epoch = -1;
-    n->controller_feed.wants_committed = true;
-    controller_renounce(n->controller);
-    n->controller_feed.position = controller_end_offset(n->controller);
-}
-
-static void quorum_committed(void *owner, int64_t end_offset)
-{
-    struct node *n = owner;
-    n->broker->kraft_version = quorum_kraft_version(n->quorum);
-    if (n->lead_epoch >= 0 && end_offset > quorum_epoch_start(n->quorum)) {
-        n->controller_feed.wants_committed = false;
-        controller_set_kraft_version(n->controller, quorum_kraft_version(n->quorum));
-        int32_t epoch = n->lead_epoch;
-        n->lead_epoch = -1;
-        controller_lead(n->controller, epoch);
-    }
-    watch_committed(n->watch, end_offset);
-    controller_committed(n->controller, end_offset);
-}
-
-static bool next_snapshot_record(void *context, struct metadata_record *record, struct arena *arena)
-{
-    return image_snapshot_next(context, record, arena);
-}
-
-static void quorum_snapshot_due(void *owner)
-{
-    struct node *n = owner;
-    const struct image *image = metadata_publisher_image(broker_metadata(n->broker));
-    if (image->end_offset <= 0 || image->end_offset != n->broker_feed.position) return;
-    struct image_snapshot s;
-    image_snapshot_init(&s, image);
-    enum err e =
-        quorum_write_snapshot(n->quorum, image->end_offset, image->epoch, next_snapshot_record, &s);
-    image_snapshot_free(&s);
-    if (e)
-        trace_error(n->env.trace, "org.apache.kafka.image.publisher.SnapshotGenerator",
-                    "A metadata snapshot could not be written: %s; the log is kept", err_text(e));
-}
-
-static const struct quorum_events quorum_events = {
-    .leader_changed = quorum_leader_changed,
-    .committed = quorum_committed,
-    .failed = node_fatal,
-    .snapshot_due = quorum_snapshot_due,
-};
-
-/* ---- feeding the broker's image and the standby controller's */
-
-static struct metadata_publisher *publisher_of(void *owner)
-{
-    return broker_metadata(((struct node *)owner)->broker);
-}
-
-static void broker_load_begin(void *owner)
-{
-    metadata_publisher_load_begin(publisher_of(owner));
-}
-
-static enum err broker_load(void *owner, int64_t end_offset, struct bytes frame)
-{
-    return metadata_publisher_load(publisher_of(owner), end_offset, frame);
-}
-
-static void broker_load_done(void *owner, int64_t end_offset, int32_t epoch)
-{
-    metadata_publisher_load_done(publisher_of(owner), end_offset, epoch);
-}
-
-static enum err broker_record(void *owner, int64_t offset, int32_t epoch, struct bytes frame)
-{
-    return metadata_publisher_record(publisher_of(owner), offset, epoch, frame);
-}
-
-static void broker_skip(void *owner, int64_t offset, int32_t epoch)
-{
-    metadata_publisher_skip(publisher_of(owner), offset, epoch);
-}
-
-static void broker_flush(void *owner)
-{
-    metadata_publisher_flush(publisher_of(owner));
-}
-
-static void controller_feed_begin(void *owner)
-{
-    controller_load_begin(((struct node *)owner)->controller);
-}
-
-static enum err controller_feed_load(void *owner, int64_t end_offset, struct bytes frame)
-{
-    return controller_load(((struct node *)owner)->controller, end_offset, frame);
-}
-
-static void controller_feed_done(void *owner, int64_t end_offset, int32_t epoch)
-{
-    controller_load_done(((struct node *)owner)->controller, end_offset, epoch);
-}
-
-static enum err controller_feed_record(void *owner, int64_t offset, int32_t epoch,
-                                       struct bytes frame)
-{
-    return controller_apply(((struct node *)owner)->controller, offset, epoch, frame);
-}
-
-static void controller_feed_skip(void *owner, int64_t offset, int32_t epoch)
-{
-    controller_skip(((struct node *)owner)->controller, offset, epoch);
-}
-
-static void controller_feed_flush(void *owner)
-{
-    (void)owner;
+    node_running(CONTAINER_OF(t, struct node, started));
 }
 
 /* ---- the controller's committer */
@@ -345,42 +201,6 @@ static void node_list_endpoints(struct node *n)
     }
 }
 
-static enum err node_open_quorum(struct node *n, struct config_error *error)
-{
-    const struct node_config *r = n->roles;
-    const struct config *c = n->config;
-    struct quorum_voter_config *voters =
-        ARENA_ARRAY(&n->arena, struct quorum_voter_config, r->voters_count);
-    for (int32_t i = 0; i < r->voters_count; i++)
-        voters[i] = (struct quorum_voter_config){
-            .id = r->voters[i].id, .host = r->voters[i].host, .port = r->voters[i].port};
-    bool has_listener = r->advertised_controller.count > 0;
-    struct quorum_options options = {
-        .node_id = r->node_id,
-        .is_controller = r->is_controller && r->is_broker,
-        .cluster_id = n->directories.cluster_id,
-        .directory_id = log_dir_id(n->directories.metadata),
-        .voters = voters,
-        .voters_count = r->voters_count,
-        .listener = r->controller_names_count ? r->controller_names[0] : NULL,
-        .advertised_host = has_listener ? r->advertised_controller.items[0].host : NULL,
-        .advertised_port = has_listener ? r->advertised_controller.items[0].port : 0,
-        .snapshot_bytes = config_long(c, CONFIG_METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS),
-        .snapshot_ms = config_long(c, CONFIG_METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS),
-        .retention_bytes = config_long(c, CONFIG_METADATA_MAX_RETENTION_BYTES),
-        .retention_ms = config_long(c, CONFIG_METADATA_MAX_RETENTION_MS),
-        .segment_bytes = config_int(c, CONFIG_METADATA_LOG_SEGMENT_BYTES),
-        .segment_ms = config_long(c, CONFIG_METADATA_LOG_SEGMENT_MS),
-    };
-    struct quorum_events events = quorum_events;
-    events.owner = n;
-    const char *why = NULL;
-    enum err e = quorum_open(&n->env, n->directories.metadata, &options, &events, &n->quorum, &why);
-    return e ? config_error_set(error, "%s: %s (%s)", log_dir_path(n->directories.metadata), why,
-                                err_text(e))
-             : ERR_OK;
-}
-
 static void node_make_controller(struct node *n)
 {
     n->committer.ops = &committer_ops;
@@ -407,16 +227,9 @@ static void node_make_controller(struct node *n)
     };
     n->controller = controller_new(&options);
     controller_apis_init(&n->controller_apis, &n->env, n->controller, n->quorum, n->watch);
-    n->controller_feed = (struct quorum_subscriber){
-        .wants_committed = true,
-        .owner = n,
-        .load_begin = controller_feed_begin,
-        .load = controller_feed_load,
-        .load_done = controller_feed_done,
-        .record = controller_feed_record,
-        .skip = controller_feed_skip,
-        .flush = controller_feed_flush,
-    };
+    n->registration = controller_registration_create(&n->env, n->controller, n->roles->node_id,
+                                                     endpoints, own->count);
+    node_init_controller_feed(n);
 }
 
 static void node_make_broker(struct node *n)
@@ -430,31 +243,29 @@ static void node_make_broker(struct node *n)
         .endpoints_count = n->endpoints_count,
         .log_dirs = n->directories.items,
         .log_dirs_count = n->directories.data_count,
-        .local_controller = &n->controller_apis.dispatch,
+        .local_controller = n->controller ? &n->controller_apis.dispatch : NULL,
         .own_apis = watch_own_apis(n->watch),
         .history = watch_history(n->watch),
         .owner = n,
-        .running = broker_running,
+        .running = node_running,
         .may_stop = broker_may_stop,
         .fatal = node_fatal,
     };
     n->broker = broker_create(&n->env, &options);
-    n->broker_feed = (struct quorum_subscriber){
-        .wants_committed = true,
-        .owner = n,
-        .load_begin = broker_load_begin,
-        .load = broker_load,
-        .load_done = broker_load_done,
-        .record = broker_record,
-        .skip = broker_skip,
-        .flush = broker_flush,
-    };
+    node_init_broker_feed(n);
+}
+
+static void node_leader_gone(void *owner, int32_t leader_id, int32_t epoch, int64_t stagger_ms)
+{
+    struct node *n = owner;
+    if (quorum_epoch(n->quorum) == epoch) quorum_leader_lost(n->quorum, leader_id, stagger_ms);
 }
 
 static const struct image *node_image(void *owner)
 {
     const struct node *n = owner;
-    return metadata_publisher_image(broker_metadata(n->broker));
+    return n->broker ? metadata_publisher_image(broker_metadata(n->broker))
+                     : controller_image(n->controller);
 }
 
 enum err node_create(const struct env *env, struct config *config, const struct node_config *roles,
@@ -469,10 +280,11 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     n->lead_epoch = -1;
     arena_init(&n->arena, 0);
     task_init(&n->stop, node_stop_now);
+    task_init(&n->started, node_has_started);
     struct log_dir_options options = node_log_dir_options(n);
     enum err e = directories_open(&n->env, config, roles, options, &n->directories, error);
     log_config_unref(options.config);
-    if (!e) e = node_read_bootstrap(n, error);
+    if (!e && roles->is_controller) e = node_read_bootstrap(n, error);
     if (!e) n->watch = watch_create(&n->env, config, roles, n->directories.cluster_id);
     if (!e) e = node_open_quorum(n, error);
     if (e) {
@@ -482,11 +294,15 @@ enum err node_create(const struct env *env, struct config *config, const struct 
         mem_free(n);
         return e;
     }
-    node_list_endpoints(n);
-    node_make_controller(n);
-    node_make_broker(n);
-    watch_attach(n->watch, &(struct watch_parts){
-                               .controller = n->controller, .owner = n, .image = node_image});
+    if (roles->is_controller) node_make_controller(n);
+    if (roles->is_broker) {
+        node_list_endpoints(n);
+        node_make_broker(n);
+    }
+    watch_attach(n->watch, &(struct watch_parts){.controller = n->controller,
+                                                 .owner = n,
+                                                 .image = node_image,
+                                                 .leader_gone = node_leader_gone});
     *out = n;
     return ERR_OK;
 }
@@ -532,10 +348,13 @@ enum err node_start(struct node *n, struct config_error *error)
         enum err e = node_listen(n, &listeners->items[i], error);
         if (e) return e;
     }
-    quorum_subscribe(n->quorum, &n->controller_feed);
-    quorum_subscribe(n->quorum, &n->broker_feed);
+    if (n->controller) quorum_subscribe(n->quorum, &n->controller_feed);
+    if (n->broker) quorum_subscribe(n->quorum, &n->broker_feed);
     quorum_start(n->quorum);
-    broker_start(n->broker);
+    if (n->broker)
+        broker_start(n->broker);
+    else
+        task_post(n->env.clock, &n->started);
     return ERR_OK;
 }
 
@@ -543,6 +362,7 @@ void node_abandon(struct node *n)
 {
     n->stopped = true;
     task_cancel(&n->stop);
+    task_cancel(&n->started);
     node_close_parts(n, false);
     node_destroy(n);
 }
@@ -551,6 +371,7 @@ void node_destroy(struct node *n)
 {
     if (!n->stopped) node_close_parts(n, false);
     task_cancel(&n->stop);
+    task_cancel(&n->started);
     watch_free(n->watch);
     arena_free(&n->arena);
     mem_free(n);
