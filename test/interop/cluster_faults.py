@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""What breaks, breaks here under load, on real processes: nodes killed, stopped, cut off, one way and both,
+out of disk, restarted one by one. workload.py says what must hold through all of it.
+
+    test/interop/cluster_faults.py [--cluster kafka] [CASE ...]
+
+Every node has a network namespace and an address of its own; needs root."""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from lib import ROOT, Count  # noqa: E402
+from namespaces import inside_namespaces  # noqa: E402
+from cluster import Cluster, apache_kafka, wait_for  # noqa: E402
+from python_clients import use_clients  # noqa: E402
+use_clients()
+from case import PARTITIONS, TOPIC, Case  # noqa: E402
+
+DISK_MB = 48
+
+
+# ---- the faults
+
+def kills(case):
+    def kill(which, wait):
+        def body():
+            node = which()
+            node.kill()
+            if wait:
+                case.wait_led_by_another(node)
+            case.load.wait_progress()
+        return body
+
+    case.fault("kill -9 of the leader", kill(case.leader, True))
+    case.fault("kill -9 of a follower", kill(case.follower, False))
+    case.fault("kill -9 of the active controller", kill(case.controller, False))
+
+    def all_at_once():
+        for node in case.cluster.nodes.values():
+            node.process.kill()
+        for node in case.cluster.nodes.values():
+            node.process.wait()
+    case.fault("kill -9 of all at once", all_at_once)
+
+
+def pauses(case):
+    def pause(which, wait):
+        def body():
+            node = which()
+            node.pause()
+            wait(node)
+            case.load.wait_progress()
+            node.resume()
+        return body
+
+    def another_controller(node):
+        wait_for("another controller", lambda: case.cluster.active_controller(besides=(node.n,)))
+
+    case.fault("SIGSTOP and SIGCONT of the leader", pause(case.leader, case.wait_led_by_another))
+    case.fault("SIGSTOP and SIGCONT of the active controller", pause(case.controller, another_controller))
+
+
+def cuts(case):
+    network = case.cluster.network
+
+    def others(node):
+        return [n.n for n in case.cluster.nodes.values() if n is not node]
+
+    def cut(which, how, wait=case.wait_led_by_another):
+        def body():
+            node = which()
+            for other in others(node):
+                how(node.n, other)
+            wait(node)
+            case.load.wait_progress()
+        return body
+
+    case.fault("the leader is cut off from the others, and clients see it", cut(case.leader, network.cut))
+    case.fault("the others no longer hear the leader", cut(case.leader, network.mute))
+    case.fault("the leader no longer hears the others", cut(case.leader, lambda a, b: network.mute(b, a)))
+
+    def controller_cut(node):
+        wait_for("another controller", lambda: case.cluster.active_controller(besides=(node.n,)))
+    case.fault("the active controller is cut off from the others", cut(case.controller, network.cut, controller_cut))
+
+    def one_wire():
+        leader = case.leader()
+        network.cut(leader.n, case.follower().n)
+        case.load.wait_progress()
+    case.fault("the wire between a leader and one follower is cut", one_wire)
+
+
+def disk(case):
+    """A file system that is full: others take over, and with space again it takes part again."""
+    def body():
+        node = case.leader()
+        filler = os.path.join(os.path.dirname(node.logs), "filler")
+        fill(filler)
+        case.wait_led_by_another(node)
+        case.load.wait_progress()
+        os.unlink(filler)
+
+        def takes_part():
+            if not node.running():
+                node.start()
+            return all(node.n in case.cluster.partition(TOPIC, p)[2] for p in range(PARTITIONS))
+        wait_for("the node takes part again", takes_part)
+    case.fault("the leader's disk is full", body)
+
+
+def fill(path):
+    """Makes a file of all the space that is left, to the last byte."""
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY)
+    try:
+        while os.write(fd, b"\0" * 65536):
+            pass
+    except OSError:
+        pass
+    os.close(fd)
+
+
+def rolling(case):
+    def body():
+        for node in case.cluster.nodes.values():
+            node.stop()
+            case.load.wait_progress()
+            node.start()
+            case.cluster.wait_whole()
+    case.fault("all are restarted, one after the other", body)
+
+
+def small_disks(cluster):
+    """Each node's log.dirs on a file system of its own, of DISK_MB."""
+    for node in cluster.nodes.values():
+        mount = os.path.join(node.directory, "mount")
+        os.makedirs(mount)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", mount], check=True)
+        node.logs = os.path.join(mount, "logs")
+
+
+COMBINED = [(n, "broker,controller") for n in (1, 2, 3)]
+ONE_CONTROLLER = [(1, "broker"), (2, "broker"), (100, "controller")]
+THREE_CONTROLLERS = [(1, "broker"), (2, "broker"), (3, "broker"), (100, "controller"), (101, "controller"),
+                     (102, "controller")]
+
+
+def apart(case):
+    """Controllers and brokers are processes of their own."""
+    def lose(which, wait=lambda node: None):
+        def body():
+            node = which()
+            node.kill()
+            wait(node)
+            case.load.wait_progress()
+        return body
+    case.fault("kill -9 of the active controller", lose(case.controller))
+    case.fault("kill -9 of the leader", lose(case.leader, case.wait_led_by_another))
+
+
+RUNS = {
+    "combined": (COMBINED, [kills, pauses, cuts, disk, rolling]),
+    "one-controller": (ONE_CONTROLLER, [apart, rolling]),
+    "three-controllers": (THREE_CONTROLLERS, [apart, rolling]),
+}
+
+
+def run(count, name, home, wanted):
+    layout, parts = RUNS[name]
+    properties = {}
+    if len([roles for _, roles in layout if "broker" in roles]) == 2:
+        properties = {"min.insync.replicas": "1", "offsets.topic.replication.factor": "2"}
+    cluster = Cluster([(n, roles, home) for n, roles in layout], properties)
+    failed = count.failed
+    try:
+        small_disks(cluster)
+        cluster.format().start()
+        case = Case(count, cluster)
+        for part in parts:
+            if not wanted or part.__name__ in wanted:
+                part(case)
+        case.finish(name)
+    except Exception as e:  # noqa: BLE001: whatever ends a run early has failed it
+        count.check(f"{name} comes to its end", False, f"{type(e).__name__}: {e}")
+    finally:
+        logs = os.path.join(ROOT, "build", "test", "cluster-faults")
+        cluster.close(keep_logs_in=logs if count.failed > failed else None)
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a not in ("--cluster", "kafka")]
+    home = apache_kafka() if "kafka" in sys.argv else ROOT
+    os.environ.update(KAFKA_HEAP_OPTS="-Xms64m -Xmx256m", KAFKA_JIT="1")
+    parts = [a for a in arguments if a not in RUNS]
+    count = Count()
+    for name in [a for a in arguments if a in RUNS] or RUNS:
+        run(count, name, home, parts)
+    return count.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(inside_namespaces(main))

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Samsa and Apache Kafka in one cluster, under load: brokers of both kinds under controllers of either, leading
+for each other and following each other; and a quorum whose voters are of both kinds, led by either and
+surviving the loss of the other. Replicas and metadata logs are compared byte by byte.
+
+    test/interop/cluster_mixed.py [--cluster kafka] [RUN ...]    kafka: every node an Apache Kafka"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from lib import ROOT, Count  # noqa: E402
+from namespaces import inside_namespaces  # noqa: E402
+from cluster import Cluster, apache_kafka, tool, wait_for  # noqa: E402
+from python_clients import use_clients  # noqa: E402
+use_clients()
+from case import Case, bytes_of_log  # noqa: E402
+from workload import promise  # noqa: E402
+
+EACH_LEADS_ONE = "1:2:3,2:3:1,3:1:2"
+TRIES = 10
+PATIENT = {"controller.quorum.election.timeout.ms": "8000", "controller.quorum.fetch.timeout.ms": "8000"}
+EAGER = {"controller.quorum.election.timeout.ms": "1000", "controller.quorum.fetch.timeout.ms": "2000"}
+
+
+def elect_preferred(case):
+    """Every partition led by its first replica again, told by Samsa's own tool."""
+    tool(ROOT, "leader-election", "--bootstrap-server", case.cluster.bootstrap(), "--election-type", "PREFERRED",
+         "--all-topic-partitions")
+    wait_for("each leads one", lambda: all(case.partition(p)[0] == p + 1 for p in range(3)))
+    case.load.wait_progress()
+
+
+def lose(case, node):
+    """The broker dies and comes back; its partition is led by another meanwhile, and by it again at last."""
+    def body():
+        node.kill()
+        case.wait_led_by_another(node, node.n - 1)
+        case.load.wait_progress()
+        node.start()
+        case.cluster.wait_whole()
+        elect_preferred(case)
+    return body
+
+
+def brokers_of_both(count, name, cluster):
+    """Three brokers, number 3 of the other kind, each leading one partition for the other two."""
+    case = Case(count, cluster, EACH_LEADS_ONE)
+    led = [case.partition(p)[0] for p in range(3)]
+    count.check(f"{name}: brokers of both kinds lead, and follow each other", led == [1, 2, 3], str(led))
+    case.fault(f"{name}: the one of the other kind dies and comes back", lose(case, cluster.nodes[3]))
+    case.fault(f"{name}: one of the majority dies and comes back", lose(case, cluster.nodes[2]))
+    case.finish(name)
+    compare_metadata(count, name, cluster)
+
+
+def voters_of_both(count, name, cluster):
+    """Three voters, number 3 of the other kind. Timeouts say who stands first when there is no leader."""
+    case = Case(count, cluster, EACH_LEADS_ONE)
+    one, two, other = (cluster.nodes[n] for n in (1, 2, 3))
+
+    def leader():
+        return wait_for("a quorum with a leader", cluster.active_controller)
+
+    def led_by(*nodes):
+        wait_for(f"one of {[n.n for n in nodes]} leads the quorum", lambda: cluster.active_controller() in nodes)
+
+    def restart(node):
+        node.kill()
+        led_by(*(n for n in (one, two, other) if n is not node))
+        node.start()
+        cluster.wait_whole()
+
+    def elect(eager, patient):
+        """Lets one of `eager` be elected: by their timeouts they stand first, and a leader of the others is
+        killed until one of them has won."""
+        for node in (*eager, *patient):
+            node.properties = EAGER if node in eager else PATIENT
+            node.write_config()
+        for node in [n for n in (one, two, other) if n is not leader()]:
+            node.kill()
+            node.start()
+            cluster.wait_whole()
+        for _ in range(TRIES):
+            if leader() in eager:
+                break
+            restart(leader())
+        led_by(*eager)
+
+    def other_leads():
+        elect([other], [one, two])
+        cluster.create("made-under-the-other", 3)
+
+    def lose_other():
+        other.kill()
+        led_by(one, two)
+        case.load.wait_progress()
+        cluster.create("made-without-the-other", 3, 2)
+        other.start()
+
+    def majority_leads():
+        elect([one, two], [other])
+
+    def lose_leader():
+        restart(leader())
+
+    case.fault(f"{name}: the one of the other kind leads the quorum", other_leads)
+    case.fault(f"{name}: and dies, and another takes over", lose_other)
+    case.fault(f"{name}: one of the majority leads the quorum", majority_leads)
+    case.fault(f"{name}: and dies, and another takes over", lose_leader)
+    case.finish(name)
+    compare_metadata(count, name, cluster)
+
+
+def compare_metadata(count, name, cluster):
+    """Every node's metadata log begins as the longest does; nodes may differ in how far they have come."""
+    logs = {n.n: bytes_of_log(os.path.join(n.logs, "__cluster_metadata-0")) for n in cluster.nodes.values()}
+    longest = max(logs.values(), key=len)
+    differ = [n for n, log in logs.items() if not log or longest[:len(log)] != log]
+    promise(count, f"{name}: the metadata logs are the same {len(longest)} bytes", not differ,
+            f"{differ}: {[(n, len(log)) for n, log in logs.items()]}")
+
+
+def layouts(samsa, kafka):
+    both = "broker,controller"
+    return {
+        "kafka-broker": (brokers_of_both, [(1, both, samsa), (2, "broker", samsa), (3, "broker", kafka)]),
+        "samsa-broker": (brokers_of_both, [(1, both, kafka), (2, "broker", samsa), (3, "broker", samsa)]),
+        "samsa-voters": (voters_of_both, [(1, both, samsa), (2, both, samsa), (3, both, kafka)]),
+        "kafka-voters": (voters_of_both, [(1, both, kafka), (2, both, kafka), (3, both, samsa)]),
+    }
+
+
+def run(count, name, body, layout):
+    cluster = Cluster(layout)
+    failed = count.failed
+    try:
+        cluster.format().start()
+        body(count, name, cluster)
+    except Exception as e:  # noqa: BLE001: whatever ends a run early has failed it
+        count.check(f"{name} comes to its end", False, f"{type(e).__name__}: {e}")
+    finally:
+        logs = os.path.join(ROOT, "build", "test", "cluster-mixed")
+        cluster.close(keep_logs_in=logs if count.failed > failed else None)
+
+
+def main():
+    kafka = apache_kafka()
+    samsa = kafka if "kafka" in sys.argv else ROOT
+    os.environ.update(KAFKA_HEAP_OPTS="-Xms64m -Xmx256m", KAFKA_JIT="1")
+    count = Count()
+    runs = layouts(samsa, kafka)
+    for name in [a for a in sys.argv[1:] if a in runs] or runs:
+        run(count, name, *runs[name])
+    return count.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(inside_namespaces(main))

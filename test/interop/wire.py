@@ -1,0 +1,86 @@
+"""The few requests that a test asks one node with, and no other: a client library would ask whom it likes."""
+import socket
+import struct
+
+METADATA, DESCRIBE_QUORUM = 3, 55
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        part = self.data[self.at:self.at + count]
+        if len(part) < count:
+            raise ValueError("the answer is cut")
+        self.at += count
+        return part
+
+    def number(self, size):
+        return int.from_bytes(self.take(size), "big", signed=True)
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def string(self):
+        count = self.number(2)
+        return self.take(count).decode() if count >= 0 else None
+
+    def array(self, element):
+        return [element(self) for _ in range(self.number(4))]
+
+
+def ask(address, api, version, body, flexible, seconds=3):
+    """The answer's body. Raises OSError or ValueError when there is none."""
+    header = struct.pack(">hhih", api, version, 7, 4) + b"test" + (b"\0" if flexible else b"")
+    with socket.create_connection(address, seconds) as s:
+        s.settimeout(seconds)
+        s.sendall(struct.pack(">i", len(header) + len(body)) + header + body)
+        answer = b""
+        while len(answer) < 4 or len(answer) < 4 + struct.unpack(">i", answer[:4])[0]:
+            part = s.recv(1 << 20)
+            if not part:
+                raise ConnectionError("closed")
+            answer += part
+    return Reader(answer[4 + 4 + (1 if flexible else 0):])
+
+
+def metadata(address):
+    """(ids of the brokers, {topic: {partition: (leader, replicas, isr)}}) as this broker has them."""
+    r = ask(address, METADATA, 4, struct.pack(">ib", -1, 0), False)
+    numbers = lambda r: r.array(lambda r: r.number(4))  # noqa: E731
+    r.number(4)
+    brokers = r.array(lambda r: (r.number(4), r.string(), r.number(4), r.string())[0])
+    r.string()
+    r.number(4)
+
+    def partition(r):
+        r.number(2)
+        return r.number(4), (r.number(4), numbers(r), numbers(r))
+
+    def topic(r):
+        r.number(2)
+        name = r.string()
+        r.number(1)
+        return name, dict(r.array(partition))
+
+    return sorted(brokers), dict(r.array(topic))
+
+
+def quorum(address):
+    """(error, leader, epoch, high watermark) as this controller has them."""
+    name = b"__cluster_metadata"
+    body = bytes([2, len(name) + 1]) + name + b"\x02" + struct.pack(">i", 0) + b"\0\0\0"
+    r = ask(address, DESCRIBE_QUORUM, 0, body, True)
+    if r.number(2) != 0 or r.varint() != 2:
+        raise ValueError("refused")
+    r.take(r.varint() - 1)
+    r.varint()
+    r.number(4)
+    return r.number(2), r.number(4), r.number(4), r.number(8)
