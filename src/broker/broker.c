@@ -181,6 +181,12 @@ static void running(void *owner)
     b->parts->options.running(b->parts->options.owner);
 }
 
+static void fenced(void *owner, bool is_fenced)
+{
+    struct broker *b = owner;
+    replica_manager_set_fenced(b->replicas, is_fenced);
+}
+
 static void may_stop(void *owner)
 {
     struct broker *b = owner;
@@ -203,6 +209,7 @@ static const struct lifecycle_events lifecycle_events = {
     .registered = registered,
     .caught_up = caught_up,
     .running = running,
+    .fenced = fenced,
     .may_stop = may_stop,
     .failed = failed,
     .metadata_offset = metadata_offset,

@@ -153,6 +153,13 @@ static void lifecycle_register(struct lifecycle *l)
 /* What an answered heartbeat means for our state. Returns ms until the next one. */
 static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat_response *r)
 {
+    if (l->state == LIFECYCLE_RUNNING && r->is_fenced != l->fenced) {
+        trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+                   "[BrokerLifecycleManager id=%d] The controller %s", l->broker->node_id,
+                   r->is_fenced ? "has fenced this broker: it serves nobody for now"
+                                : "has unfenced this broker again");
+        l->events.fenced(l->owner, r->is_fenced);
+    }
     l->fenced = r->is_fenced;
     if (l->offline_dirs_sent > l->offline_dirs_reported)
         l->offline_dirs_reported = l->offline_dirs_sent;

@@ -50,6 +50,8 @@ struct lifecycle_events {
     void (*caught_up)(void *owner);
     /* Unfenced for the first time: serve clients. */
     void (*running)(void *owner);
+    /* While RUNNING: a heartbeat's answer says that we are fenced, or no longer. */
+    void (*fenced)(void *owner, bool fenced);
     /* Controlled shutdown is over (granted or timed out): stop. */
     void (*may_stop)(void *owner);
     /* No registration within the timeout, or a failed directory that could not be reported within

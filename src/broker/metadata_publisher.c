@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/lifecycle.h"
 #include "broker/partition_changes.h"
+#include "broker/replication.h"
 #include "config/config.h"
 #include "group/coordinator.h"
 #include "log/log_dir.h"
@@ -201,6 +202,8 @@ static void apply_broker_config(struct metadata_publisher *p, enum config_layer 
             trace_warn(p->broker->env.trace, "kafka.server.DynamicBrokerConfig",
                        "Ignoring a configuration set at run time: %s", error.text);
     }
+    struct replication_rates rates = replication_rates(p->config);
+    replica_manager_set_throttles(p->broker->replicas, rates.leader, rates.follower);
     replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
     tell_cordoned(p);
 }

@@ -1,6 +1,7 @@
 #include "broker/replication.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "broker/partition_changes.h"
 #include "config/config.h"
@@ -13,6 +14,8 @@ struct replica_manager_config replication_config(const struct broker *b)
     return (struct replica_manager_config){
         .node_id = b->node_id,
         .lag_ms_max = config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS),
+        .quota_samples = config_int(c, CONFIG_REPLICATION_QUOTA_WINDOW_NUM),
+        .quota_sample_s = config_int(c, CONFIG_REPLICATION_QUOTA_WINDOW_SIZE_SECONDS),
         .fetching = {
             .node_id = b->node_id,
             .fetchers_per_leader = config_int(c, CONFIG_NUM_REPLICA_FETCHERS),
@@ -23,6 +26,21 @@ struct replica_manager_config replication_config(const struct broker *b)
             .response_bytes_max = config_int(c, CONFIG_REPLICA_FETCH_RESPONSE_MAX_BYTES),
             .request_timeout_ms = config_int(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS),
         }};
+}
+
+static int64_t rate_of(const struct config *c, const char *name)
+{
+    const char *text = config_extra(c, name);
+    if (!text) return INT64_MAX;
+    char *end;
+    long long rate = strtoll(text, &end, 10);
+    return *end || end == text || rate < 0 ? INT64_MAX : rate;
+}
+
+struct replication_rates replication_rates(const struct config *c)
+{
+    return (struct replication_rates){rate_of(c, "leader.replication.throttled.rate"),
+                                      rate_of(c, "follower.replication.throttled.rate")};
 }
 
 static const char *inter_broker_listener(const struct config *c)

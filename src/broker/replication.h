@@ -10,6 +10,13 @@
 
 struct replica_manager_config replication_config(const struct broker *b);
 
+/* leader.replication.throttled.rate and follower.replication.throttled.rate, which are set at run
+ * time only; INT64_MAX where they are not. */
+struct replication_rates {
+    int64_t leader, follower; /* bytes per second */
+};
+struct replication_rates replication_rates(const struct config *c);
+
 /* As in struct fetcher_events; `broker` is a struct broker. */
 bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],
                           uint16_t *port);

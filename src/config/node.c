@@ -284,6 +284,13 @@ static enum err check_numbers(const struct config *c, struct arena *arena,
         FAIL(CONFIG_REPLICA_LAG_TIME_MAX_MS,
              "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to "
              "replica.lag.time.max.ms to prevent frequent changes in ISR");
+    const char *selector = config_string(c, CONFIG_REPLICA_SELECTOR_CLASS);
+    if (selector && *selector && strcmp(selector, REPLICA_SELECTOR_RACK_AWARE) != 0 &&
+        strcmp(selector, REPLICA_SELECTOR_LEADER) != 0)
+        FAIL(CONFIG_REPLICA_SELECTOR_CLASS,
+             "Class %s is not known; " REPLICA_SELECTOR_RACK_AWARE " and " REPLICA_SELECTOR_LEADER
+             " are built in.",
+             selector);
     int64_t queued = config_long(c, CONFIG_QUEUED_MAX_REQUEST_BYTES);
     if (queued > 0 && queued < config_long(c, CONFIG_SOCKET_REQUEST_MAX_BYTES))
         FAIL(CONFIG_QUEUED_MAX_REQUEST_BYTES,

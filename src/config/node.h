@@ -5,6 +5,10 @@
 #ifndef SAMSA_CONFIG_NODE_H
 #define SAMSA_CONFIG_NODE_H
 
+/* What replica.selector.class may be. */
+#define REPLICA_SELECTOR_RACK_AWARE "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+#define REPLICA_SELECTOR_LEADER     "org.apache.kafka.common.replica.LeaderSelector"
+
 #include "config/config.h"
 #include "config/listeners.h"
 

@@ -138,6 +138,10 @@ void topic_config_resolve(const struct config *c, const struct config_pair *over
         .segment_jitter_ms = v[TOPIC_SEGMENT_JITTER_MS].number,
         .segment_ms = v[TOPIC_SEGMENT_MS].number,
         .unclean_leader_election_enable = v[TOPIC_UNCLEAN_LEADER_ELECTION_ENABLE].boolean,
+        .leader_throttled = v[TOPIC_LEADER_REPLICATION_THROTTLED_REPLICAS].list,
+        .leader_throttled_count = v[TOPIC_LEADER_REPLICATION_THROTTLED_REPLICAS].list_count,
+        .follower_throttled = v[TOPIC_FOLLOWER_REPLICATION_THROTTLED_REPLICAS].list,
+        .follower_throttled_count = v[TOPIC_FOLLOWER_REPLICATION_THROTTLED_REPLICAS].list_count,
     };
     /* Kafka's own tests shrink segments below the public minimum by this key */
     if (!v[TOPIC_INTERNAL_SEGMENT_BYTES].is_null)

@@ -29,6 +29,8 @@ struct topic_config {
     int32_t segment_index_bytes;
     int64_t segment_jitter_ms, segment_ms;
     bool unclean_leader_election_enable;
+    const struct str *leader_throttled, *follower_throttled; /* "partition:broker" each, or "*" */
+    int32_t leader_throttled_count, follower_throttled_count;
 };
 
 /* Overrides over the broker's configuration. Values that do not parse (they were validated by

@@ -124,7 +124,7 @@ static void entry_moved(struct replica_watch *watch, const struct replica_moveme
     mark_dirty(e);
     if (!s->parked) return;
     int64_t bytes = readable_bytes(s, m);
-    if (m->look_again || m->gone || bytes < 0) {
+    if (m->look_again || m->gone || bytes < 0 || (s->wants_watermark && m->watermark_moved)) {
         s->missing_bytes = 0;
     } else {
         /* A partition counts for no more than it may return. */

@@ -65,7 +65,8 @@ struct fetch_session {
     int32_t epoch; /* the next one expected */
     bool follower; /* outranks consumers for a slot */
     bool uses_topic_ids;
-    bool full; /* the answer under way lists every partition */
+    bool wants_watermark; /* answer a parked fetch when only a high watermark moved */
+    bool full;            /* the answer under way lists every partition */
     enum fetch_isolation isolation;
     struct mono_time created, used;
     struct fetch_session_cache *cache;

@@ -102,6 +102,9 @@ static void append(struct fetcher *f, struct replica *r,
         fetcher_do(f, r, following_refused(x, e));
         return;
     }
+    struct replica_manager *m = f->all->manager;
+    if (x->throttled)
+        throttle_record(&m->follower_throttle, clock_mono(m->env.clock), (int64_t)from.len);
     x->lagging = r->core.log_end_offset < d->high_watermark;
     struct followed_log log = replica_followed_log(r);
     if (following_appended(x, &log))
@@ -291,9 +294,17 @@ static void send_fetch(struct fetcher *f)
     const struct fetcher_config *config = &f->all->config;
     struct fetch_request q;
     fetch_request_init(&q);
-    struct follower_session_options o = {.partition_bytes_max = config->partition_bytes_max};
+    struct clock *clock = f->all->env.clock;
+    struct follower_session_options o = {
+        .partition_bytes_max = config->partition_bytes_max,
+        .throttling = throttle_is_exceeded(&f->all->manager->follower_throttle, clock_mono(clock))};
     bool full = f->session.epoch == 0;
-    if (!follower_session_request(&f->session, &o, &q, &f->arena)) return;
+    if (!follower_session_request(&f->session, &o, &q, &f->arena)) {
+        /* Everything is throttled: see whether there is room again. */
+        if (!list_empty(&f->session.changed) && !timer_armed(&f->timer))
+            timer_arm_in_ms(clock, &f->timer, config->wait_ms_max);
+        return;
+    }
     q.replica_state.replica_id = config->node_id;
     q.replica_state.replica_epoch = f->all->broker_epoch;
     q.replica_id = config->node_id; /* up to version 14 */

@@ -4,6 +4,7 @@
 #define SAMSA_REPLICA_MANAGER_H
 
 #include "replica/replica_manager.h"
+#include "replica/throttle.h"
 
 struct replica_manager {
     struct env env;
@@ -16,7 +17,9 @@ struct replica_manager {
     struct map topics_by_name; /* the newest topic of a name */
     int32_t replicas_count;
     struct fetchers *fetchers; /* NULL: nobody is followed */
-    struct map last_fetches;   /* broker id -> struct mono_time of its last fetch as a follower */
+    struct throttle leader_throttle, follower_throttle;
+    bool fenced;             /* serves nobody */
+    struct map last_fetches; /* broker id -> struct mono_time of its last fetch as a follower */
     struct partition_world world;
     struct list_node moved;      /* replicas whose waiters are to be told this turn */
     struct list_node replicated; /* leaders with followers */

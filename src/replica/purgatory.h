@@ -29,6 +29,7 @@ struct replica_movement {
     int64_t appended_bytes; /* below the log end offset: followers read these */
     int64_t visible_bytes;  /* below the high watermark */
     int64_t stable_bytes;   /* below the last stable offset */
+    bool watermark_moved;   /* the high watermark, with or without bytes */
     bool look_again;        /* leadership, log start, truncation, roll: a count says nothing */
     bool gone;              /* the replica leaves this node; the watch is unlinked when called */
 };

@@ -54,6 +54,7 @@ void replica_free(struct replica *r, enum kafka_error error)
 static void watermark_moved(struct replica *r)
 {
     const struct partition *p = &r->core;
+    r->movement.watermark_moved = true;
     if (r->log) log_set_high_watermark(r->log, p->high_watermark);
     if (p->high_watermark == p->log_end_offset) {
         if (r->movement.visible_bytes >= 0) r->movement.visible_bytes += r->unseen_bytes;
@@ -100,8 +101,10 @@ void replica_sync_log_start(struct replica *r)
 {
     if (!r->log) return;
     int64_t start = log_start_offset(r->log);
-    if (start > r->core.log_start_offset)
-        replica_effects(r, partition_log_start_moved(&r->core, start));
+    if (start <= r->core.log_start_offset) return;
+    /* Who waits below it must hear, and followers are to delete too. */
+    r->movement.look_again = true;
+    replica_effects(r, partition_log_start_moved(&r->core, start));
 }
 
 static void count_stable(struct replica *r, struct replica_movement *movement)
@@ -171,6 +174,7 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
     *result = (struct append_result){
         .base_offset = -1, .last_offset = -1, .log_append_time_ms = -1, .log_start_offset = -1};
     enum kafka_error e = partition_admit_append(&r->core, acks);
+    if (!e && r->manager->fenced) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (e) return e;
     if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     replica_sync_log_start(r);
@@ -239,16 +243,20 @@ static void sample(const struct replica *r, const struct replica_read_options *o
     }
 }
 
+static enum kafka_error admit(const struct replica *r, int32_t leader_epoch, bool leader_only)
+{
+    enum kafka_error e = partition_admit(&r->core, leader_epoch, leader_only);
+    if (!e && r->manager->fenced) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
+    return e || r->log ? e : KAFKA_KAFKA_STORAGE_ERROR;
+}
+
 static enum kafka_error admit_read(struct replica *r, const struct replica_read_options *o)
 {
-    enum kafka_error e;
+    enum kafka_error e = KAFKA_NONE;
     if (o->follower)
         e = partition_admit_follower(&r->core, manager_world(r->manager), o->follower,
                                      o->current_leader_epoch);
-    else
-        e = partition_admit(&r->core, o->current_leader_epoch, o->leader_only);
-    if (!e && !r->log) e = KAFKA_KAFKA_STORAGE_ERROR;
-    return e;
+    return e ? e : admit(r, o->current_leader_epoch, o->leader_only);
 }
 
 static void read_failed(struct replica_read *read)
@@ -260,9 +268,27 @@ static void read_failed(struct replica_read *read)
                                   .bound = -1};
 }
 
+/* A follower that lags, of a partition that is throttled, gets nothing while the rate is used up:
+ * those in sync are never held back (KIP-73). */
+static bool holds_back(struct replica *r, const struct replica_read_options *o)
+{
+    if (!o->follower || !r->leader_throttled) return false;
+    const struct follower *f = partition_follower(&r->core, o->follower->broker_id);
+    struct replica_manager *m = r->manager;
+    return !f->committed && throttle_is_exceeded(&m->leader_throttle, clock_mono(m->env.clock));
+}
+
+void replica_sent(struct replica *r, int64_t bytes)
+{
+    struct replica_manager *m = r->manager;
+    if (r->leader_throttled && bytes > 0)
+        throttle_record(&m->leader_throttle, clock_mono(m->env.clock), bytes);
+}
+
 static enum kafka_error read_slice(struct replica *r, const struct replica_read_options *o,
                                    struct replica_read *read)
 {
+    if (o->offsets_only || holds_back(r, o)) return KAFKA_NONE;
     if (o->offset < read->bound && (o->bytes_max > 0 || o->min_one_batch)) {
         struct log_read_options lo = {.offset = o->offset,
                                       .end_offset = read->bound,
@@ -317,9 +343,8 @@ enum kafka_error replica_offset(struct replica *r, const struct replica_offset_q
                                 struct timestamp_offset *out)
 {
     *out = (struct timestamp_offset){-1, -1, -1};
-    enum kafka_error e = partition_admit(&r->core, q->current_leader_epoch, q->leader_only);
+    enum kafka_error e = admit(r, q->current_leader_epoch, q->leader_only);
     if (e) return e;
-    if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     replica_sync_log_start(r);
     int64_t bound = q->isolation == FETCH_LOG_END     ? r->core.log_end_offset
                     : q->isolation == FETCH_COMMITTED ? log_last_stable_offset(r->log)
@@ -354,18 +379,16 @@ enum kafka_error replica_epoch_end(struct replica *r, int32_t current_leader_epo
                                    struct epoch_end *out)
 {
     *out = (struct epoch_end){NO_LEADER_EPOCH, NO_OFFSET};
-    enum kafka_error e = partition_admit(&r->core, current_leader_epoch, true);
+    enum kafka_error e = admit(r, current_leader_epoch, true);
     if (e) return e;
-    if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     *out = log_epoch_end(r->log, epoch);
     return KAFKA_NONE;
 }
 
 enum kafka_error replica_delete_records(struct replica *r, int64_t offset, int64_t *wanted)
 {
-    enum kafka_error e = partition_admit(&r->core, -1, true);
+    enum kafka_error e = admit(r, -1, true);
     if (e) return e;
-    if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     const struct log_config *config = log_config_of(r->log);
     if (!config->cleanup_delete && config->cleanup_compact) return KAFKA_POLICY_VIOLATION;
     if (offset == -1) offset = r->core.high_watermark;

@@ -22,6 +22,7 @@ struct replica_topic {
     struct str name;           /* owned, zero-terminated */
     struct log_config *config; /* one reference */
     int32_t isr_min;
+    bool throttles;              /* its configuration names throttled replicas (KIP-73) */
     struct replica **partitions; /* by index; NULL where not hosted */
     int32_t partitions_capacity;
     int32_t hosted_count;
@@ -39,6 +40,7 @@ struct replica {
     struct log *log; /* NULL when its directory is offline or it has none yet */
     struct uuid directory;
     int32_t partition;
+    bool leader_throttled;       /* leader.replication.throttled.replicas names it */
     int32_t proposed_epoch;      /* partition epoch of the proposal under way */
     struct list_node moved;      /* in the manager's list while something is to be told */
     struct list_node replicated; /* in the manager's list while it leads with followers */
@@ -75,6 +77,7 @@ struct replica_read_options {
     int64_t offset;
     int64_t bytes_max;
     bool min_one_batch;
+    bool offsets_only; /* no records: whoever asks is sent elsewhere */
     enum fetch_isolation isolation;
     bool leader_only;                      /* followers, and consumers before version 11 */
     int32_t current_leader_epoch;          /* -1: not sent */
@@ -98,6 +101,9 @@ struct replica_read {
 /* Offsets are sampled before the bytes are looked up, so they are never ahead of the truth. */
 enum kafka_error replica_read(struct replica *r, const struct replica_read_options *options,
                               struct replica_read *read);
+
+/* So many bytes of it go to a follower: counted if it is throttled. */
+void replica_sent(struct replica *r, int64_t bytes);
 
 /* ---- offsets ---- */
 

@@ -61,6 +61,8 @@ struct replica_manager *replica_manager_create(const struct env *env,
     task_init(&m->tell_task, tell);
     task_init(&m->proposals_task, proposals_ready);
     timer_init(&m->lag_timer, lag_tick);
+    throttle_init(&m->leader_throttle, config->quota_samples, config->quota_sample_s);
+    throttle_init(&m->follower_throttle, config->quota_samples, config->quota_sample_s);
     if (events->fetching.endpoint)
         m->fetchers = fetchers_create(env, &config->fetching, &m->events.fetching, m, owner);
     return m;
@@ -84,6 +86,29 @@ void replica_manager_set_broker_epoch(struct replica_manager *m, int64_t broker_
 {
     m->world.broker_epoch = broker_epoch;
     if (m->fetchers) fetchers_set_broker_epoch(m->fetchers, broker_epoch);
+}
+
+void replica_manager_set_throttles(struct replica_manager *m, int64_t leader_bytes_per_s,
+                                   int64_t follower_bytes_per_s)
+{
+    m->leader_throttle.bytes_per_s = leader_bytes_per_s;
+    m->follower_throttle.bytes_per_s = follower_bytes_per_s;
+}
+
+void replica_manager_set_fenced(struct replica_manager *m, bool fenced)
+{
+    if (m->fenced == fenced) return;
+    m->fenced = fenced;
+    if (!fenced) return;
+    /* Whoever reads here must look again: what it is told now is to go elsewhere. */
+    for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
+        struct replica_topic *t = m->topics_by_id.entries[i].value;
+        for (int32_t p = 0; p < t->partitions_capacity; p++) {
+            if (!t->partitions[p]) continue;
+            t->partitions[p]->movement.look_again = true;
+            replica_touch(t->partitions[p]);
+        }
+    }
 }
 
 /* ---- telling ---- */
@@ -193,6 +218,22 @@ static struct log_config *log_config_from(const struct topic_config *t)
     return c;
 }
 
+/* Which of the topic's replicas on this node are throttled, as leader and as follower (KIP-73). */
+static void topic_throttle(struct replica_manager *m, struct replica_topic *t,
+                           const struct topic_config *c)
+{
+    int32_t node = m->config.node_id;
+    t->throttles = c->leader_throttled_count > 0 || c->follower_throttled_count > 0;
+    for (int32_t p = 0; p < t->partitions_capacity; p++) {
+        struct replica *r = t->partitions[p];
+        if (!r) continue;
+        r->leader_throttled =
+            throttle_list_names(c->leader_throttled, c->leader_throttled_count, p, node);
+        r->following.throttled =
+            throttle_list_names(c->follower_throttled, c->follower_throttled_count, p, node);
+    }
+}
+
 static void topic_configure(struct replica_manager *m, struct replica_topic *t)
 {
     struct arena arena;
@@ -202,6 +243,7 @@ static void topic_configure(struct replica_manager *m, struct replica_topic *t)
     if (t->config) log_config_unref(t->config);
     t->config = log_config_from(&config);
     t->isr_min = config.in_sync_replicas_min;
+    topic_throttle(m, t, &config);
     arena_free(&arena);
 }
 
@@ -332,6 +374,7 @@ static struct replica *host(struct replica_manager *m, const struct partition_ta
     r = replica_new(m, t, target->partition);
     t->partitions[target->partition] = r;
     t->hosted_count++;
+    if (t->throttles) topic_configure(m, t);
     struct log *log = open_log(m, t, target);
     if (log) {
         replica_open(r, log);

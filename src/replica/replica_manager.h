@@ -42,8 +42,9 @@ struct replica_events {
 
 struct replica_manager_config {
     int32_t node_id;
-    int64_t lag_ms_max;             /* replica.lag.time.max.ms */
-    struct fetcher_config fetching; /* needed with replica_events.fetching */
+    int64_t lag_ms_max;                    /* replica.lag.time.max.ms */
+    struct fetcher_config fetching;        /* needed with replica_events.fetching */
+    int32_t quota_samples, quota_sample_s; /* replication.quota.window.num, .size.seconds */
 };
 
 /* `dirs` is copied, the directories are borrowed for the manager's life. */
@@ -58,6 +59,15 @@ enum err replica_manager_load(struct replica_manager *m) MUST_CHECK;
 
 /* Registered as this broker epoch. */
 void replica_manager_set_broker_epoch(struct replica_manager *m, int64_t broker_epoch);
+
+/* Bytes per second that throttled replicas may take, sent as leader and received as follower
+ * (KIP-73). INT64_MAX: no limit, which is the default. */
+void replica_manager_set_throttles(struct replica_manager *m, int64_t leader_bytes_per_s,
+                                   int64_t follower_bytes_per_s);
+
+/* The controller says that this broker is fenced: until it says otherwise nobody is served, neither
+ * clients nor followers, and nothing is appended (S24): NOT_LEADER_OR_FOLLOWER. */
+void replica_manager_set_fenced(struct replica_manager *m, bool fenced);
 
 /* ---- metadata ---- */
 

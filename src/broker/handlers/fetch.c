@@ -11,12 +11,14 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
+#include "broker/near_replica.h"
 #include "config/config.h"
 
 /* One entry as it was read. */
 struct fetched {
     struct fetch_entry *entry;
     struct replica_read read;
+    int32_t near_replica; /* read there instead; -1: here */
     enum kafka_error error;
     bool unknown; /* topic or partition does not exist: reported, but does not end the waiting */
     struct fetch_outcome outcome;
@@ -31,6 +33,7 @@ struct fetch {
     int32_t items_count, items_capacity;
     int32_t replica_id; /* >= 0: a follower */
     int64_t replica_epoch;
+    struct str rack; /* of a consumer that may be sent to a near replica; null */
     int64_t bytes_max, bytes_min;
     struct mono_time deadline;
     bool read_before;
@@ -49,6 +52,17 @@ static struct located locate_entry(const struct fetch *f, const struct fetch_ent
                                       : locate_by_name(f->broker, e->topic, e->partition);
 }
 
+/* Is the consumer better off elsewhere? Then nothing is read here (KIP-392). */
+static bool is_sent_away(struct fetch *f, struct fetched *x)
+{
+    const struct fetch_entry *e = x->entry;
+    const struct partition *p = &e->replica->core;
+    if (f->rack.len <= 0 || p->role != PARTITION_LEADER) return false;
+    x->near_replica =
+        near_replica(f->broker, e->replica, request_listener(f->request), f->rack, e->fetch_offset);
+    return x->near_replica >= 0;
+}
+
 static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool *first)
 {
     struct fetch_entry *e = x->entry;
@@ -61,6 +75,7 @@ static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool
         .offset = e->fetch_offset,
         .bytes_max = bytes_max > 0 ? bytes_max : 0,
         .min_one_batch = *first,
+        .offsets_only = is_sent_away(f, x),
         .isolation = f->session->isolation,
         .leader_only = f->replica_id >= 0 || f->request->api_version < 11,
         .current_leader_epoch = e->current_leader_epoch,
@@ -74,6 +89,16 @@ static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool
     if (x->error) return;
     if (x->read.slice.len > 0) *first = false;
     *room -= x->read.slice.len;
+}
+
+/* A follower hears at once that the log starts higher, for DeleteRecords waits for it; and of the
+ * high watermark, where consumers read from followers. */
+static bool is_awaited(const struct fetch *f, const struct fetch_entry *e,
+                       const struct replica_read *read)
+{
+    if (f->replica_id < 0 || e->sent_high_watermark < 0) return false;
+    return read->log_start_offset != e->sent_log_start_offset ||
+           (f->session->wants_watermark && read->high_watermark != e->sent_high_watermark);
 }
 
 static void read_entry(struct fetch *f, struct fetched *x, int64_t *room, bool *first)
@@ -90,16 +115,18 @@ static void read_entry(struct fetch *f, struct fetched *x, int64_t *room, bool *
     if (x->error)
         x->read = (struct replica_read){
             .high_watermark = -1, .last_stable_offset = -1, .log_start_offset = -1};
+    bool elsewhere = !x->error && x->near_replica >= 0;
     bool more = !x->error && !x->read.diverging && e->fetch_offset < x->read.bound;
     x->outcome = (struct fetch_outcome){.error = x->error,
                                         .high_watermark = x->read.high_watermark,
                                         .log_start_offset = x->read.log_start_offset,
                                         .bytes = x->read.slice.len,
                                         .readable = more,
-                                        .special = x->read.diverging};
+                                        .special = x->read.diverging || elsewhere};
     f->bytes += x->read.slice.len;
     f->unknown_count += x->unknown;
-    if ((x->error && !x->unknown) || x->read.diverging) f->answer_now = true;
+    if ((x->error && !x->unknown) || x->outcome.special || is_awaited(f, e, &x->read))
+        f->answer_now = true;
 }
 
 static void read_all(struct fetch *f)
@@ -119,7 +146,7 @@ static void read_all(struct fetch *f)
     bool first = true;
     LIST_EACH(&f->session->dirty, node) {
         struct fetched *x = &f->items[f->items_count++];
-        *x = (struct fetched){.entry = fetch_entry_of(node)};
+        *x = (struct fetched){.entry = fetch_entry_of(node), .near_replica = -1};
         read_entry(f, x, &room, &first);
     }
     f->read_before = true;
@@ -156,7 +183,7 @@ static void fill_partition(struct fetch *f, struct fetched *x,
     d->high_watermark = read->high_watermark;
     d->last_stable_offset = read->last_stable_offset;
     d->log_start_offset = read->log_start_offset;
-    d->preferred_read_replica = -1;
+    d->preferred_read_replica = x->error ? -1 : x->near_replica;
     d->records = records_of(NULL, 0);
     d->aborted_transactions = NULL;
     d->aborted_transactions_count = -1;
@@ -174,6 +201,7 @@ static void fill_partition(struct fetch *f, struct fetched *x,
         d->current_leader.leader_epoch = hint.leader_epoch;
     }
     if (read->slice.len == 0) return;
+    if (f->replica_id >= 0) replica_sent(e->replica, read->slice.len);
     struct chunk *chunk = ARENA_NEW(&f->request->arena, struct chunk);
     *chunk = (struct chunk){.file = read->slice.file,
                             .file_offset = read->slice.position,
@@ -332,6 +360,9 @@ void handle_fetch(struct request *rq, void *context)
         return;
     }
     f->session->isolation = isolation_of(q, f->replica_id);
+    bool near_reads = near_replica_is_configured(b->config);
+    if (near_reads && f->replica_id == -1 && rq->api_version >= 11) f->rack = q->rack_id;
+    f->session->wants_watermark = near_reads && f->replica_id >= 0;
     if (f->replica_id >= 0) replica_manager_follower_came(b->replicas, f->replica_id);
     read_all(f);
     proceed(f, q->max_wait_ms <= 0);

@@ -151,7 +151,8 @@ struct plane *plane_open_on(struct env *env, const char *path)
     log_config_unref(o.config);
     p->broker = (struct broker){
         .env = *p->env, .config = config_new(), .node_id = SELF, .epoch = 101, .image = p->image};
-    struct replica_manager_config c = {.node_id = SELF, .lag_ms_max = 30000};
+    struct replica_manager_config c = {
+        .node_id = SELF, .lag_ms_max = 30000, .quota_samples = 11, .quota_sample_s = 1};
     p->broker.replicas = replica_manager_create(p->env, &c, &p->dir, 1, &plane_events, &p->broker);
     replica_manager_set_broker_epoch(p->broker.replicas, 101);
     assert_ok(replica_manager_load(p->broker.replicas));

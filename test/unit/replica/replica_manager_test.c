@@ -91,7 +91,8 @@ static void start(struct node *n)
         meta.directory_id = UUID_SMALL((uint8_t)(200 + i));
         assert_ok(log_dir_set_meta(n->dirs[i], &meta));
     }
-    struct replica_manager_config c = {.node_id = SELF, .lag_ms_max = 30000};
+    struct replica_manager_config c = {
+        .node_id = SELF, .lag_ms_max = 30000, .quota_samples = 11, .quota_sample_s = 1};
     n->replicas = replica_manager_create(n->env, &c, n->dirs, DIRS, &events, n);
     assert_ok(replica_manager_load(n->replicas));
 }
