@@ -122,6 +122,29 @@ static unsigned maybe_expand(struct partition *p, const struct partition_world *
     return PARTITION_PROPOSE;
 }
 
+/* Its process still fetches, be it other partitions. */
+static bool is_heard_of(const struct partition_world *w, const struct follower *f)
+{
+    struct mono_time at = f->last_fetch;
+    if (w->last_fetch) {
+        struct mono_time seen = w->last_fetch(w->context, f->broker_id);
+        if (seen.ns > at.ns) at = seen;
+    }
+    return mono_elapsed_ms(w->now, at) <= w->lag_ms_max;
+}
+
+/* Whoever keeps up and may join by now, one at a time: those at rest in their sessions do not fetch
+ * anew to remind us. */
+static unsigned expand_any(struct partition *p, const struct partition_world *w)
+{
+    unsigned effects = 0;
+    for (int32_t i = 0; i < p->followers_count && !(effects & PARTITION_PROPOSE); i++) {
+        struct follower *f = &p->followers[i];
+        if (is_caught_up(p, w, f) && is_heard_of(w, f)) effects |= maybe_expand(p, w, f);
+    }
+    return effects;
+}
+
 /* ---- the high watermark ---- */
 
 static unsigned maybe_advance(struct partition *p, const struct partition_world *w)
@@ -231,7 +254,8 @@ static unsigned become_leader(struct partition *p, const struct partition_world 
         forget_progress(p, w);
         effects |= PARTITION_EPOCH_BEGAN | PARTITION_LEADERSHIP_MOVED;
     }
-    return effects | maybe_advance(p, w);
+    effects |= maybe_advance(p, w);
+    return effects | expand_any(p, w);
 }
 
 static unsigned become_follower(struct partition *p, const struct partition_target *t)
@@ -374,15 +398,14 @@ unsigned partition_tick(struct partition *p, const struct partition_world *w)
         p->isr_state = any ? ISR_PENDING_SHRINK : ISR_PENDING_EXPAND;
         return PARTITION_PROPOSE;
     }
-    return 0;
+    return expand_any(p, w); /* whom the controller did not take last time */
 }
 
 unsigned partition_standing_changed(struct partition *p, const struct partition_world *w)
 {
     if (p->role != PARTITION_LEADER) return 0;
-    unsigned effects = 0;
-    for (int32_t i = 0; i < p->followers_count && !(effects & PARTITION_PROPOSE); i++)
-        effects |= maybe_expand(p, w, &p->followers[i]);
+    unsigned effects = maybe_advance(p, w);
+    effects |= expand_any(p, w);
     return effects | maybe_advance(p, w);
 }
 
@@ -419,6 +442,7 @@ unsigned partition_proposal_taken(struct partition *p, const struct partition_wo
     p->partition_epoch = c->partition_epoch;
     p->isr_state = ISR_COMMITTED;
     unsigned effects = maybe_advance(p, w);
+    effects |= expand_any(p, w);
     partition_check(p);
     return effects;
 }

@@ -548,6 +548,11 @@ int32_t replica_manager_replicas_count(const struct replica_manager *m)
     return m->replicas_count;
 }
 
+int64_t replica_manager_fetches_answered(const struct replica_manager *m)
+{
+    return m->fetchers ? fetchers_answers(m->fetchers) : 0;
+}
+
 int32_t replica_manager_dirs_count(const struct replica_manager *m)
 {
     return m->dirs_count;

@@ -144,6 +144,9 @@ struct replica_place *replica_manager_hosted(struct replica_manager *m, struct a
                                              int32_t *count);
 
 int32_t replica_manager_replicas_count(const struct replica_manager *m);
+/* Answers to this node's fetches as a follower, so far. */
+int64_t replica_manager_fetches_answered(const struct replica_manager *m);
+
 int32_t replica_manager_dirs_count(const struct replica_manager *m);
 struct log_dir *replica_manager_dir(const struct replica_manager *m, int32_t index);
 

@@ -29,9 +29,10 @@ struct member {
     struct log_dir *dir;
     struct image *image;
     struct rpc_server *server;
-    int32_t applied;    /* changes of the metadata */
-    int32_t heard_from; /* of them when its process registered: below, it applies all at once */
-    bool up, deaf;      /* deaf: hears of no changes */
+    struct channel *client; /* a client's way to it, from a machine of its own */
+    int32_t applied;        /* changes of the metadata */
+    int32_t heard_from;     /* of them when its process registered: below, it applies all at once */
+    bool up, deaf;          /* deaf: hears of no changes */
 };
 
 /* A partition as the controller has it. */
@@ -108,6 +109,9 @@ bool cluster_settles(struct cluster *c, struct controlled *p, int64_t ms_max);
 /* The bytes of [from, to) of a replica's log, in `data`; returns how many. */
 size_t cluster_read(struct cluster *c, int32_t id, uint8_t topic_id, int32_t partition,
                     int64_t from, int64_t to, uint8_t *data, size_t capacity);
+
+/* A client's way to a member, over the network. */
+struct channel *cluster_channel(struct cluster *c, int32_t id);
 
 /* ---- clients of one member, without a network */
 

@@ -238,6 +238,23 @@ TEST(a_member_proposed_out_binds_the_watermark_until_the_controller_agrees)
     partition_free(&p);
 }
 
+TEST(the_next_follower_joins_when_the_one_before_it_has)
+{
+    struct cluster *c = cluster();
+    struct partition p = leader_of_three(c, 1, 1);
+    assert_true(fetch_at(&p, c, 2, 10) & PARTITION_PROPOSE);
+    assert_false(fetch_at(&p, c, 3, 10) & PARTITION_PROPOSE); /* one proposal at a time */
+    struct partition_committed taken = {5, 8, one_and_two, 2, false};
+    assert_true(partition_proposal_taken(&p, &c->world, &taken) & PARTITION_PROPOSE);
+    struct isr_member m[3];
+    assert_int_equal(partition_proposal(&p, &c->world, m), 3);
+    /* Not taken: it does not fetch again while nothing moves, so a tick asks. */
+    partition_proposal_refused(&p, &c->world, 8, KAFKA_INELIGIBLE_REPLICA);
+    assert_int_equal(p.isr_state, ISR_COMMITTED);
+    assert_int_equal(partition_tick(&p, &c->world), PARTITION_PROPOSE);
+    partition_free(&p);
+}
+
 TEST(a_follower_at_rest_in_its_session_keeps_up_as_long_as_it_fetches_at_all)
 {
     struct cluster *c = cluster();
