@@ -16,7 +16,7 @@ static struct {
 } controller;
 
 static struct {
-    int registered, caught_up, running, may_stop, failed;
+    int registered, caught_up, running, fenced, may_stop, failed;
     int64_t offset;
 } told;
 
@@ -75,6 +75,12 @@ static void running(void *owner)
     told.running++;
 }
 
+static void fenced(void *owner, bool is_fenced)
+{
+    (void)owner;
+    told.fenced += is_fenced ? 1 : -1;
+}
+
 static void may_stop(void *owner)
 {
     (void)owner;
@@ -103,7 +109,7 @@ static struct plane *open_broker(bool controlled_shutdown)
         [API_BROKER_REGISTRATION] = {.min = 0, .max = 4, .handle = handle_registration},
         [API_BROKER_HEARTBEAT] = {.min = 0, .max = 2, .handle = handle_heartbeat_of_broker}};
     static struct dispatch dispatch = {.table = table, .count = API_COUNT};
-    static const struct lifecycle_events events = {registered, caught_up, running,
+    static const struct lifecycle_events events = {registered, caught_up, running,        fenced,
                                                    may_stop,   failed,    metadata_offset};
     static struct uuid dir;
     dir = UUID_SMALL(200);
@@ -213,6 +219,10 @@ TEST(running_broker_that_is_fenced_asks_again_soon)
     lifecycle_metadata_moved(l); /* what it waits for may have come */
     plane_pass(p, 1);
     assert_int_equal(controller.heartbeats - before, 1);
+    assert_int_equal(told.fenced, 1); /* it serves nobody meanwhile (S24) */
+    controller.fenced = false;
+    plane_pass(p, 1000);
+    assert_int_equal(told.fenced, 0);
     close_broker(p);
 }
 
