@@ -47,8 +47,9 @@ static const char *evidence_text(enum detector_evidence e)
         [EVIDENCE_REFUSED] = "it refused a connection",
         [EVIDENCE_OVERDUE] = "its heartbeat is overdue",
         [EVIDENCE_NOT_HEARD] = "it was not heard yet",
+        [EVIDENCE_PROVED] = "its process was found gone before",
     };
-    PRE(e <= EVIDENCE_NOT_HEARD);
+    PRE(e <= EVIDENCE_PROVED);
     return texts[e];
 }
 
@@ -107,18 +108,25 @@ static int64_t since_us(const struct detector *d, const struct peer *p)
     return (clock_mono(d->env.clock).ns - p->since.ns) / 1000;
 }
 
+static const char *times_text(int32_t n, char *text, size_t size)
+{
+    snprintf(text, size, "%d times", n);
+    return n == 1 ? "once more" : text;
+}
+
 /* "its connection was reset, then localhost:9092 and localhost:9093 refused 3 times in 5.1 ms" */
 static struct str describe(const struct detector *d, const struct peer *p, char *text, size_t size)
 {
+    char times[24];
     size_t at = (size_t)snprintf(text, size, "%s, then ", evidence_text(p->evidence));
     for (int32_t i = 0; i < p->suspicion.addresses && at < size; i++)
         at += (size_t)snprintf(text + at, size - at, "%s%s:%u", i ? " and " : "",
                                p->addresses[i].host, p->addresses[i].port);
     int64_t us = since_us(d, p);
     if (at < size)
-        at += (size_t)snprintf(text + at, size - at, " refused %d times in %lld.%d ms",
-                               p->suspicion.refused_in_a_row, (long long)(us / 1000),
-                               (int)(us % 1000 / 100));
+        at += (size_t)snprintf(text + at, size - at, " refused %s in %lld.%d ms",
+                               times_text(p->suspicion.refused_in_a_row, times, sizeof times),
+                               (long long)(us / 1000), (int)(us % 1000 / 100));
     return (struct str){text, (int32_t)(at < size ? at : size - 1)};
 }
 
@@ -263,7 +271,7 @@ static void timer_fired(struct timer *t)
 static void peer_start(struct peer *p)
 {
     struct detector *d = p->detector;
-    struct suspicion_rules rules = {.probes = d->config.probes,
+    struct suspicion_rules rules = {.probes = p->evidence == EVIDENCE_PROVED ? 1 : d->config.probes,
                                     .interval_ms = d->config.interval_ms};
     int32_t count =
         d->events.addresses(d->events.owner, &p->subject, p->addresses, SUSPICION_ADDRESSES_MAX);
@@ -306,7 +314,7 @@ static void note_evidence(struct detector *d, const struct detector_subject *s,
 {
     static const char *const words[] = {
         [EVIDENCE_RESET] = "reset", [EVIDENCE_CLOSED] = "closed", [EVIDENCE_REFUSED] = "refused"};
-    if (evidence == EVIDENCE_NOT_HEARD) return;
+    if (evidence == EVIDENCE_NOT_HEARD || evidence == EVIDENCE_PROVED) return;
     struct history_fact f = history_fact(
         evidence == EVIDENCE_OVERDUE ? HISTORY_HEARTBEAT_MISSED : HISTORY_CONNECTION_BROKEN, s->id,
         s->epoch, is_persistent(evidence) ? words[evidence] : NULL);
@@ -314,7 +322,7 @@ static void note_evidence(struct detector *d, const struct detector_subject *s,
 }
 
 void detector_suspect(struct detector *d, const struct detector_subject *subject,
-                      enum detector_evidence evidence)
+                      enum detector_evidence evidence, struct mono_time since)
 {
     note_evidence(d, subject, evidence);
     if (!d->config.enabled) return;
@@ -329,11 +337,8 @@ void detector_suspect(struct detector *d, const struct detector_subject *subject
     }
     if (p) peer_free(p);
     p = MEM_NEW(struct peer);
-    *p = (struct peer){.detector = d,
-                       .subject = *subject,
-                       .evidence = evidence,
-                       .since = clock_mono(d->env.clock),
-                       .queued = true};
+    *p = (struct peer){
+        .detector = d, .subject = *subject, .evidence = evidence, .since = since, .queued = true};
     list_init(&p->node);
     timer_init(&p->timer, timer_fired);
     for (int32_t i = 0; i < SUSPICION_ADDRESSES_MAX; i++) p->probes[i].peer = p;

@@ -36,6 +36,7 @@ enum detector_evidence {
     EVIDENCE_REFUSED,   /* a connection to it was refused */
     EVIDENCE_OVERDUE,   /* it should have spoken */
     EVIDENCE_NOT_HEARD, /* a new controller has not heard of it yet: no evidence against it */
+    EVIDENCE_PROVED,    /* gone in its other role a moment ago: one more refusal will do */
 };
 
 enum { DETECTOR_HOST_MAX = 256 };
@@ -67,9 +68,10 @@ struct detector *detector_create(const struct env *env, const struct detector_co
                                  const struct detector_events *events, struct history *history);
 void detector_free(struct detector *d);
 
-/* Harmless to repeat: more evidence makes a suspicion persistent, the first keeps the time. */
+/* `since`: when that was noticed. Harmless to repeat: more evidence makes a suspicion persistent,
+ * the first keeps the time. */
 void detector_suspect(struct detector *d, const struct detector_subject *subject,
-                      enum detector_evidence evidence);
+                      enum detector_evidence evidence, struct mono_time since);
 
 /* The node spoke in this role, in whatever incarnation. */
 void detector_heard(struct detector *d, enum detector_role role, int32_t id);

@@ -39,6 +39,9 @@ struct quorum_change {
     void *context;
 };
 
+/* A request or an answer of another replica: what it is unless said otherwise. */
+#define QUORUM_CAUSE_PEER "peer"
+
 struct quorum {
     struct env env;
     struct log_dir *dir;
@@ -59,6 +62,12 @@ struct quorum {
     struct timer raft_timer;
     struct task news; /* leader_changed and may_stop are to be told */
     bool leader_news, may_stop;
+
+    /* for the history */
+    const char *cause; /* of what is being stepped */
+    enum raft_role told_role;
+    int32_t told_epoch; /* -1: nothing yet */
+    int32_t lost_epoch; /* whose leader was reported lost; -1: none */
 
     /* the log and its snapshots */
     int64_t high_watermark;            /* of what subscribers may be told; never falls */

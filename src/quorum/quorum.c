@@ -91,8 +91,22 @@ static bool nothing(const struct raft_effects *f)
            !f->change_done && !f->may_stop;
 }
 
+/* A role, and why: elections with their reasons. */
+static void note_role(struct quorum *q)
+{
+    enum raft_role role = raft_role(q->raft);
+    if (role == q->told_role && raft_epoch(q->raft) == q->told_epoch) return;
+    q->told_role = role;
+    q->told_epoch = raft_epoch(q->raft);
+    struct history_fact f =
+        history_fact(HISTORY_QUORUM_ROLE, q->options.node_id, q->told_epoch, q->cause);
+    history_note(q->options.history, &f, "%s, the log ends at offset %lld", raft_role_text(role),
+                 (long long)log_end_offset(q->log));
+}
+
 static void leadership_moved(struct quorum *q)
 {
+    note_role(q);
     q->leader_news = true;
     task_post(q->env.clock, &q->news);
     task_post(q->env.clock, &q->look);
@@ -158,6 +172,7 @@ bool quorum_step(struct quorum *q)
         while (!q->failed && raft_next_message(q->raft, quorum_now_ms(q), &m)) quorum_send(q, &m);
     } while (q->again && !q->failed);
     q->stepping = false;
+    q->cause = QUORUM_CAUSE_PEER;
     if (!q->failed) arm(q);
     return !q->silent && !q->failed;
 }
@@ -166,6 +181,8 @@ static void raft_timer_fired(struct timer *t)
 {
     struct quorum *q = CONTAINER_OF(t, struct quorum, raft_timer);
     if (q->failed) return;
+    bool lost = raft_role(q->raft) == RAFT_FOLLOWER && raft_epoch(q->raft) == q->lost_epoch;
+    q->cause = lost ? "leader-gone" : "timeout";
     raft_tick(q->raft, quorum_now_ms(q));
     quorum_step(q);
 }
@@ -214,6 +231,8 @@ enum err quorum_open(const struct env *env, struct log_dir *dir,
     q->state_path = arena_printf(&q->paths, "%s/quorum-state", q->directory).data;
     q->download.id.end_offset = -1;
     q->drained.ns = INT64_MIN / 2; /* long ago */
+    q->told_epoch = q->lost_epoch = -1;
+    q->cause = QUORUM_CAUSE_PEER;
     list_init(&q->subscribers);
     list_init(&q->peers);
     list_init(&q->calls);
@@ -241,6 +260,7 @@ void quorum_start(struct quorum *q)
     if (q->options.snapshot_ms > 0)
         timer_arm_in_ms(q->env.clock, &q->snapshot_timer, q->options.snapshot_ms);
     timer_arm_in_ms(q->env.clock, &q->retention_timer, QUORUM_RETENTION_MS);
+    q->cause = "start";
     raft_start(q->raft, quorum_now_ms(q), q->high_watermark);
     q->leader_news = true; /* nobody, perhaps: that is news too */
     task_post(q->env.clock, &q->news);
@@ -250,6 +270,7 @@ void quorum_start(struct quorum *q)
 void quorum_resign(struct quorum *q, int32_t epoch)
 {
     if (q->failed) return;
+    q->cause = "resigned";
     raft_resign(q->raft, quorum_now_ms(q), epoch);
     quorum_step(q);
 }
@@ -257,6 +278,8 @@ void quorum_resign(struct quorum *q, int32_t epoch)
 void quorum_leader_lost(struct quorum *q, int32_t leader_id, int64_t stagger_ms)
 {
     if (q->failed) return;
+    q->cause = "leader-gone";
+    q->lost_epoch = raft_epoch(q->raft);
     raft_leader_lost(q->raft, quorum_now_ms(q), leader_id, stagger_ms);
     quorum_step(q);
 }
@@ -264,6 +287,7 @@ void quorum_leader_lost(struct quorum *q, int32_t leader_id, int64_t stagger_ms)
 void quorum_shutdown(struct quorum *q, int64_t timeout_ms)
 {
     if (q->failed) return;
+    q->cause = "shutdown";
     raft_shutdown(q->raft, quorum_now_ms(q), timeout_ms);
     quorum_step(q);
 }

@@ -14,6 +14,7 @@
 #define SAMSA_QUORUM_QUORUM_H
 
 #include "env/env.h"
+#include "history/history.h"
 #include "log/log_dir.h"
 #include "protocol/metadata_record.h"
 #include "protocol/voters_record.h"
@@ -40,7 +41,8 @@ struct quorum_listener {
 /* Everything pointed to lives as long as the quorum. */
 struct quorum_options {
     int32_t node_id;
-    bool is_controller; /* may vote and lead; false: an observer */
+    struct history *history; /* NULL: nothing is kept */
+    bool is_controller;      /* may vote and lead; false: an observer */
     const char *cluster_id;
     struct uuid directory_id; /* of the metadata directory */
     /* A fixed quorum (controller.quorum.voters, kraft.version 0); none for a dynamic one. */

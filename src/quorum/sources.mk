@@ -1,4 +1,4 @@
 quorum_SOURCES := append.c describe.c feed.c fetch_handlers.c fetched_snapshot.c handlers.c messages.c \
                   peers.c quorum.c quorum_state.c recovery.c snapshot_file.c snapshots.c voter_handlers.c
-quorum_DEPENDS := raft log metadata rpc
+quorum_DEPENDS := raft log metadata rpc history
 quorum_LIBS := -ljansson

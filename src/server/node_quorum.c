@@ -147,6 +147,7 @@ static struct quorum_options options_of(struct node *n)
     const struct node_config *r = n->roles;
     const struct config *c = n->config;
     struct quorum_options o = {
+        .history = watch_history(n->watch),
         .node_id = r->node_id,
         .is_controller = r->is_controller,
         .cluster_id = n->directories.cluster_id,

@@ -23,8 +23,10 @@ struct watch {
     bool attached;
     int32_t leader_id, leader_epoch;
     struct detector_address leader_at; /* of the leader that is suspected */
-    struct timer overdue;              /* while this node is the active controller */
-    struct arena scratch;              /* of one look at the sessions */
+    int32_t proved_id;                 /* a leader that was proved gone; -1: none */
+    struct mono_time proved_since;
+    struct timer overdue; /* while this node is the active controller */
+    struct arena scratch; /* of one look at the sessions */
 };
 
 static const struct image *image_of(const struct watch *w)
@@ -98,6 +100,8 @@ static void gone(void *owner, const struct detector_subject *s, struct mono_time
         account_keeper_lost(w->account, s->id, since);
         controller_broker_lost(w->parts.controller, s->id, s->epoch, evidence);
     } else if (s->id == w->leader_id && s->epoch == w->leader_epoch) {
+        w->proved_id = s->id;
+        w->proved_since = since;
         w->parts.leader_gone(w->parts.owner, s->id, (int32_t)s->epoch,
                              config_int(w->config, CONFIG_SAMSA_DETECTOR_ELECTION_STAGGER_MS));
     }
@@ -110,7 +114,9 @@ static void suspect_broker(struct watch *w, const struct image_broker *b,
 {
     if (b->fenced || b->id == w->roles->node_id) return;
     struct detector_subject s = {DETECTOR_BROKER, b->id, b->epoch};
-    detector_suspect(w->detector, &s, evidence);
+    struct mono_time since =
+        evidence == EVIDENCE_PROVED ? w->proved_since : clock_mono(w->env.clock);
+    detector_suspect(w->detector, &s, evidence, since);
 }
 
 static bool is_active(const struct watch *w)
@@ -161,7 +167,10 @@ static void controller_active(void *owner, int32_t epoch, int32_t brokers, int64
     account_keeper_active(w->account, epoch, brokers, partitions);
     const struct image *image = controller_image(w->parts.controller);
     for (int32_t i = 0; i < image->brokers_count; i++)
-        suspect_broker(w, image->brokers[i], EVIDENCE_NOT_HEARD);
+        suspect_broker(w, image->brokers[i],
+                       image->brokers[i]->id == w->proved_id ? EVIDENCE_PROVED
+                                                             : EVIDENCE_NOT_HEARD);
+    w->proved_id = -1;
     timer_arm_in_ms(w->env.clock, &w->overdue, OVERDUE_CHECK_MS);
 }
 
@@ -181,6 +190,7 @@ void watch_leader_changed(struct watch *w, int32_t leader, int32_t epoch)
     if (leader == w->leader_id && epoch == w->leader_epoch) return;
     w->leader_id = leader;
     w->leader_epoch = epoch;
+    if (leader >= 0 && leader != w->roles->node_id) w->proved_id = -1; /* another takes over */
     detector_forget(w->detector, DETECTOR_LEADER);
     struct history_fact f = history_fact(HISTORY_QUORUM_LEADER, leader, epoch, NULL);
     if (leader < 0)
@@ -201,7 +211,8 @@ void watch_leader_unreachable(struct watch *w, int32_t leader, int32_t epoch, st
     detector_suspect(w->detector, &s,
                      e == ERR_REFUSED ? EVIDENCE_REFUSED
                      : e == ERR_RESET ? EVIDENCE_RESET
-                                      : EVIDENCE_CLOSED);
+                                      : EVIDENCE_CLOSED,
+                     clock_mono(w->env.clock));
 }
 
 /* ---- lifecycle */
@@ -215,8 +226,12 @@ struct watch *watch_create(const struct env *env, const struct config *c,
                            const struct node_config *roles, const char *cluster_id)
 {
     struct watch *w = MEM_NEW(struct watch);
-    *w = (struct watch){
-        .env = *env, .config = c, .roles = roles, .leader_id = -1, .leader_epoch = -1};
+    *w = (struct watch){.env = *env,
+                        .config = c,
+                        .roles = roles,
+                        .leader_id = -1,
+                        .leader_epoch = -1,
+                        .proved_id = -1};
     timer_init(&w->overdue, overdue_fired);
     arena_init(&w->scratch, 0);
     w->history = history_create(

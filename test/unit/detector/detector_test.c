@@ -152,7 +152,8 @@ static void world_free(struct world *w)
 static void suspect_role(struct world *w, enum detector_role role, int32_t id,
                          enum detector_evidence evidence)
 {
-    detector_suspect(w->detector, &(struct detector_subject){role, id, EPOCH}, evidence);
+    detector_suspect(w->detector, &(struct detector_subject){role, id, EPOCH}, evidence,
+                     clock_mono(w->env->clock));
 }
 
 static void suspect(struct world *w, enum detector_evidence evidence)
@@ -331,7 +332,7 @@ TEST(a_newer_incarnation_replaces_the_suspicion_of_the_old_one)
     node_kill(w);
     suspect(w, EVIDENCE_RESET);
     detector_suspect(w->detector, &(struct detector_subject){DETECTOR_BROKER, NODE, EPOCH + 1},
-                     EVIDENCE_CLOSED);
+                     EVIDENCE_CLOSED, clock_mono(w->env->clock));
     assert_int_equal(detector_suspicions(w->detector), 1);
     suspect(w, EVIDENCE_RESET); /* late news of the old one */
     run_until_quiet(w);
@@ -360,6 +361,28 @@ TEST(a_node_that_was_not_heard_yet_is_asked_once_and_leaves_no_trace)
     assert_int_equal(history_after(w->history), 0);
     node_kill(w);
     suspect(w, EVIDENCE_NOT_HEARD);
+    run_until_quiet(w);
+    assert_int_equal(w->gone_count, 1);
+    world_free(w);
+}
+
+/* As the quorum's leader it was proved gone a moment ago; now it is judged as a broker. */
+TEST(a_node_that_was_proved_gone_needs_one_refusal_more_and_keeps_its_time)
+{
+    struct world *w = world_new(true, 64);
+    struct mono_time since = clock_mono(w->env->clock);
+    struct detector_subject s = {DETECTOR_BROKER, NODE, EPOCH};
+    node_kill(w);
+    sim_run_ms(w->sim, 50);
+    detector_suspect(w->detector, &s, EVIDENCE_PROVED, since);
+    sim_run_ms(w->sim, 2);
+    assert_int_equal(w->gone_count, 1);
+    assert_int_equal(w->since.ns, since.ns);
+    assert_non_null(strstr(w->evidence, "found gone before, then node:9092 and node:9093 refused "
+                                        "once more in "));
+    /* back already: that was another process, and this one is not proved anything */
+    node_start(w);
+    detector_suspect(w->detector, &s, EVIDENCE_PROVED, since);
     run_until_quiet(w);
     assert_int_equal(w->gone_count, 1);
     world_free(w);

@@ -81,7 +81,8 @@ static void unmake(struct fixture *f)
 /* `evidence` that is against the node is pursued; without it one round must do. */
 static void judge(struct fixture *f, enum detector_evidence evidence)
 {
-    detector_suspect(f->detector, &(struct detector_subject){DETECTOR_BROKER, 3, 17}, evidence);
+    detector_suspect(f->detector, &(struct detector_subject){DETECTOR_BROKER, 3, 17}, evidence,
+                     clock_mono(f->os.env.clock));
     for (int turn = 0; detector_suspicions(f->detector) > 0 && turn < 10000; turn++)
         os_env_turn(&f->os, 10);
     assert_int_equal(detector_suspicions(f->detector), 0);
