@@ -1,14 +1,19 @@
 # make bench: Samsa beside Apache Kafka and a null broker, as ratios of one run (bench/README.md).
 
 BENCH_FLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc -O2 -g -Wall -Wextra
-bench-programs: $(BUILD)/bench/null_broker $(BUILD)/bench/load
+bench-programs: $(BUILD)/bench/null_broker $(BUILD)/bench/load $(BUILD)/bench/probe
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	@$(CC) $(BENCH_FLAGS) -o $@ $< $(BUILD)/libbase.a -lisal
+	@$(CC) $(BENCH_FLAGS) -o $@ $< $(BUILD)/libbase.a -lisal $(if $(filter probe,$*),-lrdkafka -pthread)
 
 BENCH ?= --rounds 3
 bench: build-packages bench-programs samsa
 	@test/interop/apache-kafka 4.3.1 build/kafka-4.3.1
 	@bench/run.py --kafka build/kafka-4.3.1 $(BENCH)
 
-.PHONY: bench bench-programs
+BENCH_FAILOVER ?= --rounds 3
+bench-failover: build-packages bench-programs samsa
+	@test/interop/apache-kafka 4.3.1 build/kafka-4.3.1
+	@bench/failover.py --kafka build/kafka-4.3.1 $(BENCH_FAILOVER)
+
+.PHONY: bench bench-failover bench-programs
