@@ -1,5 +1,5 @@
-/* What a client of a cluster sees while nodes die: the longest gap between two acknowledgements, and when
- * partitions are led and in sync again. librdkafka with its defaults, idempotent.
+/* What a client of a cluster sees while nodes die: the longest gap between two acknowledgements,
+ * and when partitions are led and in sync again. librdkafka with its defaults, idempotent.
  *
  *     probe gaps  BOOTSTRAP TOPIC PARTITIONS RECORDS_PER_SECOND
  *     probe watch BOOTSTRAP TOPIC
@@ -53,7 +53,8 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
     int64_t now = now_ns();
     pthread_mutex_lock(&gaps.lock);
     int64_t gap = now - gaps.last[m->partition];
-    if (gaps.last[m->partition] && gap > gaps.longest[m->partition]) gaps.longest[m->partition] = gap;
+    if (gaps.last[m->partition] && gap > gaps.longest[m->partition])
+        gaps.longest[m->partition] = gap;
     gaps.last[m->partition] = now;
     gaps.acked++;
     pthread_mutex_unlock(&gaps.lock);
@@ -94,7 +95,8 @@ static void *obey_gaps(void *unused)
             printf("acked=%lld", (long long)gaps.acked);
             for (int32_t p = 0; p < gaps.partitions; p++) {
                 int64_t open = gaps.last[p] ? now - gaps.last[p] : now; /* it may not be over */
-                printf(" gap=%.1f", (double)(open > gaps.longest[p] ? open : gaps.longest[p]) / 1e6);
+                printf(" gap=%.1f",
+                       (double)(open > gaps.longest[p] ? open : gaps.longest[p]) / 1e6);
             }
             printf("\n");
         }
@@ -104,7 +106,8 @@ static void *obey_gaps(void *unused)
     _exit(0);
 }
 
-static void run_gaps(const char *bootstrap, const char *topic, int32_t partitions, int64_t per_second)
+static void run_gaps(const char *bootstrap, const char *topic, int32_t partitions,
+                     int64_t per_second)
 {
     rd_kafka_t *rk = client(bootstrap, RD_KAFKA_PRODUCER);
     gaps.partitions = partitions;
@@ -123,7 +126,8 @@ static void run_gaps(const char *bootstrap, const char *topic, int32_t partition
         int64_t wait = next - now_ns();
         rd_kafka_poll(rk, wait > 1000000 ? (int)(wait / 1000000) : 0);
         wait = next - now_ns();
-        if (wait > 0) nanosleep(&(struct timespec){.tv_sec = 0, .tv_nsec = wait % 1000000000}, NULL);
+        if (wait > 0)
+            nanosleep(&(struct timespec){.tv_sec = 0, .tv_nsec = wait % 1000000000}, NULL);
     }
 }
 
