@@ -1,18 +1,48 @@
-# make sim SEED=…: one simulated run; make sims SEEDS=N: the seeds that once
-# failed (test/sim/seeds), then N fresh ones, or those from FIRST on.
+# The simulated cluster (test/sim/README.md). Its build carries marks and mutants, so it is a mode
+# of its own.
+#
+#   make sim SEED=N [V=1]        one run, with the short log
+#   make sim PLAN=FILE [V=1]     one plan
+#   make sims SEEDS=N [FIRST=N]  so many runs
+#   make sim-shrink SEED=N       a smaller plan that fails as the seed does
+#   make sim-mutants             every planted defect must be noticed
+#   make sim-suite               what CI runs: kept seeds, then fresh ones for SIM_SECONDS
+#   make soak                    fresh seeds until stopped
 
-SIM_OBJECTS_ROW := $(call row_archives,server) $(call row_archives,sim)
-$(BUILD)/test/sim/sim: test/sim/sim.c test/lib/sim_cluster.c test/lib/sim_cluster.h $(SIM_OBJECTS_ROW)
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -Itest/lib -o $@ test/sim/sim.c test/lib/sim_cluster.c -Wl,--start-group $(SIM_OBJECTS_ROW) -Wl,--end-group $(LDFLAGS) $(call row_libs,server)
-
+CFLAGS_sim := -O2 -fno-omit-frame-pointer -DSAMSA_SIM
+SIM := build/sim/test/sim/sim
+SIM_SOURCES := $(sort $(wildcard test/sim/*.c))
+SIM_SECONDS ?= 245
+SIM_LEAST ?= 300
 SEED ?= 1
 SEEDS ?= 50
-sim: $(BUILD)/test/sim/sim
-	@$< $(SEED)
 
-sims: $(BUILD)/test/sim/sim
-	@for seed in $$(sed 's/#.*//' test/sim/seeds); do $< $$seed || exit 1; done
-	@first=$(or $(FIRST),$$(date +%s%N | cut -c1-13)000); $< $$first $$((first + $(SEEDS)))
+ifeq ($(MODE),sim)
+SIM_ARCHIVES := $(call row_archives,server) $(call row_archives,sim)
+SIM_OBJECTS := $(addprefix $(BUILD)/,$(SIM_SOURCES:.c=.o))
+$(BUILD)/test/sim/%.o: test/sim/%.c | $(GENERATED_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC $<")
+	$(if $(V),,@)$(CC) $(CFLAGS) -c $< -o $@
+$(BUILD)/test/sim/sim: $(SIM_OBJECTS) $(SIM_ARCHIVES)
+	@$(CC) $(CFLAGS) -o $@ $(SIM_OBJECTS) -Wl,--start-group $(SIM_ARCHIVES) -Wl,--end-group $(LDFLAGS) $(call row_libs,server)
+endif
 
-.PHONY: sim sims
+sim-build:
+	@$(MAKE) --no-print-directory MODE=sim V= $(SIM)
+sim: sim-build
+	@$(SIM) $(if $(V),-v) $(if $(PLAN),--plan $(PLAN),$(SEED))
+sims: sim-build
+	@$(SIM) --seeds $(or $(FIRST),1) $(SEEDS)
+sim-shrink: sim-build
+	@$(SIM) --shrink $(SEED)
+sim-mutants: sim-build
+	@$(SIM) --mutants $(MUTANT)
+sim-suite: sim-build
+	@$(SIM) --twice 1
+	@$(SIM) --kept test/sim/seeds
+	@$(SIM) --fresh $(SIM_LEAST) $(SIM_SECONDS)
+soak: sim-build
+	@$(SIM) --soak
+
+.PHONY: sim-build sim sims sim-shrink sim-mutants sim-suite soak

@@ -1,107 +1,274 @@
-/* One simulated run: swarm configuration and faults drawn from the seed, a model producer, then
- * heal and require that all that was acknowledged can be read.
+/* The simulator's command. See README.md.
  *
- *     sim SEED [SEED_END]     a range of seeds; each ends with its own line
+ *     sim [-v | -vv] SEED            one run; -v: the short log, -vv: every node's own trace too
+ *     sim [-v | -vv] --plan FILE     the same for a plan in a file
+ *     sim --print SEED               the plan of a seed
+ *     sim --shrink SEED | --shrink-plan FILE
+ *     sim --seeds FIRST COUNT        so many, one after the other
+ *     sim --fresh COUNT SECONDS      from the clock: at least so many, for at least so long
+ *     sim --soak                     from the clock, until stopped
+ *     sim --kept FILE                the seeds of a file, and the plans in the folder beside it
+ *     sim --mutants [NAME]           every planted defect must be noticed
+ *     sim --twice SEED               the same seed gives the same trace
  *
- * The line: seed, ok or the broken invariant, events, virtual seconds, and a hash over every event,
- * equal whenever the seed is. */
-#include <stdio.h>
+ * -j N: so many runs at a time. -n N: clusters of at most so many nodes. */
+#include <dirent.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-#include "sim_cluster.h"
+#include "children.h"
+#include "mutants.h"
+#include "shrink.h"
 
-enum { RUN_MS = 60000, HEAL_MS = 180000 };
+enum { SHRINK_RUNS = 600 };
 
-/* Which faults this run has at all: many runs have one or two only. */
-struct swarm {
-    bool crashes, power, clean_stops, full_disk, slow_sync, tiny_packets, resets;
-    int64_t fault_every_ms;
+struct tally {
+    int64_t passed, failed, virtual_ms, events;
+    int64_t acked, restarts, actions, spared, rebalances;
+    bool quiet; /* failures only */
 };
 
-static struct swarm draw_swarm(struct prng *p)
-{
-    struct swarm s = {
-        .crashes = prng_chance(p, 1, 2),
-        .power = prng_chance(p, 1, 3),
-        .clean_stops = prng_chance(p, 1, 3),
-        .full_disk = prng_chance(p, 1, 4),
-        .slow_sync = prng_chance(p, 1, 4),
-        .tiny_packets = prng_chance(p, 1, 4),
-        .resets = prng_chance(p, 1, 3),
-        .fault_every_ms = prng_between(p, 500, 10000),
-    };
-    return s;
-}
+static int nodes_max = PLAN_NODES_MAX; /* of -n; set by main before anything runs */
 
-static void inject(struct sim_cluster *c, const struct swarm *w, struct prng *p)
+static void count(void *owner, const struct plan *plan, const struct run_result *r)
 {
-    struct sim *sim = sim_cluster_sim(c);
-    struct sim_node *machine = sim_cluster_machine(c);
-    if (!sim_cluster_node_is_up(c)) {
-        sim_cluster_start_node(c);
-        return;
-    }
-    switch (prng_below(p, 5)) {
-    case 0:
-        if (w->crashes) sim_cluster_crash_node(c);
-        break;
-    case 1:
-        if (w->power)
-            sim_cluster_power_loss(c, prng_chance(p, 1, 4) ? SIM_LOSS_ALL : SIM_LOSS_RANDOM);
-        break;
-    case 2:
-        if (w->clean_stops && sim_cluster_node_has_started(c)) sim_cluster_stop_node(c);
-        break;
-    case 3:
-        if (w->full_disk && sim_cluster_node_has_started(c)) {
-            sim_disk_budget(machine, sim_disk_used(machine) + (int64_t)prng_below(p, 20000));
-            sim_run_ms(sim, (int64_t)prng_below(p, 2000));
-            sim_disk_budget(machine, -1);
-        }
-        break;
-    default:
-        if (w->resets) sim_net_reset(machine, sim_node(sim, "client"));
-    }
-}
-
-static bool run(uint64_t seed)
-{
-    struct sim_cluster *c = sim_cluster_new(seed);
-    struct sim *sim = sim_cluster_sim(c);
-    if (getenv("ECHO")) sim_trace_echo(sim, true);
-    struct prng p = sim_fork(sim, "faults");
-    struct swarm w = draw_swarm(&p);
-    if (w.slow_sync) sim_disk_sync_delay(sim_cluster_machine(c), 1000, 200000);
-    if (w.tiny_packets)
-        sim_net_faults(sim, (struct sim_net_faults){.read_max = prng_between(&p, 1, 2000),
-                                                    .write_max = prng_between(&p, 1, 2000)});
-    sim_cluster_produce(c, true);
-    while (sim_now_ms(sim) < RUN_MS) {
-        sim_run_ms(sim, (int64_t)prng_below(&p, (uint64_t)w.fault_every_ms));
-        inject(c, &w, &p);
-    }
-    const char *broken = sim_cluster_verify(c, HEAL_MS);
-    if (broken) sim_trace_dump(sim);
-    printf("seed %llu %s, %lld acknowledged, %lld events, %.1f virtual seconds, trace %016llx\n",
-           (unsigned long long)seed, broken ? broken : "ok", (long long)sim_cluster_acknowledged(c),
-           (long long)sim_events(sim), (double)sim_now_ms(sim) / 1000,
-           (unsigned long long)sim_hash(sim));
+    struct tally *t = owner;
+    if (r->broken[0])
+        t->failed++;
+    else
+        t->passed++;
+    t->virtual_ms += r->virtual_ms;
+    t->events += r->events;
+    t->acked += r->acked;
+    t->restarts += r->restarts;
+    t->actions += r->actions_done;
+    t->spared += r->actions_spared;
+    t->rebalances += r->rebalances;
+    if (!t->quiet || r->broken[0]) children_print(plan, r);
+    if (r->broken[0])
+        printf("again: make sim SEED=%" PRIu64 " V=1      smaller: make sim-shrink SEED=%" PRIu64
+               "\n",
+               plan->seed, plan->seed);
     fflush(stdout);
-    sim_cluster_free(c);
-    return !broken;
+}
+
+static int report(const struct tally *t, double seconds)
+{
+    printf("%" PRId64 " runs, %" PRId64 " events, %" PRId64 " values acknowledged, %" PRId64
+           " restarts, %" PRId64 " actions (%" PRId64 " spared), %" PRId64
+           " rebalances, %.0f virtual seconds in %.0f: %.0f times real time\n",
+           t->passed + t->failed, t->events, t->acked, t->restarts, t->actions, t->spared,
+           t->rebalances, (double)t->virtual_ms / 1000, seconds,
+           seconds > 0 ? (double)t->virtual_ms / 1000 / seconds : 0.0);
+    printf("%" PRId64 " passed, %" PRId64 " failed\n", t->passed, t->failed);
+    return t->failed != 0;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t fresh_seed(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Marks that no run reached; how many. */
+static int unreached(const struct children *c)
+{
+    int missing = 0;
+    for (int i = 0; i < mark_total(); i++) {
+        if (children_marks(c)[i] > 0) continue;
+        missing++;
+        printf("no run reached the mark \"%s\" (%s:%d)\n", mark_at(i)->name, mark_at(i)->file,
+               mark_at(i)->line);
+    }
+    printf("%d of %d marks reached\n", mark_total() - missing, mark_total());
+    return missing;
+}
+
+static int run_seeds(struct children *c, uint64_t first, int64_t least, double seconds, bool marks,
+                     bool quiet)
+{
+    struct tally t = {.quiet = quiet};
+    double start = now();
+    for (int64_t i = 0; i < least || now() - start < seconds; i++) {
+        struct plan plan;
+        plan_draw(&plan, first + (uint64_t)i, nodes_max);
+        children_run(c, &plan, count, &t);
+    }
+    children_wait(c);
+    if (marks && unreached(c) > 0) t.failed++;
+    if (marks) printf("fresh seeds: %" PRId64 ", from %" PRIu64 "\n", t.passed + t.failed, first);
+    return report(&t, now() - start);
+}
+
+static void read_plan(const char *path, struct plan *plan)
+{
+    FILE *f = fopen(path, "r");
+    if (!f || !plan_read(plan, f)) {
+        fprintf(stderr, "sim: %s is not a plan\n", path);
+        exit(2);
+    }
+    fclose(f);
+}
+
+static int run_one(struct children *c, const struct plan *plan)
+{
+    struct run_result r;
+    children_run_one(c, plan, &r);
+    children_print(plan, &r);
+    return r.broken[0] != '\0';
+}
+
+static int run_shrink(struct children *c, struct plan *plan)
+{
+    struct run_result r;
+    children_run_one(c, plan, &r);
+    children_print(plan, &r);
+    if (!r.broken[0]) return 0;
+    int runs = shrink(c, plan, &r, SHRINK_RUNS);
+    children_run_one(c, plan, &r);
+    printf("# %s\n# after %d runs; %d actions left\n", r.broken, runs, plan->actions_count);
+    plan_print(plan, stdout);
+    return 1;
+}
+
+static int run_twice(struct children *c, uint64_t seed)
+{
+    struct plan plan;
+    struct run_result a, b;
+    plan_draw(&plan, seed, nodes_max);
+    children_run_one(c, &plan, &a);
+    children_run_one(c, &plan, &b);
+    children_print(&plan, &a);
+    children_print(&plan, &b);
+    return a.hash != b.hash || a.events != b.events;
+}
+
+static void run_plans(struct children *c, const char *folder, struct tally *t)
+{
+    struct dirent **names;
+    int found = scandir(folder, &names, NULL, alphasort);
+    for (int i = 0; i < found; i++) {
+        char path[1024];
+        struct plan plan;
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
+        if (strstr(names[i]->d_name, ".plan")) {
+            read_plan(path, &plan);
+            children_run(c, &plan, count, t);
+        }
+        free(names[i]);
+    }
+    if (found >= 0) free(names);
+}
+
+static int run_kept(struct children *c, const char *path)
+{
+    struct tally t = {.quiet = true};
+    double start = now();
+    char line[256], folder[512];
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        fprintf(stderr, "sim: %s cannot be read\n", path);
+        return 2;
+    }
+    while (fgets(line, sizeof line, f)) {
+        char *end;
+        uint64_t seed = strtoull(line, &end, 10);
+        if (end == line) continue;
+        struct plan plan;
+        plan_draw(&plan, seed, nodes_max);
+        children_run(c, &plan, count, &t);
+    }
+    fclose(f);
+    snprintf(folder, sizeof folder, "%.*s/plans",
+             (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 1),
+             strrchr(path, '/') ? path : ".");
+    run_plans(c, folder, &t);
+    children_wait(c);
+    return report(&t, now() - start);
+}
+
+static int usage(void)
+{
+    fprintf(stderr,
+            "usage: sim [-v|-vv] [-j N] [-n N] SEED | --plan FILE | --print SEED | --shrink "
+            "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS | "
+            "--soak | --kept FILE | --mutants [NAME] | --twice SEED\n");
+    return 2;
+}
+
+/* tidy: flat, because each command is a line or two */
+static int command(const struct children_options *options, int argc, char **argv)
+{
+    if (argc < 1) return usage();
+    const char *what = argv[0], *one = argc > 1 ? argv[1] : NULL, *two = argc > 2 ? argv[2] : NULL;
+    struct plan plan;
+    if (strcmp(what, "--mutants") == 0) {
+        int caught, missed = mutants_run(one, options->jobs, &caught);
+        printf("%d passed, %d failed\n", caught, missed);
+        return missed != 0;
+    }
+    if (strcmp(what, "--print") == 0 && one) {
+        plan_draw(&plan, strtoull(one, NULL, 10), nodes_max);
+        plan_print(&plan, stdout);
+        return 0;
+    }
+    struct children *c = children_new(options);
+    int status = 2;
+    if (strcmp(what, "--seeds") == 0 && two)
+        status = run_seeds(c, strtoull(one, NULL, 10), strtoll(two, NULL, 10), 0, false, false);
+    else if (strcmp(what, "--fresh") == 0 && two)
+        status = run_seeds(c, fresh_seed(), strtoll(one, NULL, 10), strtod(two, NULL), true, true);
+    else if (strcmp(what, "--soak") == 0)
+        status = run_seeds(c, fresh_seed(), INT64_MAX, 0, false, true);
+    else if (strcmp(what, "--kept") == 0 && one)
+        status = run_kept(c, one);
+    else if (strcmp(what, "--twice") == 0 && one)
+        status = run_twice(c, strtoull(one, NULL, 10));
+    else if (strcmp(what, "--shrink") == 0 && one) {
+        plan_draw(&plan, strtoull(one, NULL, 10), nodes_max);
+        status = run_shrink(c, &plan);
+    } else if (strcmp(what, "--shrink-plan") == 0 && one) {
+        read_plan(one, &plan);
+        status = run_shrink(c, &plan);
+    } else if (strcmp(what, "--plan") == 0 && one) {
+        read_plan(one, &plan);
+        status = run_one(c, &plan);
+    } else if (what[0] != '-') {
+        plan_draw(&plan, strtoull(what, NULL, 10), nodes_max);
+        status = run_one(c, &plan);
+    } else {
+        usage();
+    }
+    children_free(c);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t end = argc > 2 ? strtoull(argv[2], NULL, 10) : first + 1;
-    int failed = 0, passed = 0;
-    for (uint64_t seed = first; seed < end; seed++) {
-        if (run(seed))
-            passed++;
+    struct children_options options = {0};
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '-'; at++) {
+        if (strcmp(argv[at], "-v") == 0)
+            options.verbose = true;
+        else if (strcmp(argv[at], "-vv") == 0)
+            options.verbose = options.echo = true;
+        else if (strcmp(argv[at], "-j") == 0 && at + 1 < argc)
+            options.jobs = atoi(argv[++at]);
+        else if (strcmp(argv[at], "-n") == 0 && at + 1 < argc)
+            nodes_max = atoi(argv[++at]);
         else
-            failed++;
+            return usage();
     }
-    if (end - first > 1) printf("%d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    return command(&options, argc - at, argv + at);
 }

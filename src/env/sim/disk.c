@@ -41,6 +41,8 @@ static enum err begin(struct sim_process *p, enum sim_disk_op op, int64_t a, int
         if (p->busy_until_ns < now) p->busy_until_ns = now;
         p->busy_until_ns += sim_draw(&n->disk_prng, n->slow_us_min, n->slow_us_max) * 1000;
     }
+    if (p->busy_until_ns < n->still_until_ns && n->still_until_ns > p->sim->queue.now_ns)
+        p->busy_until_ns = n->still_until_ns;
     struct sim_disk_fault *f = &n->fault;
     if (!(f->ops & op)) return ERR_OK;
     if (f->left > 0) f->left--;
@@ -101,6 +103,11 @@ void sim_disk_delay(struct sim_node *n, unsigned ops, int64_t us_min, int64_t us
     n->slow_ops = us_max > 0 ? ops : 0;
     n->slow_us_min = us_min;
     n->slow_us_max = us_max;
+}
+
+void sim_disk_stand_still(struct sim_node *n, int64_t until_ms)
+{
+    n->still_until_ns = until_ms * NS_PER_MS;
 }
 
 void sim_disk_misread(struct sim_node *n, enum sim_misread how, const char *suffix, int64_t nth)
@@ -352,7 +359,8 @@ static void op_sync_start(struct disk_file *file, struct disk_sync *op)
     list_push_back(&p->syncs, &s->node);
     sim_event_init(&s->event, SIM_KIND_SYNC, p, sync_finished);
     int64_t us = sim_draw(&p->node->disk_prng, p->node->sync_us_min, p->node->sync_us_max);
-    sim_queue_put(&p->sim->queue, &s->event, p->sim->queue.now_ns + us * 1000 + SIM_TURN_NS);
+    int64_t now = p->sim->queue.now_ns, still = p->node->still_until_ns;
+    sim_queue_put(&p->sim->queue, &s->event, (still > now ? still : now) + us * 1000 + SIM_TURN_NS);
 }
 
 static void op_sync_forget(struct disk *d, struct disk_sync *op)

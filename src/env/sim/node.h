@@ -79,6 +79,7 @@ struct sim_node {
     bool sync_lies;
     unsigned slow_ops;
     int64_t slow_us_min, slow_us_max;
+    int64_t still_until_ns;
     struct sim_misread_fault misread;
     int64_t misreads;
     struct prng disk_prng;

@@ -139,9 +139,11 @@ void sim_disk_sync_delay(struct sim_node *n, int64_t us_min, int64_t us_max);
 void sim_disk_sync_lies(struct sim_node *n, bool lies);
 
 /* Operations of those kinds take that long: the process stands still meanwhile, as one whose thread
- * waits for a device does, and hears and says nothing. A disk that stands still is one of many
- * seconds. Default 0 for all. */
+ * waits for a device does, and hears and says nothing. Default 0 for all. */
 void sim_disk_delay(struct sim_node *n, unsigned ops, int64_t us_min, int64_t us_max);
+
+/* Nothing ends before that virtual time: the disk stands still, and with it whoever asks it. */
+void sim_disk_stand_still(struct sim_node *n, int64_t until_ms);
 
 enum sim_misread {
     SIM_MISREAD_STALE,       /* the sectors as they were before they were last written */

@@ -1,0 +1,70 @@
+#include "mutants.h"
+
+#include <string.h>
+
+#include "children.h"
+
+struct defect {
+    const char *name, *invariant, *what;
+    int seeds;
+};
+
+static const struct defect defects[] = {
+    {"NONE", "", "nothing", 0},
+#define M(id, invariant, seeds, what) {#id, invariant, what, seeds},
+#include "base/mutants.def"
+#undef M
+};
+
+struct hunt {
+    int runs;
+    bool caught;
+    uint64_t seed;
+    char broken[BROKEN_BYTES];
+};
+
+static void ended(void *owner, const struct plan *plan, const struct run_result *r)
+{
+    struct hunt *h = owner;
+    h->runs++;
+    if (!r->broken[0] || h->caught) return;
+    h->caught = true;
+    h->seed = plan->seed;
+    snprintf(h->broken, sizeof h->broken, "%s", r->broken);
+}
+
+static bool hunt(enum mutant id, int jobs)
+{
+    const struct defect *d = &defects[id];
+    struct children_options options = {.jobs = jobs, .mutant = id};
+    struct children *c = children_new(&options);
+    struct hunt h = {0};
+    for (uint64_t seed = 1; seed <= (uint64_t)d->seeds && !h.caught; seed++) {
+        struct plan plan;
+        plan_draw(&plan, seed, PLAN_NODES_MAX);
+        children_run(c, &plan, ended, &h);
+    }
+    children_wait(c);
+    children_free(c);
+    if (h.caught)
+        printf("%-28s %-4s caught after %3d of %3d seeds, by %llu: %.90s\n", d->name, d->invariant,
+               h.runs, d->seeds, (unsigned long long)h.seed, h.broken);
+    else
+        printf("%-28s %-4s NOT CAUGHT in %d seeds: %s\n", d->name, d->invariant, d->seeds, d->what);
+    fflush(stdout);
+    return h.caught;
+}
+
+int mutants_run(const char *only, int jobs, int *caught)
+{
+    int missed = 0;
+    *caught = 0;
+    for (int id = MUTANT_NONE + 1; id < MUTANTS_COUNT; id++) {
+        if (only && strcmp(only, defects[id].name) != 0) continue;
+        if (hunt((enum mutant)id, jobs))
+            ++*caught;
+        else
+            missed++;
+    }
+    return missed;
+}

@@ -1,0 +1,334 @@
+#include "nemesis.h"
+
+#include "base/mem.h"
+#include "oracles.h"
+
+struct fault {
+    struct nemesis *nemesis;
+    const struct action *action;
+};
+
+struct nemesis {
+    struct cluster *cluster;
+    struct admin *admin;
+    struct member **members;
+    int32_t members_count;
+    struct fault faults[PLAN_ACTIONS_MAX];
+    bool healed;
+    bool controller_replaced;
+    int32_t done, spared;
+};
+
+static struct machine *machine_of(struct nemesis *n, int32_t index)
+{
+    return &n->cluster->machines[index % n->cluster->count];
+}
+
+/* ---- processes */
+
+static bool take_down(struct nemesis *n, const struct action *a)
+{
+    struct machine *m = machine_of(n, a->a);
+    if (!machine_is_up(m)) return false;
+    bool loses = a->kind == ACTION_POWER || a->kind == ACTION_DISK_NEW;
+    if (loses && !oracles_may_lose(n->cluster->oracles, m)) return false;
+    if (a->kind == ACTION_STOP) {
+        if (!m->started || m->stopping) return false;
+        machine_stop(m);
+        m->restart_ms = -1;
+    } else if (a->kind == ACTION_CRASH) {
+        machine_crash(m);
+    } else {
+        machine_power_loss(m, a->x % 4 ? SIM_LOSS_RANDOM : SIM_LOSS_ALL);
+        oracles_has_lost(n->cluster->oracles, m);
+    }
+    machine_restart_in(m, a->ms);
+    return true;
+}
+
+static bool crash_all(struct nemesis *n, const struct action *a)
+{
+    for (int32_t i = 0; i < n->cluster->count; i++) {
+        struct machine *m = machine_of(n, i);
+        if (machine_is_up(m)) machine_crash(m);
+        machine_restart_in(m, a->ms * (i + 1) / n->cluster->count);
+    }
+    return true;
+}
+
+static bool replace_disk(struct nemesis *n, const struct action *a)
+{
+    struct machine *m = machine_of(n, a->a);
+    const struct plan *p = n->cluster->plan;
+    if (m->is_controller) { /* a voter is lost for good: the others must be enough, always */
+        for (int32_t i = 0; i < p->actions_count; i++)
+            if (p->actions[i].kind == ACTION_VOTER_REMOVE) return false;
+        int32_t controllers = 0;
+        for (int32_t i = 0; i < n->cluster->count; i++)
+            controllers += n->cluster->machines[i].is_controller;
+        if (p->static_voters || controllers < 3 || n->controller_replaced) return false;
+    }
+    if (!take_down(n, a)) return false;
+    n->controller_replaced |= m->is_controller;
+    machine_replace_disk(m);
+    return true;
+}
+
+static bool pause(struct nemesis *n, const struct action *a, bool on)
+{
+    struct machine *m = machine_of(n, a->a);
+    if (!machine_is_up(m)) return false;
+    sim_node_pause(m->sim, on);
+    return true;
+}
+
+/* ---- links */
+
+static void cut_between(struct machine *a, struct machine *b, bool on)
+{
+    sim_net_cut(a->sim, b->sim, on);
+}
+
+static bool split(struct nemesis *n, const struct action *a, bool on)
+{
+    bool any = false;
+    for (int32_t i = 0; i < n->cluster->count; i++)
+        for (int32_t k = 0; k < n->cluster->count; k++)
+            if ((a->x >> i & 1) != (a->x >> k & 1)) {
+                cut_between(machine_of(n, i), machine_of(n, k), on);
+                any = true;
+            }
+    return any;
+}
+
+static bool reset_clients(struct nemesis *n, const struct action *a)
+{
+    struct sim *s = n->cluster->sim;
+    static const char *const names[] = {"p0", "p1", "p2", "r0", "r1", "m0", "m1", "m2", "admin"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        sim_net_reset(sim_node(s, names[i]), machine_of(n, a->a)->sim);
+    return true;
+}
+
+static bool two(struct nemesis *n, const struct action *a)
+{
+    return machine_of(n, a->a) != machine_of(n, a->b);
+}
+
+static bool slow_link(struct nemesis *n, const struct action *a, bool on)
+{
+    int64_t usual = n->cluster->plan->link_us;
+    if (!two(n, a)) return false;
+    sim_net_delay(machine_of(n, a->a)->sim, machine_of(n, a->b)->sim, 50,
+                  on ? usual + a->x * 1000 : usual);
+    return true;
+}
+
+/* ---- disks */
+
+static bool disk_error(struct nemesis *n, const struct action *a, bool on)
+{
+    struct machine *m = machine_of(n, a->a);
+    /* A sync that fails drops what it should have written: a loss. */
+    if (on && (!machine_is_up(m) || m->may_fail || !oracles_may_lose(n->cluster->oracles, m)))
+        return false;
+    if (on) {
+        m->may_fail = true;
+        oracles_has_lost(n->cluster->oracles, m);
+        sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, false);
+        return true;
+    }
+    sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
+    if (machine_is_up(m)) machine_crash(m); /* a directory comes back by a restart only */
+    machine_restart_in(m, 100);
+    return true;
+}
+
+static bool disk_full(struct nemesis *n, const struct action *a, bool on)
+{
+    struct machine *m = machine_of(n, a->a);
+    if (on && !machine_is_up(m)) return false;
+    sim_disk_budget(m->sim, on ? sim_disk_used(m->sim) + a->x : -1);
+    if (on) m->may_fail = true;
+    return true;
+}
+
+static bool disk_pace(struct nemesis *n, const struct action *a, bool on)
+{
+    struct sim_node *s = machine_of(n, a->a)->sim;
+    int64_t usual = n->cluster->plan->sync_us;
+    if (a->kind == ACTION_DISK_SLOW)
+        sim_disk_delay(s, SIM_READ | SIM_WRITE, 0, on ? a->x : 0);
+    else if (a->kind == ACTION_SYNC_SLOW)
+        sim_disk_sync_delay(s, 100, on ? usual + a->x * 1000 : usual);
+    else
+        sim_disk_stand_still(s, on ? sim_now_ms(n->cluster->sim) + a->ms : 0);
+    return true;
+}
+
+/* ---- clocks and members */
+
+static bool clock(struct nemesis *n, const struct action *a, bool on)
+{
+    struct machine *m = machine_of(n, a->a);
+    struct sim_node *s = m->sim;
+    if (a->kind == ACTION_WALL_STEP && on) {
+        sim_node_wall_step(s, a->x - m->wall_ms);
+        m->wall_ms = a->x;
+    }
+    if (a->kind == ACTION_WALL_FREEZE) sim_node_wall_freeze(s, on);
+    return true;
+}
+
+static bool member_stop(struct nemesis *n, const struct action *a, bool on)
+{
+    if (n->members_count == 0) return false;
+    struct member *m = n->members[a->a % n->members_count];
+    if (on)
+        member_leave(m);
+    else
+        member_return(m);
+    return true;
+}
+
+/* ---- one action */
+
+/* False: it had no place here, or was spared. `on` false: its end. */
+static bool apply(struct nemesis *n, const struct action *a, bool on)
+{
+    switch (a->kind) {
+    case ACTION_CRASH:
+    case ACTION_POWER:
+    case ACTION_STOP: return on && take_down(n, a);
+    case ACTION_CRASH_ALL: return on && crash_all(n, a);
+    case ACTION_DISK_NEW: return on && replace_disk(n, a);
+    case ACTION_PAUSE: return pause(n, a, on);
+    case ACTION_CUT:
+        if (!two(n, a)) return false;
+        cut_between(machine_of(n, a->a), machine_of(n, a->b), on);
+        return true;
+    case ACTION_SPLIT: return split(n, a, on);
+    case ACTION_ISOLATE: sim_net_isolate(machine_of(n, a->a)->sim, on); return true;
+    case ACTION_RESET:
+        if (on && two(n, a)) sim_net_reset(machine_of(n, a->a)->sim, machine_of(n, a->b)->sim);
+        return on && two(n, a);
+    case ACTION_RESET_CLIENTS: return on && reset_clients(n, a);
+    case ACTION_CLOG: return slow_link(n, a, on);
+    case ACTION_DISK_SLOW:
+    case ACTION_DISK_STILL:
+    case ACTION_SYNC_SLOW: return disk_pace(n, a, on);
+    case ACTION_DISK_FULL: return disk_full(n, a, on);
+    case ACTION_DISK_ERROR: return disk_error(n, a, on);
+    case ACTION_WALL_STEP:
+    case ACTION_WALL_FREEZE: return clock(n, a, on);
+    case ACTION_MEMBER_STOP: return member_stop(n, a, on);
+    case ACTION_IMPOSTOR: return false;
+    default:
+        if (on) admin_do(n->admin, a);
+        return on;
+    }
+}
+
+static bool has_end(enum action_kind kind)
+{
+    switch (kind) {
+    case ACTION_PAUSE:
+    case ACTION_CUT:
+    case ACTION_SPLIT:
+    case ACTION_ISOLATE:
+    case ACTION_CLOG:
+    case ACTION_DISK_SLOW:
+    case ACTION_DISK_STILL:
+    case ACTION_SYNC_SLOW:
+    case ACTION_DISK_FULL:
+    case ACTION_DISK_ERROR:
+    case ACTION_WALL_FREEZE:
+    case ACTION_MEMBER_STOP: return true;
+    default: return false;
+    }
+}
+
+static void fault_ends(void *owner)
+{
+    struct fault *f = owner;
+    struct nemesis *n = f->nemesis;
+    if (n->healed) return;
+    cluster_say(n->cluster, "nemesis", "end", "%s a=%d b=%d", action_name(f->action->kind),
+                f->action->a, f->action->b);
+    apply(n, f->action, false);
+}
+
+static void fault_begins(void *owner)
+{
+    struct fault *f = owner;
+    struct nemesis *n = f->nemesis;
+    const struct action *a = f->action;
+    if (n->healed) return;
+    cluster_say(n->cluster, "nemesis", "begin", "%s a=%d b=%d ms=%lld x=%lld", action_name(a->kind),
+                a->a, a->b, (long long)a->ms, (long long)a->x);
+    if (!apply(n, a, true)) {
+        n->spared++;
+        cluster_say(n->cluster, "nemesis", "spared", "%s", action_name(a->kind));
+        return;
+    }
+    n->done++;
+    if (has_end(a->kind))
+        sim_at_ms(n->cluster->sim, sim_now_ms(n->cluster->sim) + a->ms, fault_ends, f);
+}
+
+void nemesis_heal(struct nemesis *n)
+{
+    struct cluster *c = n->cluster;
+    n->healed = true;
+    cluster_say(c, "nemesis", "heal", "%d done, %d spared", n->done, n->spared);
+    sim_net_faults(c->sim, (struct sim_net_faults){0});
+    for (int32_t i = 0; i < c->count; i++) {
+        struct machine *m = &c->machines[i];
+        sim_net_isolate(m->sim, false);
+        for (int32_t k = 0; k < c->count; k++)
+            if (i != k) sim_net_delay(m->sim, c->machines[k].sim, 50, c->plan->link_us);
+        bool broken_disk = m->may_fail;
+        sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
+        sim_disk_budget(m->sim, -1);
+        sim_disk_delay(m->sim, 0, 0, 0);
+        sim_disk_stand_still(m->sim, 0);
+        sim_disk_sync_delay(m->sim, 100, c->plan->sync_us);
+        sim_node_wall_freeze(m->sim, false);
+        if (machine_is_up(m)) sim_node_pause(m->sim, false);
+        if (machine_is_up(m) && broken_disk && !m->stopping) machine_crash(m);
+        if (!machine_is_up(m) || m->stopping) machine_restart_in(m, 100);
+        m->may_fail = false;
+    }
+    for (int32_t i = 0; i < n->members_count; i++) member_return(n->members[i]);
+}
+
+struct nemesis *nemesis_new(struct cluster *c, struct admin *admin, struct member **members,
+                            int32_t members_count)
+{
+    struct nemesis *n = MEM_NEW(struct nemesis);
+    n->cluster = c;
+    n->admin = admin;
+    n->members = members;
+    n->members_count = members_count;
+    for (int32_t i = 0; i < c->plan->actions_count; i++) {
+        n->faults[i] = (struct fault){.nemesis = n, .action = &c->plan->actions[i]};
+        sim_at_ms(c->sim, sim_now_ms(c->sim) + c->plan->actions[i].at_ms, fault_begins,
+                  &n->faults[i]);
+    }
+    return n;
+}
+
+void nemesis_free(struct nemesis *n)
+{
+    mem_free(n);
+}
+
+int32_t nemesis_done(const struct nemesis *n)
+{
+    return n->done;
+}
+
+int32_t nemesis_spared(const struct nemesis *n)
+{
+    return n->spared;
+}

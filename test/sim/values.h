@@ -1,0 +1,57 @@
+/* Every value that model producers ever sent: what became of it.
+ *
+ *     SENT ── answered ──> ACKED (with its offset), FAILED (never to be seen), UNKNOWN (either way)
+ *     and apart from that: committed at an offset, as the truth of its partition shows.
+ *
+ * A value's text is its number. Holds S1 (acknowledged is committed, there and at once), S12 (not
+ * in a later topic of the same name), S13 (once, in order) and S27 (failed is never seen). */
+#ifndef SAMSA_TEST_SIM_VALUES_H
+#define SAMSA_TEST_SIM_VALUES_H
+
+#include "truth.h"
+
+enum value_state { VALUE_SENT, VALUE_ACKED, VALUE_FAILED, VALUE_UNKNOWN };
+
+struct value {
+    struct truth *truth;
+    int32_t producer;
+    int32_t order; /* among the producer's values of the partition */
+    enum value_state state;
+    bool once; /* sent by an idempotent producer */
+    bool all;  /* with acks=all */
+    int64_t sent_ms;
+    int64_t acked_offset;     /* -1: not known */
+    int64_t committed_offset; /* -1: not committed */
+};
+
+struct values {
+    struct cluster *cluster;
+    struct value *items;
+    int32_t count, capacity;
+    int64_t acked, committed;
+};
+
+void values_init(struct values *v, struct cluster *c);
+void values_free(struct values *v);
+
+/* A new one; its number. */
+int32_t values_add(struct values *v, struct truth *t, int32_t producer, int32_t order, bool once,
+                   bool all);
+
+/* Its text, padded to at most bytes_max; returns the length. */
+int32_t values_text(int32_t number, struct prng *p, int64_t bytes_max, char *to, size_t size);
+
+/* The broker said: written at that offset (-1: it did not say where). */
+void values_acked(struct values *v, int32_t number, int64_t offset);
+void values_failed(struct values *v, int32_t number);
+void values_unknown(struct values *v, int32_t number);
+
+/* For a truth: its batches tell of values. */
+void values_extended(void *values, struct truth *t, struct bytes batch,
+                     const struct batch_header *h);
+void values_were_cut(void *values, struct truth *t);
+
+/* At the end: what was acknowledged is committed, in partitions that lost nothing. */
+void values_check(struct values *v);
+
+#endif
