@@ -594,6 +594,11 @@ static void drop_stale_load(struct node *n)
 static void collect(struct node *n)
 {
     struct raft_message m;
+    if (n->world->puppets &&
+        (n->outbox_role != raft_role(n->raft) || n->outbox_epoch != raft_epoch(n->raft)))
+        n->outbox_count = 0;
+    n->outbox_role = raft_role(n->raft);
+    n->outbox_epoch = raft_epoch(n->raft);
     while (n->outbox_count < WORLD_OUTBOX_MAX && raft_next_message(n->raft, n->world->now_ms, &m)) {
         char *host = n->hosts[n->outbox_count];
         snprintf(host, 16, "%.*s", STR_ARG(m.host));
@@ -1067,4 +1072,123 @@ void world_heal(struct world *w)
     w->loss = w->duplication = w->no_endpoints = w->disk_full = 0;
     w->delay_ms_max = 2;
     w->sync_ms_max = 0;
+}
+
+/* ---- puppets ---- */
+
+struct world *world_alone(int32_t voters, bool dynamic)
+{
+    struct world *w = world_new(7);
+    w->puppets = true;
+    for (int32_t i = 0; i <= voters; i++) world_add(w, i, true, 1);
+    if (dynamic)
+        world_dynamic(w, voters);
+    else
+        world_static(w, voters);
+    w->nodes[voters].disk.bootstrap = NULL;
+    node_start(&w->nodes[0]);
+    return w;
+}
+
+struct raft_answer node_good_answer(struct node *n)
+{
+    return (struct raft_answer){
+        .current = {raft_leader(n->raft), raft_epoch(n->raft), STR_NULL, 0},
+        .diverging = {-1, -1},
+        .snapshot = {-1, -1},
+        .high_watermark = -1,
+    };
+}
+
+enum raft_verdict node_answered(struct node *n, const struct raft_message *m,
+                                struct raft_answer answer)
+{
+    PRE(m);
+    enum raft_verdict verdict = raft_answered(n->raft, n->world->now_ms, m->token, &answer);
+    node_settle(n);
+    return verdict;
+}
+
+void node_time_out(struct node *n)
+{
+    enum raft_role role = raft_role(n->raft);
+    int32_t epoch = raft_epoch(n->raft);
+    for (int i = 0; i < 500 && role == raft_role(n->raft) && epoch == raft_epoch(n->raft); i++) {
+        n->world->now_ms += 10;
+        node_tick(n);
+    }
+    PRE(role != raft_role(n->raft) || epoch != raft_epoch(n->raft));
+}
+
+static void win(struct node *n)
+{
+    const struct raft_message *m;
+    enum raft_role role = raft_role(n->raft);
+    while (raft_role(n->raft) == role && (m = node_message(n, RAFT_VOTE, -2))) {
+        struct raft_answer answer = node_good_answer(n);
+        answer.granted = true;
+        node_answered(n, m, answer);
+    }
+    PRE(raft_role(n->raft) != role);
+}
+
+void node_lead(struct node *n)
+{
+    while (raft_role(n->raft) != RAFT_PROSPECTIVE && raft_role(n->raft) != RAFT_LEADER)
+        node_time_out(n);
+    while (raft_role(n->raft) != RAFT_LEADER) win(n);
+}
+
+enum kafka_error node_follow(struct node *n, int32_t leader, int32_t epoch)
+{
+    char host[16];
+    snprintf(host, sizeof host, "n%d", (int)leader);
+    const struct raft_leader_hint hint = {leader, epoch, str_of(host), 9093};
+    enum kafka_error error = raft_handle_begin_epoch(n->raft, n->world->now_ms, &hint, node_key(n));
+    node_settle(n);
+    return error;
+}
+
+struct raft_fetch_answer node_fetched_by(struct node *n, int32_t replica, int64_t offset)
+{
+    const struct disk *d = &n->disk;
+    const struct raft_fetch_request rq = {
+        .replica = node_key(by_id(n->world, replica)),
+        .current_epoch = raft_epoch(n->raft),
+        .offset = offset,
+        .last_epoch = offset > d->start ? disk_at(d, offset - 1)->epoch : d->start_epoch,
+        .high_watermark = -1,
+    };
+    struct raft_fetch_answer answer;
+    raft_handle_fetch(n->raft, n->world->now_ms, &rq, false, &answer);
+    node_settle(n);
+    return answer;
+}
+
+struct raft_vote_request world_vote(struct node *n, int32_t candidate, int32_t epoch, bool pre_vote)
+{
+    return (struct raft_vote_request){
+        .epoch = epoch,
+        .candidate = node_key(by_id(n->world, candidate)),
+        .target = node_key(n),
+        .last_epoch = log_last_epoch(&n->disk),
+        .last_offset = disk_end(&n->disk),
+        .pre_vote = pre_vote,
+    };
+}
+
+bool node_votes(struct node *n, int32_t candidate, int32_t epoch, bool pre_vote)
+{
+    const struct raft_vote_request rq = world_vote(n, candidate, epoch, pre_vote);
+    bool granted;
+    enum kafka_error error = raft_handle_vote(n->raft, n->world->now_ms, &rq, &granted);
+    PRE(!error);
+    return settle(n) && granted;
+}
+
+void node_restart(struct node *n)
+{
+    n->disk.synced = disk_end(&n->disk);
+    node_crash(n);
+    node_start(n);
 }

@@ -68,6 +68,8 @@ struct node {
     struct raft_message outbox[WORLD_OUTBOX_MAX]; /* hosts point to `hosts` */
     char hosts[WORLD_OUTBOX_MAX][16];
     int32_t outbox_count;
+    enum raft_role outbox_role; /* when it was filled */
+    int32_t outbox_epoch;
     struct parked parked[WORLD_PARKED_MAX];
     int32_t parked_count;
     int64_t sync_at, syncing_to; /* INT64_MAX: none is under way */
@@ -89,6 +91,7 @@ struct world {
     struct node nodes[WORLD_NODES_MAX];
     int32_t nodes_count;
     struct voter_set *static_voters; /* kraft.version 0 */
+    bool puppets;                    /* a change of role empties the outbox */
     bool servers_configured;         /* controller.quorum.bootstrap.servers: all controllers */
     /* The network. */
     struct packet *packets;
@@ -153,6 +156,29 @@ void node_forget(struct node *n); /* effects seen so far, and the outbox */
 void node_append(struct node *n, int32_t count);
 /* A snapshot at this offset (at most the high watermark); `trim` the log to it. */
 void node_snapshot(struct node *n, int64_t end_offset, bool trim);
+
+/* ---- one node among puppets: the others are not started, the test speaks for them ---- */
+
+/* Nodes 0…voters-1, of which only node 0 is started, and one more that is no voter. */
+struct world *world_alone(int32_t voters, bool dynamic);
+/* An answer without error from a node that knows what this one knows. */
+struct raft_answer node_good_answer(struct node *n);
+enum raft_verdict node_answered(struct node *n, const struct raft_message *m,
+                                struct raft_answer answer);
+/* Past the election timer or fetch timer. */
+void node_time_out(struct node *n);
+/* Stand and win, with the votes of all that are asked. */
+void node_lead(struct node *n);
+/* BeginQuorumEpoch from another node. */
+enum kafka_error node_follow(struct node *n, int32_t leader, int32_t epoch);
+/* As that node: its log is like the leader's up to `offset`. */
+struct raft_fetch_answer node_fetched_by(struct node *n, int32_t replica, int64_t offset);
+struct raft_vote_request world_vote(struct node *n, int32_t candidate, int32_t epoch,
+                                    bool pre_vote);
+/* Asked by `candidate`, whose log is as good as the node's. */
+bool node_votes(struct node *n, int32_t candidate, int32_t epoch, bool pre_vote);
+/* Crash without losses, and start again. */
+void node_restart(struct node *n);
 
 /* ---- many ---- */
 
