@@ -147,6 +147,7 @@ static void arm(struct quorum *q)
         timer_cancel(q->env.clock, &q->raft_timer);
         return;
     }
+    if (due < 0) due = 0; /* long ago: in the next turn */
     /* a moment of whole milliseconds is past only when the clock shows it */
     timer_arm(q->env.clock, &q->raft_timer, (struct mono_time){.ns = due * NS_PER_MS});
 }

@@ -100,6 +100,7 @@ enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epo
     /* what is being fetched is newer than all we have */
     if (end_offset <= q->newest.end_offset || q->download.id.end_offset >= 0) return ERR_OK;
     PRE(end_offset <= q->high_watermark);
+    PRE(epoch == log_epoch_at(q->log, end_offset - 1));
     struct snapshot_id id = {.end_offset = end_offset, .epoch = epoch};
     struct snapshot_writer w;
     int64_t last_ms;

@@ -129,12 +129,17 @@ void raft_cannot_persist(struct raft *r, int64_t now_ms)
 
 /* ---- time ---- */
 
+/* Nobody waits for this node any more. */
+static bool is_stopped(const struct raft *r)
+{
+    bool other_leads = r->state.leader_id >= 0 && r->state.leader_id != r->options.self.id;
+    return !raft_is_voter(r) || role_is_only_voter(r) || other_leads;
+}
+
 static void tick_stopping(struct raft *r, int64_t now_ms)
 {
     if (!r->stopping || r->stop_told) return;
-    bool other_leads = r->state.leader_id >= 0 && r->state.leader_id != r->options.self.id;
-    if (now_ms >= r->stop_by || !raft_is_voter(r) || role_is_only_voter(r) || other_leads)
-        r->stop_told = r->effects.may_stop = true;
+    if (now_ms >= r->stop_by || is_stopped(r)) r->stop_told = r->effects.may_stop = true;
 }
 
 static void tick_election(struct raft *r, int64_t now_ms)
@@ -178,7 +183,7 @@ static int64_t earlier(int64_t a, int64_t b)
 int64_t raft_deadline(const struct raft *r)
 {
     int64_t at = wire_deadline(r);
-    if (r->stopping && !r->stop_told) at = earlier(at, r->stop_by);
+    if (r->stopping && !r->stop_told) at = is_stopped(r) ? INT64_MIN : earlier(at, r->stop_by);
     if (r->role == RAFT_LEADER) return earlier(at, leader_deadline(r));
     if (r->stopping) return at;
     if (r->role == RAFT_FOLLOWER)
