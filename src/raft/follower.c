@@ -121,6 +121,7 @@ enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,
         *good = answer->snapshot.end_offset >= 0 && load_snapshot(r, answer->snapshot);
     } else {
         follower_reset_fetch_timer(r, now_ms);
+        r->following.appending = true;
         return RAFT_APPEND;
     }
     if (*good) follower_reset_fetch_timer(r, now_ms);
@@ -130,7 +131,9 @@ enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,
 void raft_fetched(struct raft *r, int64_t now_ms, int64_t high_watermark)
 {
     (void)now_ms;
-    if (r->role == RAFT_FOLLOWER) follower_raise_high_watermark(r, high_watermark);
+    if (r->role != RAFT_FOLLOWER) return;
+    r->following.appending = false;
+    follower_raise_high_watermark(r, high_watermark);
 }
 
 void raft_snapshot_loaded(struct raft *r, int64_t now_ms, struct raft_snapshot_id id)

@@ -53,6 +53,7 @@ struct raft_following {
     bool has_fetched;        /* successfully, since this leader is followed */
     bool has_updated_leader; /* kraft.version 0 */
     int32_t failures;        /* since a good answer: at every second another server is asked */
+    bool appending;          /* between RAFT_APPEND and raft_fetched */
     struct raft_snapshot_id loading;
 };
 

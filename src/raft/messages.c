@@ -145,7 +145,7 @@ static struct candidate fetch_candidate(const struct raft *r)
         to_peer(r, loading ? RAFT_FETCH_SNAPSHOT : RAFT_FETCH, leader, r->leader_address);
     /* The fetch offset is the acknowledgement: nothing is said of records that a crash may take. */
     bool durable = !r->options.is_controller || r->durable_end >= log_end(r);
-    if (!durable || fetch_in_flight(r)) {
+    if (!durable || f->appending || fetch_in_flight(r)) {
         c.due_ms = INT64_MAX;
     } else if (f->failures > 0 && f->failures % 2 == 0) {
         struct candidate other = ask_server(r);

@@ -73,8 +73,9 @@ void raft_unanswered(struct raft *r, int64_t now_ms, uint32_t token, bool timed_
 /* The peer does not serve the version that the message needs (a pre-vote before Vote v2). */
 void raft_unsupported(struct raft *r, int64_t now_ms, uint32_t token);
 
-/* After RAFT_APPEND: the records are in the log (voters among them were told). The high watermark
- * of the answer counts now; the next Fetch leaves once all is durable. */
+/* After RAFT_APPEND to a Fetch: the records are in the log (voters among them were told), or could
+ * not be appended. The high watermark of the answer counts now; the next Fetch leaves once all is
+ * durable. */
 void raft_fetched(struct raft *r, int64_t now_ms, int64_t high_watermark);
 
 /* The snapshot of raft_effects is loaded and durable, the log begins at its end. Its voters have
