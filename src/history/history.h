@@ -28,7 +28,7 @@
     X(CONNECTION_BROKEN, "connection-broken", INFO, "a connection to or from a node has ended") \
     X(HEARTBEAT_MISSED, "heartbeat-missed", WARN, "a broker's heartbeat is overdue")            \
     X(PROCESS_GONE, "process-gone", WARN, "a node's process has ended: its host refuses")       \
-    X(PROCESS_THERE, "process-there", INFO, "a suspicion has ended: the node was heard")        \
+    X(PROCESS_THERE, "process-there", INFO, "a suspicion has ended")                            \
     X(BROKER_REGISTERED, "broker-registered", INFO, "a new incarnation of a broker")            \
     X(BROKER_UNFENCED, "broker-unfenced", INFO, "a broker may lead and serve")                  \
     X(BROKER_FENCED, "broker-fenced", WARN, "a broker leads nothing any more")                  \

@@ -7,8 +7,9 @@
 #include "server/account.h"
 #include "server/own_apis.h"
 
-/* Twice the interval between heartbeats and this is overdue; looked at every so often. */
-enum { OVERDUE_CHECK_MS = 500, OVERDUE_GRACE_MS = 100 };
+/* Twice the interval between heartbeats and this is overdue; looked at every so often. That a
+ * leader is gone need not be proved again for a while. */
+enum { OVERDUE_CHECK_MS = 500, OVERDUE_GRACE_MS = 100, PROVED_HOLDS_MS = 1000 };
 
 struct watch {
     struct env env;
@@ -24,7 +25,7 @@ struct watch {
     int32_t leader_id, leader_epoch;
     struct detector_address leader_at; /* of the leader that is suspected */
     int32_t proved_id;                 /* a leader that was proved gone; -1: none */
-    struct mono_time proved_since;
+    struct mono_time proved_since, proved_at;
     struct timer overdue; /* while this node is the active controller */
     struct arena scratch; /* of one look at the sessions */
 };
@@ -102,6 +103,7 @@ static void gone(void *owner, const struct detector_subject *s, struct mono_time
     } else if (s->id == w->leader_id && s->epoch == w->leader_epoch) {
         w->proved_id = s->id;
         w->proved_since = since;
+        w->proved_at = clock_mono(w->env.clock);
         w->parts.leader_gone(w->parts.owner, s->id, (int32_t)s->epoch,
                              config_int(w->config, CONFIG_SAMSA_DETECTOR_ELECTION_STAGGER_MS));
     }
@@ -205,6 +207,9 @@ void watch_leader_unreachable(struct watch *w, int32_t leader, int32_t epoch, st
                               uint16_t port, enum err e)
 {
     if (leader != w->leader_id || epoch != w->leader_epoch || leader == w->roles->node_id) return;
+    bool known = w->proved_id == leader &&
+                 mono_elapsed_ms(clock_mono(w->env.clock), w->proved_at) < PROVED_HOLDS_MS;
+    if (known) return; /* the election is under way */
     if (e != ERR_RESET && e != ERR_CLOSED && e != ERR_EOF && e != ERR_REFUSED) return;
     if (add_address(&w->leader_at, 0, 1, host, port) == 0) return;
     struct detector_subject s = {DETECTOR_LEADER, leader, epoch};

@@ -62,8 +62,8 @@ class Terminal:
 class Page:
     """The shell blocks of the page in order; taken by the first words of the line that tells them apart."""
 
-    def __init__(self, count, terminal):
-        with open(PAGE, encoding="utf-8") as f:
+    def __init__(self, count, terminal, path=PAGE):
+        with open(path, encoding="utf-8") as f:
             text = f.read()
         self.blocks = re.findall(r"^```sh\n(.*?)^```(?:\n+```text\n(.*?)^```)?", text, re.M | re.S)
         self.count, self.terminal, self.next = count, terminal, 0
