@@ -266,6 +266,10 @@ struct log_flush {
 void log_flush_start(struct log *log, struct log_flush *flush,
                      void (*done)(struct log_flush *flush));
 
+/* `done` will not run for it, which may be freed: its owner goes away, before the log does. A no-op
+ * when it is not pending. */
+void log_flush_forget(struct log_flush *flush);
+
 /* flush_start has been called and done has not run. */
 bool log_flush_pending(const struct log_flush *flush);
 

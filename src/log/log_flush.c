@@ -77,6 +77,17 @@ bool log_flush_pending(const struct log_flush *flush)
     return flush->done != NULL;
 }
 
+void log_flush_forget(struct log_flush *f)
+{
+    if (!log_flush_pending(f)) return;
+    PRE(f->log);
+    list_remove(&f->node);
+    task_cancel(&f->task);
+    disk_sync_forget(f->log->dir->env->disk, &f->sync);
+    f->log = NULL;
+    f->done = NULL;
+}
+
 static void flush_done(struct log_flush *f, enum err result)
 {
     void (*done)(struct log_flush *) = f->done;

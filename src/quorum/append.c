@@ -14,11 +14,6 @@
 static void flushed(struct log_flush *flush)
 {
     struct quorum *q = CONTAINER_OF(flush, struct quorum, flush);
-    q->flushing = false;
-    if (q->closed) {
-        mem_free(q);
-        return;
-    }
     if (q->failed || flush->result == ERR_CLOSED) return;
     if (flush->result) {
         quorum_fail(q, "the metadata log cannot be synced");
@@ -33,9 +28,7 @@ static void flushed(struct log_flush *flush)
 void quorum_start_flush(struct quorum *q)
 {
     q->drained_end = log_end_offset(q->log);
-    if (q->flushing) return;
-    q->flushing = true;
-    log_flush_start(q->log, &q->flush, flushed);
+    if (!log_flush_pending(&q->flush)) log_flush_start(q->log, &q->flush, flushed);
 }
 
 void quorum_linger_fired(struct timer *t)

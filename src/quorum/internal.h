@@ -55,7 +55,6 @@ struct quorum {
 
     struct raft *raft;
     bool failed;
-    bool closed;   /* freed when the sync in flight has ended */
     bool stepping; /* in quorum_step */
     bool again;    /* an event came while stepping */
     bool silent;   /* the state could not be written: the answer in hand must not leave */
@@ -79,7 +78,6 @@ struct quorum {
     /* appending */
     struct batch_builder builder;
     struct log_flush flush;
-    bool flushing;
     struct timer linger;
     struct mono_time drained;
     int64_t drained_end; /* to be synced once the sync in flight has ended */

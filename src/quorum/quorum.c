@@ -310,9 +310,9 @@ void quorum_close(struct quorum *q)
                     q->options.node_id);
     if (q->change.request) request_close(q->change.request);
     if (q->download.file) disk_file_unref(q->download.file); /* the next start removes it */
+    log_flush_forget(&q->flush);
     quorum_free(q);
-    q->closed = true;
-    if (!q->flushing) mem_free(q);
+    mem_free(q);
 }
 
 /* ---- what is */
