@@ -134,7 +134,9 @@ static void compare_swap_sort(struct ids ids)
     }
 }
 
-/* (old ELR ∪ old ISR) − target ISR − uncleanly stopped, while the ISR is below its minimum. */
+/* (old ELR ∪ old ISR) − target ISR − uncleanly stopped, while the ISR is below its minimum. Only
+ * replicas: one that a reassignment has dropped could not be elected anyway (Apache Kafka keeps
+ * it). */
 static void populate_elr(struct election *e)
 {
     if (!e->elr_enabled) return;
@@ -146,7 +148,9 @@ static void populate_elr(struct election *e)
     struct ids all = {ARENA_ARRAY(e->d->arena, int32_t, p->elr_count + p->isr_count + 1), 0};
     for (int32_t i = 0; i < p->elr_count + p->isr_count; i++) {
         int32_t id = i < p->elr_count ? partition_elr(p)[i] : partition_isr(p)[i - p->elr_count];
-        if (id == e->unclean || ids_contain(e->isr.items, e->isr.count, id)) continue;
+        if (id == e->unclean || ids_contain(e->isr.items, e->isr.count, id) ||
+            !ids_contain(e->replicas.items, e->replicas.count, id))
+            continue;
         if (!ids_contain(all.items, all.count, id)) all.items[all.count++] = id;
     }
     compare_swap_sort(all);
@@ -299,6 +303,7 @@ void election_sweep(struct controller *c, struct decision *d, const struct elect
     const struct image_places *places = image_places_of(image_of(c), broker);
     for (uint32_t i = 0; i < places->count; i++) {
         const struct image_partition *p = image_place(image_of(c), places->items[i], NULL);
+        c->looked_at++;
         bool touched = broker == LEADER_NONE || partition_in_isr(p, broker) ||
                        (s->elr && ids_contain(partition_elr(p), p->elr_count, broker));
         if (touched) sweep_one(c, d, s, places->items[i]);

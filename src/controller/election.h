@@ -55,7 +55,8 @@ void election_init(struct election *e, struct controller *c, struct decision *d,
 /* Add the record; false when nothing would change. */
 bool election_build(struct election *e);
 
-/* Elections for every partition of a broker with `removed`, `added` or `unclean` set: those that
+/* Looks at the partitions that have a replica on the broker, from the index, and no others.
+ * Elections for every partition of a broker with `removed`, `added` or `unclean` set: those that
  * have it in the ISR, or (when `elr`) in the ELR; for `added`, those without a leader. */
 struct election_sweep {
     int32_t removed, added, unclean;

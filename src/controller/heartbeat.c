@@ -1,6 +1,6 @@
 /* BrokerHeartbeat: the life of a registered broker (kraft.md 4.2).
  *
- *   FENCED ──caught up, !WantFence──> UNFENCED ──WantFence──> FENCED
+ *   FENCED ──caught up, !WantFence, has not begun to stop──> UNFENCED ──WantFence──> FENCED
  *   FENCED ──WantShutDown──> may stop now
  *   UNFENCED ──WantShutDown, leads──> CONTROLLED_SHUTDOWN ──leads nothing, all know──> may stop now
  *   UNFENCED ──WantShutDown, leads nothing──> may stop now
@@ -32,8 +32,10 @@ static enum broker_state state_next(const struct controller *c, const struct ses
     switch (now) {
     case FENCED:
         if (rq->want_shut_down) return SHUTDOWN_NOW;
-        return !rq->want_fence && rq->current_metadata_offset >= b->register_offset ? UNFENCED
-                                                                                    : FENCED;
+        /* who has begun to stop does not come back but by another registration: no record takes
+         * that back, and it would lead without counting as alive */
+        if (rq->want_fence || b->in_controlled_shutdown) return FENCED;
+        return rq->current_metadata_offset >= b->register_offset ? UNFENCED : FENCED;
     case UNFENCED:
         if (rq->want_fence) return rq->want_shut_down ? SHUTDOWN_NOW : FENCED;
         if (!rq->want_shut_down) return UNFENCED;

@@ -68,6 +68,7 @@ struct controller {
     struct arena telling;     /* of an account */
     struct session *sessions; /* by broker */
     int32_t sessions_count, sessions_capacity;
+    int64_t looked_at;        /* partitions, by sweeps: what elections cost */
     struct list_node waiting; /* calls, by wait_offset */
     struct list_node ready;
     struct task deliver;

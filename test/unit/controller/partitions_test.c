@@ -197,6 +197,31 @@ TEST(unclean_election_comes_at_once_when_it_is_allowed_and_by_itself_while_it_is
     world_free(&w);
 }
 
+TEST(election_costs_what_the_brokers_partitions_cost_and_no_more)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    assert_int_equal(world_topic(&w, "many", 3000, 3), 0);
+    world_broker(&w, 4, NULL);
+    int32_t lonely[] = {4, 1};
+    one_partition(&w, lonely, 2);
+    int64_t before = w.c->looked_at;
+    controller_broker_lost(w.c, 4, image_broker(controller_image(w.c), 4)->epoch, STR_NULL);
+    assert_int_equal(w.c->looked_at - before, 1);
+    before = w.c->looked_at;
+    int32_t appends = w.appends;
+    controller_broker_lost(w.c, 2, image_broker(controller_image(w.c), 2)->epoch, STR_NULL);
+    assert_int_equal(w.c->looked_at - before, 3000);
+    assert_int_equal(w.appends - appends, 1); /* all of them in one */
+    before = w.c->looked_at;
+    world_commit(&w);
+    (void)world_heartbeat(&w, 2, false, false); /* back: nothing is without a leader */
+    assert_int_equal(w.c->looked_at - before, 0);
+    world_check(&w);
+    world_free(&w);
+}
+
 /* ---- reassignment */
 
 static int16_t reassign(struct world *w, int32_t *target, int32_t count, bool factor_may_change)

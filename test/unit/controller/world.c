@@ -77,6 +77,7 @@ static enum err append(struct committer *k, int32_t epoch, const struct metadata
     if (w->refuse_appends) return ERR_NOT_LEADER;
     assert_int_equal(epoch, w->epoch);
     *first = w->end_offset;
+    w->appends++;
     for (int32_t i = 0; i < count; i++) {
         struct out o;
         assert_ok(metadata_record_validate(&records[i]));
@@ -125,18 +126,24 @@ void world_start(struct world *w)
             i == 0 ? FEATURE_METADATA_VERSION : str_of(features[i - 1]);
         bootstrap[i].u.feature_level.feature_level = i == 0 ? METADATA_VERSION_DEFAULT : 1;
     }
+    w->bootstrap = bootstrap;
+    w->c = world_controller(w, 1);
+}
+
+struct controller *world_controller(struct world *w, int32_t node_id)
+{
     struct controller_options options = {
-        .node_id = 1,
+        .node_id = node_id,
         .cluster_id = STR("cluster"),
         .config = w->config,
         .clock = &w->clock,
         .rng = &w->rng,
         .trace = &w->trace,
         .committer = &w->committer,
-        .bootstrap = bootstrap,
+        .bootstrap = w->bootstrap,
         .bootstrap_count = 5,
     };
-    w->c = controller_new(&options);
+    return controller_new(&options);
 }
 
 void world_init(struct world *w)
@@ -227,8 +234,9 @@ const void *world_call(struct world *w, int16_t api_key, int16_t version, const 
     return wc->response;
 }
 
-int64_t world_register(struct world *w, int32_t id, const char *rack, uint8_t incarnation,
-                       int64_t previous_epoch, int16_t *error)
+struct broker_registration_request *world_registration(struct world *w, int32_t id,
+                                                       const char *rack, uint8_t incarnation,
+                                                       int64_t previous_epoch)
 {
     int32_t count;
     const struct feature *table = feature_table(&count);
@@ -252,6 +260,14 @@ int64_t world_register(struct world *w, int32_t id, const char *rack, uint8_t in
     rq->log_dirs = ARENA_ARRAY(&w->arena, struct uuid, 1);
     rq->log_dirs_count = 1;
     rq->log_dirs[0] = UUID_SMALL((uint8_t)(100 + id));
+    return rq;
+}
+
+int64_t world_register(struct world *w, int32_t id, const char *rack, uint8_t incarnation,
+                       int64_t previous_epoch, int16_t *error)
+{
+    const struct broker_registration_request *rq =
+        world_registration(w, id, rack, incarnation, previous_epoch);
     const struct broker_registration_response *r = world_call(w, API_BROKER_REGISTRATION, 4, rq);
     if (error) *error = r->error_code;
     return r->broker_epoch;
@@ -319,22 +335,41 @@ const struct metadata_record *world_record(struct world *w, int32_t from_last)
     return r;
 }
 
+static void check_partition(const struct image *image, const struct image_partition *p, bool elr)
+{
+    if (p->leader != LEADER_NONE) {
+        assert_true(partition_in_isr(p, p->leader));
+        assert_true(partition_has_replica(p, p->leader));
+        assert_true(image_broker_is_active(image, p->leader));
+    }
+    for (int32_t i = 0; i < p->isr_count; i++) {
+        int32_t id = partition_isr(p)[i];
+        assert_true(partition_has_replica(p, id));
+        assert_false(ids_contain(partition_elr(p), p->elr_count, id));
+        if (elr) assert_true(image_broker_is_active(image, id));
+    }
+    for (int32_t i = 0; i < p->elr_count; i++)
+        assert_true(partition_has_replica(p, partition_elr(p)[i]));
+    for (int32_t i = 0; i < p->adding_count; i++)
+        assert_true(partition_has_replica(p, partition_adding(p)[i]));
+    for (int32_t i = 0; i < p->removing_count; i++)
+        assert_true(partition_has_replica(p, partition_removing(p)[i]));
+    assert_true(p->last_known_elr_count <= 1);
+    if (p->leader != LEADER_NONE) assert_int_equal(p->last_known_elr_count, 0);
+}
+
+void world_check_image(const struct image *image)
+{
+    uint32_t at = 0;
+    bool elr = image_feature_level(image, FEATURE_ELR_VERSION) > 0;
+    for (const struct image_topic *t; (t = image_topic_next(image, &at));)
+        for (int32_t id = 0; id < t->partitions_size; id++)
+            if (image_topic_partition(t, id))
+                check_partition(image, image_topic_partition(t, id), elr);
+}
+
 void world_check(struct world *w)
 {
-    const struct image *image = controller_image(w->c);
-    assert_int_equal(image_hash(image), image_hash(w->standby.image));
-    uint32_t at = 0;
-    for (const struct image_topic *t; (t = image_topic_next(image, &at));)
-        for (int32_t id = 0; id < t->partitions_size; id++) {
-            const struct image_partition *p = image_topic_partition(t, id);
-            if (!p) continue;
-            if (p->leader != LEADER_NONE) {
-                assert_true(partition_in_isr(p, p->leader));
-                assert_true(!image_broker(image, p->leader)->fenced);
-            }
-            for (int32_t i = 0; i < p->isr_count; i++) {
-                assert_true(partition_has_replica(p, partition_isr(p)[i]));
-                assert_false(ids_contain(partition_elr(p), p->elr_count, partition_isr(p)[i]));
-            }
-        }
+    assert_int_equal(image_hash(controller_image(w->c)), image_hash(w->standby.image));
+    world_check_image(controller_image(w->c));
 }

@@ -26,12 +26,14 @@ struct world {
     struct committer committer;
     struct config *config;
     struct controller *c;
+    struct metadata_record *bootstrap;
 
     struct arena arena; /* requests and responses, until world_free */
     struct world_frame *log;
     int32_t log_count, log_capacity;
     int64_t end_offset;
     int32_t epoch;
+    int32_t appends;
     bool refuse_appends, resigned;
     bool local;            /* requests come from inside the controller's own node, which is 1 */
     struct loader standby; /* follows what is committed */
@@ -40,6 +42,9 @@ struct world {
 
 /* A world with a fresh controller that leads epoch 1 of a default cluster. */
 void world_init(struct world *w);
+
+/* Another controller of the world; the caller frees it. */
+struct controller *world_controller(struct world *w, int32_t node_id);
 
 /* Only a standby with an empty image; and a committed record for it. */
 void world_start(struct world *w);
@@ -68,6 +73,9 @@ struct world_call *world_send(struct world *w, int16_t api_key, int16_t version,
 int64_t world_broker(struct world *w, int32_t id, const char *rack);
 int64_t world_register(struct world *w, int32_t id, const char *rack, uint8_t incarnation,
                        int64_t previous_epoch, int16_t *error);
+struct broker_registration_request *world_registration(struct world *w, int32_t id,
+                                                       const char *rack, uint8_t incarnation,
+                                                       int64_t previous_epoch);
 const struct broker_heartbeat_response *world_heartbeat(struct world *w, int32_t id, bool fence,
                                                         bool shut_down);
 
@@ -81,8 +89,11 @@ const struct image_partition *world_partition(struct world *w, const char *topic
 /* The n-th last record of the log, decoded. */
 const struct metadata_record *world_record(struct world *w, int32_t from_last);
 
-/* Replay gives what the controller has; leaders are in the ISR; ISR within replicas; no broker
- * that is fenced leads. */
+/* S24 and its kin: leaders are in the ISR; ISR and ELR are apart and within the replicas; nobody
+ * who is fenced or stopping leads, or is in an ISR where ELR allows it to be empty. */
+void world_check_image(const struct image *image);
+
+/* That, and replay gives what the controller has. */
 void world_check(struct world *w);
 
 #endif
