@@ -239,7 +239,7 @@ static _Noreturn void answer_no_command(enum args_mistakes mistakes, const char 
     if (help || !one_line) fprintf(to, "usage: %s [-h] %s ...\n", program, commands);
     if (help) {
         fprintf(to, "\n%s\n", description);
-        exit(0);
+        exit(mistakes == ARGS_HELP_FAILS ? 1 : 0);
     }
     if (one_line)
         fprintf(to, "Command line error: ");
@@ -269,7 +269,7 @@ void args_no_command(const char *program, const char *description, const char *c
     answer_no_command(ARGS_USAGE, program, description, commands, given);
 }
 
-static void print_argparse_help(const struct args *a)
+static _Noreturn void print_argparse_help(const struct args *a)
 {
     print_usage(a, stdout);
     printf("\n%s\n\nnamed arguments:\n  -h, --help             show this help message and exit\n",
@@ -289,7 +289,7 @@ static void print_argparse_help(const struct args *a)
             printf("%-25s", name);
         print_wrapped(stdout, o->meaning, 25);
     }
-    exit(0);
+    exit(a->mistakes == ARGS_HELP_FAILS ? 1 : 0);
 }
 
 /* An exact name, or the only one that begins like this. */
@@ -365,11 +365,20 @@ static bool is_word(const char *arg)
     return arg[0] != '-' || !arg[1];
 }
 
-void args_parse_argparse(struct args *a, const char *program, const char *description,
-                         const struct option *options, int argc, char **argv)
+void args_print_help(const char *program, const char *description, const struct option *options)
+{
+    struct args a = {.program = program, .mistakes = ARGS_USAGE, .description = description};
+    a.options = options;
+    count_options(&a);
+    print_argparse_help(&a);
+}
+
+void args_parse_argparse(struct args *a, enum args_mistakes mistakes, const char *program,
+                         const char *description, const struct option *options, int argc,
+                         char **argv)
 {
     *a = (struct args){
-        .program = program, .mistakes = ARGS_USAGE, .description = description, .options = options};
+        .program = program, .mistakes = mistakes, .description = description, .options = options};
     count_options(a);
     for (int i = 1; i < argc; i++) {
         if (is_help(argv[i])) print_argparse_help(a);
@@ -471,15 +480,20 @@ int64_t args_number(const struct args *a, const char *name, int64_t fallback)
     args_usage(a, reason);
 }
 
-void args_either(const struct args *a, const char *name, const char *other, bool required)
+void args_one_of(const struct args *a, bool required, const char *const *names)
 {
-    char first[128], second[128];
-    argument_name(a, find_z(a, name), first);
-    argument_name(a, find_z(a, other), second);
-    if (args_has(a, name) && args_has(a, other))
-        args_error(a, "argument %s: not allowed with argument %s", second, first);
-    if (required && !args_has(a, name) && !args_has(a, other))
-        args_error(a, "one of the arguments %s %s is required", first, second);
+    char list[512] = "", text[128], first[128];
+    size_t len = 0;
+    bool given = false;
+    for (const char *const *name = names; *name; name++) {
+        argument_name(a, find_z(a, *name), text);
+        len += (size_t)snprintf(list + len, sizeof list - len, "%s ", text);
+        if (!args_has(a, *name)) continue;
+        if (given) args_error(a, "argument %s: not allowed with argument %s", text, first);
+        memcpy(first, text, sizeof first);
+        given = true;
+    }
+    if (required && !given) args_error(a, "one of the arguments %sis required", list);
 }
 
 void args_require(const struct args *a, const char *name)

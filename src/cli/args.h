@@ -37,8 +37,9 @@ struct subcommand {
 
 /* How a mistake is answered, always with exit status 1. */
 enum args_mistakes {
-    ARGS_JOPT,     /* the mistake, then the options */
-    ARGS_USAGE,    /* argparse: usage, then "PROG: error: …" */
+    ARGS_JOPT,       /* the mistake, then the options */
+    ARGS_USAGE,      /* argparse: usage, then "PROG: error: …" */
+    ARGS_HELP_FAILS, /* the same, and -h is answered with status 1, as older argparse4j does */
     ARGS_ONE_LINE, /* argparse in kafka-features: "Command line error: …", no usage, no newline */
 };
 
@@ -67,8 +68,13 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
                      int argc, char **argv);
 
 /* argv[0] is skipped. `program` is "kafka-storage" or "kafka-storage format". Handles -h. */
-void args_parse_argparse(struct args *a, const char *program, const char *description,
-                         const struct option *options, int argc, char **argv);
+void args_parse_argparse(struct args *a, enum args_mistakes mistakes, const char *program,
+                         const char *description, const struct option *options, int argc,
+                         char **argv);
+
+/* The help of a tool that shows it when called without arguments, status 0. */
+_Noreturn void args_print_help(const char *program, const char *description,
+                               const struct option *options);
 
 /* The tool's options, one of `commands` (ends with name NULL), and that command's options;
  * afterwards both kinds are found by name. Returns the command's place in the list. Handles -h at
@@ -94,8 +100,10 @@ void args_require(const struct args *a, const char *name);
 /* "Option "[a]" can't be used with option "[b]"", exit 1, when both are given. */
 void args_exclude(const struct args *a, const char *name, const char *with);
 
-/* argparse's mutually exclusive group of two: not both, and one of them when `required`. */
-void args_either(const struct args *a, const char *name, const char *other, bool required);
+/* argparse's mutually exclusive group: at most one of the names, and one when `required`. */
+void args_one_of(const struct args *a, bool required, const char *const *names);
+#define ARGS_ONE_OF(a, required, ...) \
+    args_one_of((a), (required), (const char *const[]){__VA_ARGS__, NULL})
 
 /* Print `reason`, the options, and exit 1: what Kafka's printUsageAndExit does. */
 _Noreturn void args_usage(const struct args *a, const char *reason);

@@ -148,9 +148,9 @@ static void unregister(struct client *c, int32_t id)
 int tool_cluster(int argc, char **argv)
 {
     struct args a;
-    int command = args_parse_commands(&a, ARGS_USAGE, "kafka-cluster", "The Kafka cluster tool.",
-                                      no_options, commands, argc, argv);
-    args_either(&a, "bootstrap-server", "bootstrap-controller", true);
+    int command = args_parse_commands(&a, ARGS_HELP_FAILS, "kafka-cluster",
+                                      "The Kafka cluster tool.", no_options, commands, argc, argv);
+    ARGS_ONE_OF(&a, true, "bootstrap-server", "bootstrap-controller");
     int32_t id = command == UNREGISTER ? (int32_t)args_number(&a, "id", -1) : -1;
     struct client *c = open_client(&a);
     if (command == UNREGISTER)

@@ -301,7 +301,7 @@ int tool_features(int argc, char **argv)
                                       "This tool manages feature flags in "
                                       "Kafka.",
                                       options, commands, argc, argv);
-    args_either(&a, "bootstrap-server", "bootstrap-controller", false);
+    ARGS_ONE_OF(&a, false, "bootstrap-server", "bootstrap-controller");
     if (command == MAPPING || command == DEPENDENCIES) return print_tables(&a, command);
     if (!args_has(&a, "bootstrap-server") && !args_has(&a, "bootstrap-controller"))
         args_error(&a, "You must specify either --bootstrap-controller or --bootstrap-server.");

@@ -305,7 +305,7 @@ int tool_metadata_quorum(int argc, char **argv)
     int command = args_parse_commands(&a, ARGS_USAGE, "kafka-metadata-quorum",
                                       "This tool describes kraft metadata quorum status.", options,
                                       commands, argc, argv);
-    args_either(&a, "bootstrap-server", "bootstrap-controller", true);
+    ARGS_ONE_OF(&a, true, "bootstrap-server", "bootstrap-controller");
     if (command == REMOVE_CONTROLLER) args_number(&a, "controller-id", 0);
     const char *config = args_value(&a, "command-config");
     if (config && access(config, F_OK)) {

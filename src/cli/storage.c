@@ -88,7 +88,7 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
 static int info(int argc, char **argv, struct os_env *os, struct arena *arena)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-storage info",
+    args_parse_argparse(&a, ARGS_USAGE, "kafka-storage info",
                         "Get information about the Kafka log directories on this node.",
                         info_options, argc, argv);
     struct node_config node;
@@ -333,7 +333,7 @@ enum { RECORDS_MAX = 16 + OPTION_VALUES_MAX };
 static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-storage format",
+    args_parse_argparse(&a, ARGS_USAGE, "kafka-storage format",
                         "Format the Kafka log directories on this node.", format_options, argc,
                         argv);
     struct node_config node;
@@ -370,7 +370,7 @@ static const struct option mapping_options[] = {
 static int version_mapping(int argc, char **argv, struct arena *arena)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-storage version-mapping",
+    args_parse_argparse(&a, ARGS_USAGE, "kafka-storage version-mapping",
                         "Look up the features that go with a metadata version.", mapping_options,
                         argc, argv);
     const char *release = args_value(&a, "release-version");
@@ -412,7 +412,7 @@ static void print_dependencies(const char *text, struct arena *arena)
 static int feature_dependencies(int argc, char **argv, struct arena *arena)
 {
     struct args a;
-    args_parse_argparse(&a, "kafka-storage feature-dependencies",
+    args_parse_argparse(&a, ARGS_USAGE, "kafka-storage feature-dependencies",
                         "Look up what a feature at a level depends on.", dependencies_options, argc,
                         argv);
     const char *text;

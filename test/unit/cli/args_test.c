@@ -52,7 +52,7 @@ static int parse_commands_as(struct args *a, enum args_mistakes mistakes, char *
 static void parse_commands(struct args *a, char **argv)
 {
     parse_commands_as(a, ARGS_USAGE, argv);
-    args_either(a, "server", "controller", true);
+    ARGS_ONE_OF(a, true, "server", "controller");
 }
 
 static void parse_commands_one_line(struct args *a, char **argv)
@@ -64,7 +64,7 @@ static void parse_argparse(struct args *a, char **argv)
 {
     int argc = 0;
     while (argv[argc]) argc++;
-    args_parse_argparse(a, "kafka-x", "A tool.", options, argc, argv);
+    args_parse_argparse(a, ARGS_USAGE, "kafka-x", "A tool.", options, argc, argv);
 }
 
 /* Runs the parser in a child; returns its exit status, and what it wrote to `stream` in `text`. */
