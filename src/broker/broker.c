@@ -289,6 +289,8 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
     b->parts->assignments = directory_assignments_create(b);
+    b->session_timeout_ms = config_int(o->config, CONFIG_BROKER_SESSION_TIMEOUT_MS);
+    b->heartbeat_answered = clock_mono(b->env.clock);
     b->lifecycle = make_lifecycle(b, o);
     return b;
 }

@@ -62,8 +62,20 @@ struct broker {
     struct partition_changes *changes; /* for the history; NULL: nothing is kept */
     /* Requests to the active controller, wherever it is; retried by whoever calls. */
     struct controller_channel *controller;
+    /* When a controller last answered a heartbeat, and broker.session.timeout.ms (0: no matter). */
+    struct mono_time heartbeat_answered;
+    int64_t session_timeout_ms;
     struct broker_parts *parts; /* broker.c's own */
 };
+
+/* No controller has answered for a session timeout: another may lead in our place by now, or all
+ * controllers are gone; which of the two cannot be known from here. */
+static inline bool broker_lapsed(const struct broker *b)
+{
+    return b->session_timeout_ms > 0 &&
+           mono_elapsed_ms(clock_mono(b->env.clock), b->heartbeat_answered) >=
+               b->session_timeout_ms;
+}
 
 /* ---- lifecycle of the whole; called by server/ */
 

@@ -219,6 +219,7 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
         return;
     }
     l->heard = clock_mono(l->broker->env.clock);
+    l->broker->heartbeat_answered = l->heard;
     if (r->error_code) {
         trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
                    "[BrokerLifecycleManager id=%d] The controller answered a heartbeat with %s",

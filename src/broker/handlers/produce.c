@@ -35,6 +35,7 @@ struct produce {
     int32_t pending; /* waits not done yet */
     struct timer timer;
     bool failed; /* some partition has an error */
+    bool lapsed; /* it ended while this broker was out of touch with the controllers */
 };
 
 /* ---- answering ---- */
@@ -85,7 +86,7 @@ static void finish(struct produce *p)
             request_reply_nothing(rq);
         return;
     }
-    if (p->failed && rq->api_version >= 10) hint_leaders(p);
+    if (p->failed && !p->lapsed && rq->api_version >= 10) hint_leaders(p);
     request_reply(rq, &p->response);
 }
 
@@ -107,12 +108,16 @@ static void cancel_waits(struct produce *p)
     for (int32_t i = 0; i < p->waits_count; i++) offset_wait_cancel(&p->waits[i].wait);
 }
 
+/* While no controller answers us, replicas that do not fetch are a sign that another leads: the
+ * client must look for it, which REQUEST_TIMED_OUT would not make it do. Whom, we cannot name. */
 static void timed_out(struct timer *timer)
 {
     struct produce *p = CONTAINER_OF(timer, struct produce, timer);
+    p->lapsed = broker_lapsed(p->broker);
     for (int32_t i = 0; i < p->waits_count; i++) {
         if (!list_linked(&p->waits[i].wait.node)) continue;
-        p->waits[i].answer->error_code = KAFKA_REQUEST_TIMED_OUT;
+        p->waits[i].answer->error_code =
+            p->lapsed ? KAFKA_NOT_LEADER_OR_FOLLOWER : KAFKA_REQUEST_TIMED_OUT;
         p->failed = true;
     }
     cancel_waits(p);

@@ -316,6 +316,24 @@ TEST(controlled_shutdown_ends_when_no_controller_is_left)
     close_broker(p);
 }
 
+TEST(a_broker_lapses_when_no_controller_answers_and_no_longer_once_one_does)
+{
+    struct plane *p = open_broker(true);
+    p->broker.session_timeout_ms = 9000;
+    run_until_running(p);
+    plane_pass(p, 20000);
+    assert_false(broker_lapsed(&p->broker));
+    controller_channel_set_leader(p->broker.controller, -1, NULL, 0);
+    plane_pass(p, 6000);
+    assert_false(broker_lapsed(&p->broker));
+    plane_pass(p, 3100);
+    assert_true(broker_lapsed(&p->broker));
+    controller_channel_set_leader(p->broker.controller, SELF, NULL, 0);
+    plane_pass(p, 2000);
+    assert_false(broker_lapsed(&p->broker));
+    close_broker(p);
+}
+
 TEST(shutdown_hands_nothing_over_when_it_shall_not)
 {
     struct plane *p = open_broker(false);

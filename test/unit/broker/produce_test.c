@@ -222,6 +222,18 @@ TEST(produce_with_acks_all_times_out_and_stays_appended)
     plane_close(p);
 }
 
+TEST(produce_that_times_out_where_no_controller_answers_sends_the_client_to_look_for_another_leader)
+{
+    struct plane *p = replicated(2, NULL);
+    p->broker.session_timeout_ms = 400;
+    p->broker.heartbeat_answered = clock_mono(p->env->clock);
+    produce_records(p, acks_all, batch_of((struct batch_spec){.value = "a"}));
+    plane_pass(p, 501);
+    assert_int_equal(produced.answers, 1);
+    assert_int_equal(produced.error, KAFKA_NOT_LEADER_OR_FOLLOWER);
+    plane_close(p);
+}
+
 static void change_leader(struct plane *p, int32_t leader)
 {
     struct metadata_record r = plane_record(METADATA_RECORD_PARTITION_CHANGE);
