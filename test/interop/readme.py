@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The README as a user follows it: `make run`, then the session, line by line, as it stands there.
 
-Runs itself in a network and a mount namespace of its own (so :9092 and /tmp are free), which needs root."""
+Runs itself in namespaces of its own (so :9092 and /tmp are free, and a stop stops nobody else's server), which
+needs root."""
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import ROOT, Count  # noqa: E402
+from namespaces import inside_namespaces  # noqa: E402
 
 START_SECONDS_MAX = 300
 
@@ -27,6 +29,7 @@ def shell(line):
 
 def inside():
     count = Count()
+    os.makedirs(os.path.join(ROOT, "build", "test"), exist_ok=True)
     with open(os.path.join(ROOT, "build", "test", "make-run.log"), "w+", encoding="utf-8") as log:
         server = subprocess.Popen(["make", "run"], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
                                   start_new_session=True)
@@ -52,14 +55,5 @@ def inside():
     return count.finish()
 
 
-def main():
-    if os.environ.get("SAMSA_IN_NAMESPACE"):
-        return inside()
-    os.makedirs(os.path.join(ROOT, "build", "test"), exist_ok=True)
-    script = "ip link set lo up && mount -t tmpfs tmpfs /tmp && exec \"$@\""
-    return subprocess.run(["unshare", "-n", "-m", "bash", "-c", script, "bash", sys.executable, os.path.abspath(__file__)],
-                          env=dict(os.environ, SAMSA_IN_NAMESPACE="1"), check=False).returncode
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(inside_namespaces(inside))

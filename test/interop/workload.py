@@ -249,8 +249,12 @@ class Workload:
         """Until records that are sent from now on have been acknowledged, in each of the partitions."""
         now = time.monotonic()
         wanted = range(self.oracle.partitions) if partitions is None else partitions
-        wait_for(f"records are acknowledged in {list(wanted)}",
-                 lambda: all(self.oracle.fresh[p] > now for p in wanted))
+        def waiting():
+            return [p for p in wanted if self.oracle.fresh[p] <= now]
+        try:
+            wait_for("", lambda: not waiting())
+        except RuntimeError:
+            raise RuntimeError(f"no record is acknowledged in partitions {waiting()}") from None
 
     def wait_read(self):
         """Until the group has committed everything that is acknowledged now."""
