@@ -1,6 +1,5 @@
 /* kafka-console-consumer.sh. Without --group, partitions are read directly: no group to join, so
  * the first record comes at once; with it, or with --include, the group protocol decides. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,13 +59,6 @@ struct format {
     bool silent, timestamp, partition, offset, epoch, headers, key, value;
     const char *key_separator, *line_separator, *headers_separator, *null_literal;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-    interrupted = signal;
-}
 
 static int64_t now_ms(void)
 {
@@ -202,7 +194,7 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
     rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     bool warned = false;
-    while (!interrupted && list->cnt == 0) {
+    while (!rdkafka_signal() && list->cnt == 0) {
         const struct rd_kafka_metadata *m;
         rd_kafka_resp_err_t e = rd_kafka_metadata(handle, 0, t, &m, 5000);
         if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -259,7 +251,7 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct fo
 {
     int64_t bound = args_number(a, "max-messages", -1), count = 0;
     int64_t timeout_ms = args_number(a, "timeout-ms", -1), last_ms = now_ms();
-    while (!interrupted && (bound < 0 || count < bound)) {
+    while (!rdkafka_signal() && (bound < 0 || count < bound)) {
         int wait_ms = 100;
         if (timeout_ms >= 0) {
             int64_t left = last_ms + timeout_ms - now_ms();
@@ -350,17 +342,10 @@ int tool_console_consumer(int argc, char **argv)
     check_options(&a);
     args_renamed(&a, "formatter-property", "property");
     struct format f = read_format(&a);
-    char group[64] = "", why[512];
+    char group[64] = "";
     bool with_group;
-    rd_kafka_t *handle =
-        rd_kafka_new(RD_KAFKA_CONSUMER, configure(&a, group, &with_group), why, sizeof why);
-    if (!handle) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    rd_kafka_t *handle = rdkafka_new(RD_KAFKA_CONSUMER, configure(&a, group, &with_group));
+    rdkafka_catch_signals();
     rd_kafka_poll_set_consumer(handle);
     begin(handle, &a, with_group);
     int64_t count = consume(handle, &a, &f);
@@ -369,6 +354,6 @@ int tool_console_consumer(int argc, char **argv)
     /* A group is left, and its offsets are committed; without one there is nothing to end. */
     if (with_group || args_has(&a, "include")) rd_kafka_consumer_close(handle);
     if (with_group) rd_kafka_destroy(handle);
-    if (interrupted) return 128 + interrupted;
+    if (rdkafka_signal()) return 128 + rdkafka_signal();
     return 0;
 }

@@ -234,12 +234,7 @@ int tool_console_producer(int argc, char **argv)
     args_renamed(&a, "reader-property", "property");
     struct reader reader = read_properties(&a);
     struct producer p = {.topic_name = args_value(&a, "topic"), .sync = args_has(&a, "sync")};
-    char why[512];
-    p.handle = rd_kafka_new(RD_KAFKA_PRODUCER, configure(&a), why, sizeof why);
-    if (!p.handle) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
+    p.handle = rdkafka_new(RD_KAFKA_PRODUCER, configure(&a));
     p.topic = rd_kafka_topic_new(p.handle, p.topic_name, NULL);
     bool prompt = isatty(0);
     char *line = NULL;

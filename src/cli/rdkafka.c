@@ -1,6 +1,7 @@
 #include "cli/rdkafka.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,16 @@
 
 #include "base/arena.h"
 #include "cli/tool.h"
+#include "config/listeners.h"
 #include "config/properties.h"
+#include "protocol/error.h"
+
+static volatile sig_atomic_t caught; /* a handler has nothing else */
+
+static void on_signal(int signal)
+{
+    caught = signal;
+}
 
 void rdkafka_log_line(const char *level, const char *component, const char *format, ...)
 {
@@ -36,33 +46,53 @@ void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
     exit(1);
 }
 
-/* Java's names for what librdkafka calls otherwise. */
-static const char *translate(const char *name)
+/* Java's names for what librdkafka calls otherwise; without a name, it has no such thing. */
+static const struct {
+    const char *java, *name;
+    int unit; /* what a Java number is divided by */
+} renamed[] = {
+    {"fetch.max.wait.ms", "fetch.wait.max.ms", 1},
+    {"receive.buffer.bytes", "socket.receive.buffer.bytes", 1},
+    {"send.buffer.bytes", "socket.send.buffer.bytes", 1},
+    {"buffer.memory", "queue.buffering.max.kbytes", 1024},
+    {"metadata.max.age.ms", "topic.metadata.refresh.interval.ms", 1},
+    {"group.remote.assignor", "group.remote.assignor", 1},
+    {"max.poll.records", NULL, 1},
+    {"key.deserializer", NULL, 1},
+    {"value.deserializer", NULL, 1},
+    {"key.serializer", NULL, 1},
+    {"value.serializer", NULL, 1},
+    {"max.block.ms", NULL, 1},
+    {"default.api.timeout.ms", NULL, 1},
+    {"group.protocol", NULL, 1},
+};
+
+/* Names of Java's assignors, in librdkafka's words. */
+static const char *translate_assignor(const char *value)
 {
     static const char *const names[][2] = {
-        {"fetch.max.wait.ms", "fetch.wait.max.ms"},
-        {"max.partition.fetch.bytes", "max.partition.fetch.bytes"},
-        {"buffer.memory", NULL},
-        {"max.poll.records", NULL},
-        {"key.deserializer", NULL},
-        {"value.deserializer", NULL},
-        {"key.serializer", NULL},
-        {"value.serializer", NULL},
-        {"max.block.ms", NULL},
-        {"delivery.timeout.ms", "delivery.timeout.ms"},
-        {"default.api.timeout.ms", NULL},
-        {"group.protocol", NULL},
+        {"org.apache.kafka.clients.consumer.RangeAssignor", "range"},
+        {"org.apache.kafka.clients.consumer.RoundRobinAssignor", "roundrobin"},
+        {"org.apache.kafka.clients.consumer.CooperativeStickyAssignor", "cooperative-sticky"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i][0], name) == 0) return names[i][1];
-    return name;
+        if (strcmp(names[i][0], value) == 0) return names[i][1];
+    return value;
 }
 
-static void set_java(rd_kafka_conf_t *conf, const char *name, const char *value)
+void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
-    const char *known = translate(name);
-    char why[512] = "it has no meaning here";
+    const char *known = name;
+    char why[512] = "it has no meaning here", scaled[32];
+    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
+        if (strcmp(renamed[i].java, name) != 0) continue;
+        known = renamed[i].name;
+        if (renamed[i].unit == 1) continue;
+        snprintf(scaled, sizeof scaled, "%lld", strtoll(value, NULL, 10) / renamed[i].unit);
+        value = scaled;
+    }
     if (strcmp(name, "auto.offset.reset") == 0 && strcmp(value, "none") == 0) value = "error";
+    if (strcmp(name, "partition.assignment.strategy") == 0) value = translate_assignor(value);
     rd_kafka_conf_res_t result =
         known ? rd_kafka_conf_set(conf, known, value, why, sizeof why) : RD_KAFKA_CONF_UNKNOWN;
     if (result == RD_KAFKA_CONF_OK) return;
@@ -74,26 +104,134 @@ static void set_java(rd_kafka_conf_t *conf, const char *name, const char *value)
     exit(1);
 }
 
-static void set_from_file(rd_kafka_conf_t *conf, const char *path)
+bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path)
 {
     long size;
     int32_t line;
     struct arena arena;
     struct properties p;
-    arena_init(&arena, 0);
     char *text = tool_read_file(path, &size);
-    if (!text) {
-        fprintf(stderr, "%s (%s)\n", path, strerror(errno));
-        exit(1);
-    }
+    if (!text) return false;
+    arena_init(&arena, 0);
     if (properties_parse((struct str){text, (int32_t)size}, &arena, &p, &line)) {
         fprintf(stderr, "%s:%d: Malformed \\uxxxx encoding.\n", path, line);
         exit(1);
     }
     for (int32_t i = 0; i < p.count; i++)
-        set_java(conf, p.items[i].key.data, p.items[i].value.data);
+        rdkafka_set_java(conf, p.items[i].key.data, p.items[i].value.data);
     arena_free(&arena);
     free(text);
+    return true;
+}
+
+/* Those that only some versions of the library have. */
+static void set_if_known(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    rd_kafka_conf_set(conf, name, value, NULL, 0);
+}
+
+static void set_defaults(rd_kafka_conf_t *conf)
+{
+    rdkafka_log_to_stderr(conf);
+    rdkafka_set(conf, "socket.nagle.disable", "true");
+    /* a topic that the broker creates for us is found at once, not after a quarter second */
+    rdkafka_set(conf, "topic.metadata.refresh.fast.interval.ms", "10");
+}
+
+void rdkafka_producer_defaults(rd_kafka_conf_t *conf)
+{
+    set_defaults(conf);
+    rdkafka_set(conf, "partitioner", "murmur2_random");
+    rdkafka_set(conf, "enable.idempotence", "true");
+    rdkafka_set(conf, "acks", "-1");
+    rdkafka_set(conf, "linger.ms", "5");
+    rdkafka_set(conf, "batch.size", "16384");
+    rdkafka_set(conf, "max.in.flight", "5");
+    rdkafka_set(conf, "message.timeout.ms", "120000");
+    rdkafka_set(conf, "queue.buffering.max.kbytes", "32768");
+    rdkafka_set(conf, "queue.buffering.max.messages", "10000000");
+}
+
+void rdkafka_consumer_defaults(rd_kafka_conf_t *conf)
+{
+    set_defaults(conf);
+    rdkafka_set(conf, "allow.auto.create.topics", "true");
+    rdkafka_set(conf, "partition.assignment.strategy", "range,roundrobin");
+    /* when the queue is full, look again soon and not in a second */
+    set_if_known(conf, "fetch.queue.backoff.ms", "2");
+}
+
+const char *rdkafka_exception(rd_kafka_resp_err_t e)
+{
+    static _Thread_local char text[128];
+    switch (e) {
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        return "org.apache.kafka.common.errors.TimeoutException";
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+        return "org.apache.kafka.common.errors.NetworkException";
+    default: break;
+    }
+    if (e <= 0 || !kafka_error_is_known((int16_t)e)) return "org.apache.kafka.common.KafkaException";
+    snprintf(text, sizeof text, "org.apache.kafka.common.errors.%s",
+             kafka_error_exception((int16_t)e));
+    return text;
+}
+
+int rdkafka_signal(void)
+{
+    return caught;
+}
+
+void rdkafka_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* librdkafka tries for ever what Java's client refuses at once. */
+static void check_servers(const rd_kafka_conf_t *conf)
+{
+    char text[4096] = "";
+    size_t size = sizeof text;
+    struct arena arena;
+    struct host_port address;
+    rd_kafka_conf_get(conf, "bootstrap.servers", text, &size);
+    arena_init(&arena, 0);
+    int count = 0;
+    for (const char *at = text; *at;) {
+        struct str item = {at, (int32_t)strcspn(at, ",")};
+        at += item.len + (at[item.len] == ',');
+        while (item.len && *item.data == ' ') item.data++, item.len--;
+        while (item.len && item.data[item.len - 1] == ' ') item.len--;
+        if (!item.len) continue;
+        count++;
+        if (!host_port_parse(item, &arena, &address) && *address.host) continue;
+        fflush(stdout);
+        fprintf(stderr,
+                "org.apache.kafka.common.config.ConfigException: Invalid url in bootstrap.servers: "
+                "%.*s\n",
+                STR_ARG(item));
+        exit(1);
+    }
+    arena_free(&arena);
+    if (count) return;
+    fprintf(stderr, "No resolvable bootstrap urls given in bootstrap.servers\n");
+    exit(1);
+}
+
+rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+    char why[512];
+    check_servers(conf);
+    rd_kafka_t *handle = rd_kafka_new(type, conf, why, sizeof why);
+    if (handle) return handle;
+    fprintf(stderr, "%s\n", why);
+    exit(1);
 }
 
 static void set_pairs(rd_kafka_conf_t *conf, const struct args *a, const char *option)
@@ -107,7 +245,7 @@ static void set_pairs(rd_kafka_conf_t *conf, const struct args *a, const char *o
         }
         char name[256];
         snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-        set_java(conf, name, equals + 1);
+        rdkafka_set_java(conf, name, equals + 1);
     }
 }
 
@@ -115,7 +253,10 @@ void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const ch
                            const char *old_config)
 {
     const char *file = args_renamed(a, "command-config", old_config);
-    if (file) set_from_file(conf, file);
+    if (file && !rdkafka_set_file(conf, file)) {
+        fprintf(stderr, "%s: %s\n", file, strerror(errno));
+        exit(1);
+    }
     args_renamed(a, "command-property", old_property);
     set_pairs(conf, a, old_property);
     set_pairs(conf, a, "command-property");

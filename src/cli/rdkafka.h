@@ -4,11 +4,34 @@
 #define SAMSA_CLI_RDKAFKA_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 
 #include "cli/args.h"
 
 /* Set a property or end the process with librdkafka's complaint. */
 void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
+
+/* Set a Java property, translated; one that librdkafka does not have is named on standard error and
+ * left out. A bad value ends the process with Kafka's complaint. */
+void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value);
+
+/* The properties of a file, likewise. False when it cannot be read (errno). */
+bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path);
+
+/* What Java's producer and consumer do when nothing is said: idempotent writes of 16 KiB batches within
+ * 32 MiB, keys where its partitioner sends them; no waiting for more to send in one packet. */
+void rdkafka_producer_defaults(rd_kafka_conf_t *conf);
+void rdkafka_consumer_defaults(rd_kafka_conf_t *conf);
+
+/* The exception that Java's client would throw for an error of librdkafka: class name, static. */
+const char *rdkafka_exception(rd_kafka_resp_err_t e);
+
+/* From here on SIGINT and SIGTERM do not end the process; the one that came, 0 while none has. */
+void rdkafka_catch_signals(void);
+int rdkafka_signal(void);
+
+/* A client, or the process ends with librdkafka's complaint. Owns conf. */
+rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf);
 
 /* The file of --command-config and the pairs of --command-property, old names included, on top
  * of what is set. Java properties that librdkafka does not have are named on standard error and

@@ -23,19 +23,24 @@ int tool_configs(int argc, char **argv);
 int tool_console_consumer(int argc, char **argv);
 int tool_console_producer(int argc, char **argv);
 int tool_consumer_groups(int argc, char **argv);
+int tool_consumer_perf_test(int argc, char **argv);
 int tool_delete_records(int argc, char **argv);
 int tool_dump_log(int argc, char **argv);
+int tool_e2e_latency(int argc, char **argv);
 int tool_events(int argc, char **argv);
 int tool_features(int argc, char **argv);
 int tool_get_offsets(int argc, char **argv);
 int tool_leader_election(int argc, char **argv);
 int tool_log_dirs(int argc, char **argv);
 int tool_metadata_quorum(int argc, char **argv);
+int tool_producer_perf_test(int argc, char **argv);
 int tool_reassign_partitions(int argc, char **argv);
 int tool_server_start(int argc, char **argv);
 int tool_server_stop(int argc, char **argv);
 int tool_storage(int argc, char **argv);
 int tool_topics(int argc, char **argv);
+int tool_verifiable_consumer(int argc, char **argv);
+int tool_verifiable_producer(int argc, char **argv);
 
 /* The text of a file, zero-terminated, in memory that stays. NULL when it cannot be read
  * (errno). */
