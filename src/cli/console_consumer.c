@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/coordinator_format.h"
 #include "cli/rdkafka.h"
 #include "cli/tool.h"
 
@@ -27,8 +28,7 @@ static const struct option options[] = {
     {"group", 0, OPTION_VALUE, false, false, "String: consumer group id", "The group to join."},
     {"isolation-level", 0, OPTION_VALUE, false, false, "String",
      "read_committed or read_uncommitted.", "read_uncommitted"},
-    {"formatter", 0, OPTION_VALUE, false, false, "String: class",
-     "The formatter's class: the default one, LoggingMessageFormatter or NoOpMessageFormatter.",
+    {"formatter", 0, OPTION_VALUE, false, false, "String: class", "The formatter's class.",
      "org.apache.kafka.tools.consumer.DefaultMessageFormatter"},
     {"formatter-property", 0, OPTION_VALUE, false, true, "String: prop",
      "key=value for the formatter: print.timestamp, print.partition, print.offset, print.epoch, "
@@ -56,7 +56,8 @@ static const struct option options[] = {
 };
 
 struct format {
-    bool silent, timestamp, partition, offset, epoch, headers, key, value;
+    enum coordinator_format coordinator;
+    bool skip_errors, silent, timestamp, partition, offset, epoch, headers, key, value;
     const char *key_separator, *line_separator, *headers_separator, *null_literal;
 };
 
@@ -72,7 +73,9 @@ static struct format read_format(const struct args *a)
 #define FLAG(key, fallback) args_property_true(a, "formatter-property", "property", key, fallback)
 #define TEXT(key, fallback) args_property(a, "formatter-property", "property", key, fallback)
     const char *class = args_value(a, "formatter");
-    struct format f = {.silent = strstr(class, "NoOpMessageFormatter") != NULL,
+    struct format f = {.coordinator = coordinator_format_of(class),
+                       .skip_errors = args_has(a, "skip-message-on-error"),
+                       .silent = strstr(class, "NoOpMessageFormatter") != NULL,
                        .timestamp = FLAG("print.timestamp", false),
                        .partition = FLAG("print.partition", false),
                        .offset = FLAG("print.offset", false),
@@ -87,14 +90,8 @@ static struct format read_format(const struct args *a)
 #undef FLAG
 #undef TEXT
     bool known = strstr(class, "DefaultMessageFormatter") ||
-                 strstr(class, "LoggingMessageFormatter") || f.silent;
-    if (!known) {
-        fprintf(stderr,
-                "--formatter %s is not supported by Samsa yet; kafka-dump-log.sh decodes internal "
-                "topics\n",
-                class);
-        exit(1);
-    }
+                 strstr(class, "LoggingMessageFormatter") || f.silent || f.coordinator;
+    if (!known) args_usage(a, class);
     return f;
 }
 
@@ -122,10 +119,31 @@ static void print_headers(const rd_kafka_message_t *m, const struct format *f)
     }
 }
 
-/* Each column ends in the key separator, the last in the line separator. */
-static void print_record(const rd_kafka_message_t *m, const struct format *f)
+/* False: it cannot be printed, and the tool is to end. */
+static bool print_coordinators(const rd_kafka_message_t *m, const struct format *f)
 {
-    if (f->silent) return;
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct bytes key = m->key ? bytes_of(m->key, m->key_len) : BYTES_NULL;
+    struct bytes value = m->payload ? bytes_of(m->payload, m->len) : BYTES_NULL;
+    const char *why = coordinator_format_print(f->coordinator, key, value, &arena);
+    if (why) {
+        fflush(stdout);
+        rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+                         "%sCould not read record at offset %lld due to: %s",
+                         f->skip_errors ? "Error processing message, skipping this message: "
+                                        : "Unknown error when running consumer: ",
+                         (long long)m->offset, why);
+    }
+    arena_free(&arena);
+    return !why || f->skip_errors;
+}
+
+/* Each column ends in the key separator, the last in the line separator. */
+static bool print_record(const rd_kafka_message_t *m, const struct format *f)
+{
+    if (f->silent) return true;
+    if (f->coordinator) return print_coordinators(m, f);
     int columns =
         f->timestamp + f->partition + f->offset + f->epoch + f->headers + f->key + f->value;
 #define END_COLUMN() fputs(--columns > 0 ? f->key_separator : f->line_separator, stdout)
@@ -165,6 +183,7 @@ static void print_record(const rd_kafka_message_t *m, const struct format *f)
         END_COLUMN();
     }
 #undef END_COLUMN
+    return true;
 }
 
 /* ---- where to read */
@@ -247,7 +266,8 @@ static void begin(rd_kafka_t *handle, const struct args *a, bool with_group)
 /* ---- the loop */
 
 /* Records until the bound, the timeout or a signal. */
-static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct format *f)
+static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct format *f,
+                       bool *failed)
 {
     int64_t bound = args_number(a, "max-messages", -1), count = 0;
     int64_t timeout_ms = args_number(a, "timeout-ms", -1), last_ms = now_ms();
@@ -281,11 +301,11 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct fo
             if (fatal) break;
             continue;
         }
-        print_record(m, f);
+        *failed = !print_record(m, f);
         count++;
         last_ms = now_ms();
         rd_kafka_message_destroy(m);
-        if (ferror(stdout)) break;
+        if (ferror(stdout) || *failed) break;
     }
     return count;
 }
@@ -348,12 +368,13 @@ int tool_console_consumer(int argc, char **argv)
     rdkafka_catch_signals();
     rd_kafka_poll_set_consumer(handle);
     begin(handle, &a, with_group);
-    int64_t count = consume(handle, &a, &f);
+    bool failed = false;
+    int64_t count = consume(handle, &a, &f, &failed);
     fflush(stdout);
     fprintf(stderr, "Processed a total of %lld messages\n", (long long)count);
     /* A group is left, and its offsets are committed; without one there is nothing to end. */
     if (with_group || args_has(&a, "include")) rd_kafka_consumer_close(handle);
     if (with_group) rd_kafka_destroy(handle);
     if (rdkafka_signal()) return 128 + rdkafka_signal();
-    return 0;
+    return failed ? 1 : 0;
 }

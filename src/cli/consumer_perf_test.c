@@ -30,7 +30,8 @@ static const struct option options[] = {
      "Former name of --command-config."},
     {"command-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with properties of the client."},
-    {"print-metrics", 0, OPTION_FLAG, false, false, NULL, "Print the client's counters at the end."},
+    {"print-metrics", 0, OPTION_FLAG, false, false, NULL,
+     "Print the client's counters at the end."},
     {"show-detailed-stats", 0, OPTION_FLAG, false, false, NULL,
      "A line for each interval, and no summary."},
     {"timeout", 0, OPTION_OPTIONAL, false, false, "Long: milliseconds",
@@ -124,8 +125,9 @@ static void print_summary(const struct test *t, int64_t start_ms, int64_t end_ms
     printf(", ");
     print_time(t->date_format, end_ms);
     printf(", %.4f, %.4f, %lld, %.4f, %lld, %lld, %.4f, %.4f\n", mb, mb / seconds,
-           (long long)t->read, (double)t->read / seconds, (long long)t->join_ms, (long long)fetch_ms,
-           mb / ((double)fetch_ms / 1000.0), (double)t->read / ((double)fetch_ms / 1000.0));
+           (long long)t->read, (double)t->read / seconds, (long long)t->join_ms,
+           (long long)fetch_ms, mb / ((double)fetch_ms / 1000.0),
+           (double)t->read / ((double)fetch_ms / 1000.0));
 }
 
 /* ---- the group */
@@ -170,7 +172,8 @@ static void subscribe(struct test *t, const struct args *a)
 
 /* ---- the loop */
 
-static void count_one(struct test *t, const rd_kafka_message_t *m, int64_t now_ms, int64_t *report_ms)
+static void count_one(struct test *t, const rd_kafka_message_t *m, int64_t now_ms,
+                      int64_t *report_ms)
 {
     if (m->err) {
         if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
@@ -197,7 +200,8 @@ static void consume(struct test *t)
         rd_kafka_message_t *first = rd_kafka_consumer_poll(t->handle, POLL_MS);
         ssize_t more = 0;
         messages[0] = first;
-        if (first) more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, POLL_RECORDS_MAX - 1);
+        if (first)
+            more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, POLL_RECORDS_MAX - 1);
         now_ms = pace_wall_ms();
         if (first) last_ms = now_ms;
         for (ssize_t i = 0; first && i < 1 + (more > 0 ? more : 0); i++) {
@@ -207,9 +211,10 @@ static void consume(struct test *t)
     }
     rd_kafka_queue_destroy(queue);
     if (t->read < t->records)
-        printf("WARNING: Exiting before consuming the expected number of records: timeout (%lld ms) "
-               "exceeded. You can use the --timeout option to increase the timeout.\n",
-               (long long)t->timeout_ms);
+        printf(
+            "WARNING: Exiting before consuming the expected number of records: timeout (%lld ms) "
+            "exceeded. You can use the --timeout option to increase the timeout.\n",
+            (long long)t->timeout_ms);
 }
 
 /* ---- options */
@@ -219,7 +224,8 @@ static void check_options(const struct args *a)
     if (args_has(a, "topic") + args_has(a, "include") != 1)
         args_usage(a, "Exactly one of the following arguments is required: [topic], [include]");
     if (args_has(a, "messages") + args_has(a, "num-records") != 1)
-        args_usage(a, "Exactly one of the following arguments is required: [messages], [num-records]");
+        args_usage(a,
+                   "Exactly one of the following arguments is required: [messages], [num-records]");
     args_exclude(a, "consumer.config", "command-config");
     if (args_has(a, "messages"))
         printf("Warning: --messages is deprecated. Use --num-records instead.\n");
@@ -234,7 +240,8 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
     snprintf(group, sizeof group, "perf-consumer-%lld", (long long)(pace_now_us() % 100000));
     rdkafka_consumer_defaults(conf);
     rdkafka_set(conf, "client.id", "perf-consumer-client");
-    const char *file = args_value(a, args_has(a, "consumer.config") ? "consumer.config" : "command-config");
+    const char *file =
+        args_value(a, args_has(a, "consumer.config") ? "consumer.config" : "command-config");
     if (file && !rdkafka_set_file(conf, file)) {
         fflush(stdout);
         fprintf(stderr, "%s\n", file);
@@ -265,7 +272,8 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
 int tool_consumer_perf_test(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "This tool is used to verify the consumer performance.", options, argc, argv);
+    args_parse_jopt(&a, "This tool is used to verify the consumer performance.", options, argc,
+                    argv);
     check_options(&a);
     struct test t = {.date_format = args_value(&a, "date-format"),
                      .detailed = args_has(&a, "show-detailed-stats")};

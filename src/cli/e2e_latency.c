@@ -24,7 +24,8 @@ static const struct option options[] = {
      "Bytes of a header's name.", "0"},
     {"record-header-size", 0, OPTION_OPTIONAL, false, false, "Integer: bytes",
      "Bytes of a header's value; -1: null.", "0"},
-    {"num-headers", 0, OPTION_OPTIONAL, false, false, "Integer: count", "Headers of a record.", "0"},
+    {"num-headers", 0, OPTION_OPTIONAL, false, false, "Integer: count", "Headers of a record.",
+     "0"},
     {"command-config", 0, OPTION_OPTIONAL, false, false, "String: config-file",
      "File with properties of the clients."},
     {0},
@@ -97,7 +98,8 @@ static void check_headers(const struct test *t, const rd_kafka_message_t *m)
     size_t len, count = 0;
     if (!rd_kafka_message_headers(m, &headers)) count = rd_kafka_header_cnt(headers);
     if (t->headers && !count) fail("Expected message headers but received none");
-    if (count != (size_t)t->headers) fail("Header count mismatch between sent and received messages");
+    if (count != (size_t)t->headers)
+        fail("Header count mismatch between sent and received messages");
     for (size_t i = 0; i < count; i++) {
         rd_kafka_header_get_all(headers, i, &name, &value, &len);
         if (strlen(name) != t->header_name_len ||
@@ -141,7 +143,8 @@ static void ensure_topic(const struct args *a, const char *topic)
         client_close(c);
         return;
     }
-    printf("Topic \"%s\" does not exist. Will create topic with 1 partition(s) and replication factor = "
+    printf("Topic \"%s\" does not exist. Will create topic with 1 partition(s) and replication "
+           "factor = "
            "1\n",
            topic);
     struct create_topics_request request;
@@ -240,18 +243,21 @@ static char **convert_words(int *argc, char **argv)
     for (int i = 1; i < *argc; i++)
         for (int k = 0; k < 5; k++)
             if (strcmp(argv[i], names[k]) == 0) return argv;
-    if (*argc == 1 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) return argv;
+    if (*argc == 1 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0)
+        return argv;
     if (*argc != 6 && *argc != 7) {
-        fprintf(stderr,
-                "Invalid number of arguments. Expected 5 or 6 positional arguments, but got %d. Usage: "
-                "bootstrap-server topic num-records producer-acks record-size [optional] "
-                "command-config\n",
-                *argc - 1);
+        fprintf(
+            stderr,
+            "Invalid number of arguments. Expected 5 or 6 positional arguments, but got %d. Usage: "
+            "bootstrap-server topic num-records producer-acks record-size [optional] "
+            "command-config\n",
+            *argc - 1);
         exit(1);
     }
-    printf("WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. "
-           "Please use named arguments instead: --bootstrap-server, --topic, --num-records, "
-           "--producer-acks, --record-size, --command-config\n");
+    printf(
+        "WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. "
+        "Please use named arguments instead: --bootstrap-server, --topic, --num-records, "
+        "--producer-acks, --record-size, --command-config\n");
     char **words = calloc((size_t)*argc * 2, sizeof *words);
     if (!words) abort();
     int count = 0;
@@ -280,8 +286,9 @@ static void check_options(const struct args *a)
         args_usage(a, reason);
     }
     if (args_number(a, "record-header-size", 0) < -1)
-        args_usage(a, "Value for --record-header-size must be a non-negative integer or -1 for null "
-                      "header value.");
+        args_usage(a,
+                   "Value for --record-header-size must be a non-negative integer or -1 for null "
+                   "header value.");
     if (args_number(a, "num-headers", 0) < 0)
         args_usage(a, "Value for --num-headers must be a non-negative integer.");
 }
@@ -331,10 +338,11 @@ int tool_e2e_latency(int argc, char **argv)
 {
     struct args a;
     argv = convert_words(&argc, argv);
-    args_parse_jopt(&a,
-                    "This tool measures end-to-end latency in Kafka by sending messages and timing their "
-                    "reception.",
-                    options, argc, argv);
+    args_parse_jopt(
+        &a,
+        "This tool measures end-to-end latency in Kafka by sending messages and timing their "
+        "reception.",
+        options, argc, argv);
     check_options(&a);
     struct test t = {.topic = args_value(&a, "topic"),
                      .key_len = (size_t)args_number(&a, "record-key-size", 0),

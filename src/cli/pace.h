@@ -1,5 +1,5 @@
-/* Keeping to a rate: so many a second, on the average since the start. Pure but for the texts; times are
- * monotonic microseconds, given by the caller. */
+/* Keeping to a rate: so many a second, on the average since the start. Pure but for the texts;
+ * times are monotonic microseconds, given by the caller. */
 #ifndef SAMSA_CLI_PACE_H
 #define SAMSA_CLI_PACE_H
 

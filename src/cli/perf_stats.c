@@ -12,7 +12,8 @@ void perf_stats_init(struct perf_stats *s, int64_t records, int64_t interval_ms,
                              .window_start_ms = now_ms,
                              .interval_ms = interval_ms,
                              .steady = steady,
-                             .sampling = records <= PERF_SAMPLES_MAX ? 1 : records / PERF_SAMPLES_MAX};
+                             .sampling =
+                                 records <= PERF_SAMPLES_MAX ? 1 : records / PERF_SAMPLES_MAX};
     s->samples_max = (int32_t)(records / s->sampling) + 1;
     s->samples = calloc((size_t)s->samples_max, sizeof *s->samples);
     if (!s->samples) abort();
@@ -28,12 +29,13 @@ static void end_window(struct perf_stats *s, int64_t now_ms)
     double elapsed_ms = (double)(now_ms - s->window_start_ms);
     if (s->steady && s->count == s->window_count) printf("In steady state.\n");
     if (!s->silent)
-        printf("%lld records sent, %.1f records/sec (%.2f MB/sec), %.1f ms avg latency, %.1f ms max "
-               "latency.\n",
-               (long long)s->window_count, 1000.0 * (double)s->window_count / elapsed_ms,
-               1000.0 * (double)s->window_bytes / elapsed_ms / MB,
-               (double)s->window_latency_ms_total / (double)s->window_count,
-               (double)s->window_latency_ms_max);
+        printf(
+            "%lld records sent, %.1f records/sec (%.2f MB/sec), %.1f ms avg latency, %.1f ms max "
+            "latency.\n",
+            (long long)s->window_count, 1000.0 * (double)s->window_count / elapsed_ms,
+            1000.0 * (double)s->window_bytes / elapsed_ms / MB,
+            (double)s->window_latency_ms_total / (double)s->window_count,
+            (double)s->window_latency_ms_max);
     fflush(stdout);
     s->window_start_ms = now_ms;
     s->window_count = s->window_bytes = s->window_latency_ms_total = 0;
@@ -69,7 +71,8 @@ void perf_stats_print_total(struct perf_stats *s, int64_t now_ms)
     qsort(s->samples, (size_t)s->samples_count, sizeof *s->samples, by_number);
     for (int i = 0; i < 4; i++)
         values[i] = s->samples[(int32_t)(percentiles[i] * s->samples_count)];
-    printf("%lld%s records sent, %f records/sec (%.2f MB/sec), %.2f ms avg latency, %.2f ms max latency, "
+    printf("%lld%s records sent, %f records/sec (%.2f MB/sec), %.2f ms avg latency, %.2f ms max "
+           "latency, "
            "%d ms 50th, %d ms 95th, %d ms 99th, %d ms 99.9th.\n",
            (long long)s->count, s->steady ? " steady state" : "",
            1000.0 * (double)s->count / elapsed_ms, 1000.0 * (double)s->bytes / elapsed_ms / MB,

@@ -1,6 +1,6 @@
-/* Counting what kafka-producer-perf-test.sh sends: rates and latencies of a window and of all, printed as
- * Kafka's tool prints them. Times are milliseconds, given by the caller; at most PERF_SAMPLES_MAX
- * latencies are kept, evenly spread over the records. */
+/* Counting what kafka-producer-perf-test.sh sends: rates and latencies of a window and of all,
+ * printed as Kafka's tool prints them. Times are milliseconds, given by the caller; at most
+ * PERF_SAMPLES_MAX latencies are kept, evenly spread over the records. */
 #ifndef SAMSA_CLI_PERF_STATS_H
 #define SAMSA_CLI_PERF_STATS_H
 

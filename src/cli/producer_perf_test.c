@@ -23,9 +23,9 @@ enum {
 };
 
 static const char program[] = "kafka-producer-perf-test";
-static const char description[] =
-    "This tool is used to verify the producer performance. Transactions are on when a transactional id "
-    "or --transaction-duration-ms is given.";
+static const char description[] = "This tool is used to verify the producer performance. "
+                                  "Transactions are on when a transactional id "
+                                  "or --transaction-duration-ms is given.";
 
 static const struct option options[] = {
     {"bootstrap-server", 0, OPTION_VALUE, false, false, "BOOTSTRAP-SERVER",
@@ -44,14 +44,16 @@ static const struct option options[] = {
      "Former name of --command-config."},
     {"command-config", 0, OPTION_VALUE, false, false, "CONFIG-FILE",
      "File with properties of the client."},
-    {"print-metrics", 0, OPTION_FLAG, false, false, NULL, "Print the client's counters at the end."},
-    {"transactional-id", 0, OPTION_VALUE, false, false, "TRANSACTIONAL-ID", "The transactional id."},
+    {"print-metrics", 0, OPTION_FLAG, false, false, NULL,
+     "Print the client's counters at the end."},
+    {"transactional-id", 0, OPTION_VALUE, false, false, "TRANSACTIONAL-ID",
+     "The transactional id."},
     {"transaction-duration-ms", 0, OPTION_VALUE, false, false, "TRANSACTION-DURATION",
      "A transaction is committed after so long; 3000 when there is an id and nothing is said."},
     {"warmup-records", 0, OPTION_VALUE, false, false, "WARMUP-RECORDS",
      "So many first records stand in a summary of their own.", "0"},
-    {"reporting-interval", 0, OPTION_VALUE, false, false, "INTERVAL-MS", "Between lines of progress.",
-     "5000"},
+    {"reporting-interval", 0, OPTION_VALUE, false, false, "INTERVAL-MS",
+     "Between lines of progress.", "5000"},
     {"record-size", 0, OPTION_VALUE, false, false, "RECORD-SIZE", "Bytes of a random payload."},
     {"payload-file", 0, OPTION_VALUE, false, false, "PAYLOAD-FILE", "A file of payloads."},
     {"payload-monotonic", 0, OPTION_FLAG, false, false, NULL, "Numbers as payloads."},
@@ -73,7 +75,7 @@ struct test {
     size_t random_len;
     struct payloads payloads; /* of --payload-file */
     uint64_t seed;
-    int64_t transaction_ms; /* 0: no transactions */
+    int64_t transaction_ms;       /* 0: no transactions */
     int64_t transaction_start_ms; /* 0: none begun */
     struct perf_stats stats, steady;
     bool has_steady;
@@ -193,7 +195,8 @@ static void run(struct test *t)
 /* A payload of a text that is not UTF-8 is sent as it stands. */
 static void read_payloads(struct test *t, const struct args *a)
 {
-    const char *path = args_value(a, "payload-file"), *delimiter = args_value(a, "payload-delimiter");
+    const char *path = args_value(a, "payload-file"),
+               *delimiter = args_value(a, "payload-delimiter");
     char real[PATH_MAX];
     long size = 0;
     if (strcmp(delimiter, "\\n") == 0) delimiter = "\n";
@@ -224,8 +227,9 @@ static void check_numbers(const struct args *a)
     if (args_number(a, "num-records", 0) <= 0)
         args_error(a, "--num-records should be greater than zero.");
     if (args_number(a, "warmup-records", 0) >= args_number(a, "num-records", 0))
-        args_error(a, "The value for --warmup-records must be strictly fewer than the number of records "
-                      "in the test, --num-records.");
+        args_error(
+            a, "The value for --warmup-records must be strictly fewer than the number of records "
+               "in the test, --num-records.");
     if (args_has(a, "record-size") && args_number(a, "record-size", 0) <= 0)
         args_error(a, "--record-size should be greater than zero.");
     if (!args_has(a, "bootstrap-server") && !args_has(a, "command-property") &&
@@ -249,8 +253,9 @@ static double rate_of(const struct args *a)
     char *end;
     double rate = strtod(text, &end);
     if (!*text || *end)
-        args_error(a, "argument --throughput: could not convert '%s' to Double (For input string: "
-                      "\"%s\")",
+        args_error(a,
+                   "argument --throughput: could not convert '%s' to Double (For input string: "
+                   "\"%s\")",
                    text, text);
     return rate;
 }
@@ -293,11 +298,13 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
     rdkafka_set(conf, "client.id", "perf-producer-client");
     const char *file = args_value(a, "command-config"), *old = args_value(a, "producer.config");
     if (args_has(a, "producer-props"))
-        printf("Option --producer-props has been deprecated and will be removed in a future version. Use "
+        printf("Option --producer-props has been deprecated and will be removed in a future "
+               "version. Use "
                "--command-property instead.\n");
     if (old)
-        printf("Option --producer.config has been deprecated and will be removed in a future version. "
-               "Use --command-config instead.\n");
+        printf(
+            "Option --producer.config has been deprecated and will be removed in a future version. "
+            "Use --command-config instead.\n");
     if (old) file = old;
     if (file && !rdkafka_set_file(conf, file)) {
         fprintf(stderr, "%s: %s\n", file, strerror(errno));

@@ -171,11 +171,11 @@ const char *rdkafka_exception(rd_kafka_resp_err_t e)
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         return "org.apache.kafka.common.errors.TimeoutException";
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-        return "org.apache.kafka.common.errors.NetworkException";
+    case RD_KAFKA_RESP_ERR__TRANSPORT: return "org.apache.kafka.common.errors.NetworkException";
     default: break;
     }
-    if (e <= 0 || !kafka_error_is_known((int16_t)e)) return "org.apache.kafka.common.KafkaException";
+    if (e <= 0 || !kafka_error_is_known((int16_t)e))
+        return "org.apache.kafka.common.KafkaException";
     snprintf(text, sizeof text, "org.apache.kafka.common.errors.%s",
              kafka_error_exception((int16_t)e));
     return text;

@@ -18,8 +18,9 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
 /* The properties of a file, likewise. False when it cannot be read (errno). */
 bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path);
 
-/* What Java's producer and consumer do when nothing is said: idempotent writes of 16 KiB batches within
- * 32 MiB, keys where its partitioner sends them; no waiting for more to send in one packet. */
+/* What Java's producer and consumer do when nothing is said: idempotent writes of 16 KiB batches
+ * within 32 MiB, keys where its partitioner sends them; no waiting for more to send in one
+ * packet. */
 void rdkafka_producer_defaults(rd_kafka_conf_t *conf);
 void rdkafka_consumer_defaults(rd_kafka_conf_t *conf);
 

@@ -1,5 +1,5 @@
-/* kafka-verifiable-consumer.sh: a member of a group that tells in lines of JSON what it is assigned, what
- * it has read and what it has committed. */
+/* kafka-verifiable-consumer.sh: a member of a group that tells in lines of JSON what it is
+ * assigned, what it has read and what it has committed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +136,7 @@ static void commit(struct consumer *c, const struct summary *s, int count)
     printf(",\"offsets\":[");
     for (int i = 0; i < count; i++)
         printf("%s{\"topic\":%s,\"partition\":%d,\"offset\":%lld}", i ? "," : "",
-               quoted(c, s[i].topic, strlen(s[i].topic)), s[i].partition,
-               (long long)s[i].last + 1);
+               quoted(c, s[i].topic, strlen(s[i].topic)), s[i].partition, (long long)s[i].last + 1);
     printf("]");
     if (e) printf(",\"error\":%s", quoted(c, rd_kafka_err2str(e), strlen(rd_kafka_err2str(e))));
     printf(",\"success\":%s}\n", e ? "false" : "true");
@@ -179,10 +178,11 @@ static void handle_records(struct consumer *c, rd_kafka_message_t **messages, ss
         print_start("records_consumed");
         printf(",\"count\":%lld,\"partitions\":[", (long long)records);
         for (int i = 0; i < summaries; i++)
-            printf("%s{\"topic\":%s,\"partition\":%d,\"count\":%lld,\"minOffset\":%lld,\"maxOffset\":"
-                   "%lld}",
-                   i ? "," : "", quoted(c, s[i].topic, strlen(s[i].topic)), s[i].partition,
-                   (long long)s[i].count, (long long)s[i].first, (long long)s[i].last);
+            printf(
+                "%s{\"topic\":%s,\"partition\":%d,\"count\":%lld,\"minOffset\":%lld,\"maxOffset\":"
+                "%lld}",
+                i ? "," : "", quoted(c, s[i].topic, strlen(s[i].topic)), s[i].partition,
+                (long long)s[i].count, (long long)s[i].first, (long long)s[i].last);
         printf("]}\n");
         if (!c->auto_commit) commit(c, s, summaries);
     }
@@ -217,10 +217,12 @@ static void set_protocol(rd_kafka_conf_t *conf, const struct args *a)
         exit(1);
     }
     if (!consumer) {
-        rdkafka_set_java(conf, "partition.assignment.strategy", args_value(a, "assignment-strategy"));
+        rdkafka_set_java(conf, "partition.assignment.strategy",
+                         args_value(a, "assignment-strategy"));
         return;
     }
-    if (rd_kafka_conf_set(conf, "group.protocol", "consumer", why, sizeof why) != RD_KAFKA_CONF_OK) {
+    if (rd_kafka_conf_set(conf, "group.protocol", "consumer", why, sizeof why) !=
+        RD_KAFKA_CONF_OK) {
         fprintf(stderr, "The group protocol CONSUMER is not in this machine's librdkafka %s\n",
                 rd_kafka_version_str());
         exit(1);
@@ -237,8 +239,9 @@ static rd_kafka_conf_t *configure(const struct args *a, struct consumer *c)
     if (file && old)
         args_error(a, "Options --consumer.config and --command-config are mutually exclusive.");
     if (old)
-        printf("Option --consumer.config has been deprecated and will be removed in a future version. "
-               "Use --command-config instead.\n");
+        printf(
+            "Option --consumer.config has been deprecated and will be removed in a future version. "
+            "Use --command-config instead.\n");
     if (old) file = old;
     if (file && !rdkafka_set_file(conf, file)) args_error(a, "%s", file);
     set_protocol(conf, a);

@@ -1,5 +1,5 @@
-/* kafka-verifiable-producer.sh: increasing numbers as records, and a line of JSON on standard output for
- * each that was acknowledged or was not. */
+/* kafka-verifiable-producer.sh: increasing numbers as records, and a line of JSON on standard
+ * output for each that was acknowledged or was not. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,11 +65,12 @@ static void print_failure(struct producer *p, const void *key, size_t key_len, c
     const char *text = rd_kafka_err2str(e);
     if (e == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
         text = arena_printf(&p->arena, "Invalid topics: [%s]", p->topic).data;
-    printf("{\"timestamp\":%lld,\"name\":\"producer_send_error\",\"topic\":%s,\"key\":%s,\"value\":%s,"
-           "\"exception\":\"class %s\",\"message\":%s}\n",
-           (long long)pace_wall_ms(), quoted(p, p->topic, strlen(p->topic)).data,
-           quoted(p, key, key_len).data, quoted(p, value, value_len).data, rdkafka_exception(e),
-           quoted(p, text, strlen(text)).data);
+    printf(
+        "{\"timestamp\":%lld,\"name\":\"producer_send_error\",\"topic\":%s,\"key\":%s,\"value\":%s,"
+        "\"exception\":\"class %s\",\"message\":%s}\n",
+        (long long)pace_wall_ms(), quoted(p, p->topic, strlen(p->topic)).data,
+        quoted(p, key, key_len).data, quoted(p, value, value_len).data, rdkafka_exception(e),
+        quoted(p, text, strlen(text)).data);
     arena_reset(&p->arena);
 }
 
@@ -82,11 +83,12 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
         return;
     }
     p->acked++;
-    printf("{\"timestamp\":%lld,\"name\":\"producer_send_success\",\"key\":%s,\"value\":%s,\"offset\":"
-           "%lld,\"topic\":%s,\"partition\":%d}\n",
-           (long long)pace_wall_ms(), quoted(p, m->key, m->key_len).data,
-           quoted(p, m->payload, m->len).data, (long long)m->offset,
-           quoted(p, p->topic, strlen(p->topic)).data, m->partition);
+    printf(
+        "{\"timestamp\":%lld,\"name\":\"producer_send_success\",\"key\":%s,\"value\":%s,\"offset\":"
+        "%lld,\"topic\":%s,\"partition\":%d}\n",
+        (long long)pace_wall_ms(), quoted(p, m->key, m->key_len).data,
+        quoted(p, m->payload, m->len).data, (long long)m->offset,
+        quoted(p, p->topic, strlen(p->topic)).data, m->partition);
     arena_reset(&p->arena);
 }
 
@@ -125,8 +127,9 @@ static rd_kafka_conf_t *configure(const struct args *a, struct producer *p)
     if (file && old)
         args_error(a, "Options --producer.config and --command-config are mutually exclusive.");
     if (old)
-        printf("Option --producer.config has been deprecated and will be removed in a future version. "
-               "Use --command-config instead.\n");
+        printf(
+            "Option --producer.config has been deprecated and will be removed in a future version. "
+            "Use --command-config instead.\n");
     if (old) file = old;
     if (file && !rdkafka_set_file(conf, file)) args_error(a, "%s", file);
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
@@ -161,7 +164,7 @@ int tool_verifiable_producer(int argc, char **argv)
     if (argc == 1) args_print_help(program, description, options);
     args_parse_argparse(&a, ARGS_HELP_FAILS, program, description, options, argc, argv);
     ARGS_ONE_OF(&a, true, "bootstrap-server");
-    static const char *const numbers[] = {"max-messages",   "throughput",   "acks",
+    static const char *const numbers[] = {"max-messages",        "throughput",   "acks",
                                           "message-create-time", "value-prefix", "repeating-keys"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) args_number(&a, numbers[i], 0);
     int64_t acks = args_number(&a, "acks", -1);
