@@ -282,9 +282,9 @@ static void run(struct events_tool *t, bool follow)
 int tool_events(int argc, char **argv)
 {
     struct args a;
-    args_parse_argparse(&a, "samsa events", "What the nodes of a cluster have noticed, by time.",
-                        options, argc, argv);
-    args_either(&a, "bootstrap-server", "bootstrap-controller", true);
+    args_parse_argparse(&a, ARGS_USAGE, "samsa events",
+                        "What the nodes of a cluster have noticed, by time.", options, argc, argv);
+    ARGS_ONE_OF(&a, true, "bootstrap-server", "bootstrap-controller");
     struct events_tool t = {.client = client_open_args(&a, true),
                             .only = (int32_t)args_number(&a, "node", -1),
                             .json = args_has(&a, "json")};
