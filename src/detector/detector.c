@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 struct peer;
@@ -197,7 +198,7 @@ static void take_step(struct peer *p, struct suspicion_step step)
 static enum probe_outcome outcome_of(enum err e)
 {
     switch (e) {
-    case ERR_OK: return PROBE_ACCEPTED;
+    case ERR_OK: return MUTANT(DETECTOR_ACCEPTED_COUNTS) ? PROBE_REFUSED : PROBE_ACCEPTED;
     case ERR_REFUSED: return PROBE_REFUSED;
     case ERR_TIMEOUT: return PROBE_TIMED_OUT;
     default: return PROBE_FAILED;

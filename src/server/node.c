@@ -391,3 +391,8 @@ struct quorum *node_quorum(const struct node *n)
 {
     return n->quorum;
 }
+
+struct history *node_history(const struct node *n)
+{
+    return watch_history(n->watch);
+}

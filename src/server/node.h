@@ -17,6 +17,8 @@ struct broker;
 struct controller;
 struct quorum;
 
+struct history;
+
 struct node_events {
     void *owner;
     void (*started)(void *owner);
@@ -48,5 +50,7 @@ void node_destroy(struct node *n);
 struct broker *node_broker(const struct node *n);
 struct controller *node_controller(const struct node *n);
 struct quorum *node_quorum(const struct node *n);
+/* What it has noticed. */
+struct history *node_history(const struct node *n);
 
 #endif

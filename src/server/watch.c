@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "detector/detector.h"
 #include "server/account.h"
@@ -98,9 +99,11 @@ static void gone(void *owner, const struct detector_subject *s, struct mono_time
     struct watch *w = owner;
     if (!w->attached) return;
     if (s->role == DETECTOR_BROKER) {
+        MARK("a broker's process is proved gone before its session ends");
         account_keeper_lost(w->account, s->id, since);
         controller_broker_lost(w->parts.controller, s->id, s->epoch, evidence);
     } else if (s->id == w->leader_id && s->epoch == w->leader_epoch) {
+        MARK("the quorum leader's process is proved gone before the fetch timeout");
         w->proved_id = s->id;
         w->proved_since = since;
         w->proved_at = clock_mono(w->env.clock);

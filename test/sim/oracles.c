@@ -32,6 +32,7 @@ void oracles_look(struct oracles *o, struct machine *m)
     if (cluster_is_broken(o->cluster) || !machine_is_up(m) || m->stopped) return;
     metadata_look(o, m);
     partitions_look(o, m);
+    detection_look(o, m);
 }
 
 void oracles_machine_down(struct oracles *o, struct machine *m)

@@ -6,6 +6,7 @@
  *   partitions.c  every replica against the truth of its partition (S1-S8)
  *   values.c      what producers sent (S1, S12, S13, S27)
  *   groups.c      what groups committed and own (S18, S19)
+ *   detection.c   who is said to be gone is gone (D1)
  *
  * What breaks ends the run by cluster_broken. Owned by the cluster. */
 #ifndef SAMSA_TEST_SIM_ORACLES_H
@@ -29,6 +30,12 @@ struct quorum_view {
     int32_t voted_epoch, voted_id; /* as on disk */
 };
 
+/* How far a process's history was read. */
+struct detection_view {
+    int64_t starts; /* of its machine: which process */
+    int64_t next;   /* sequence */
+};
+
 struct oracles {
     struct cluster *cluster;
     struct values values;
@@ -44,6 +51,7 @@ struct oracles {
     struct uuid voters[PLAN_NODES_MAX]; /* directory ids of the voters, by node; zero: none */
     int32_t voter_changes;
     struct quorum_view quorum[PLAN_NODES_MAX];
+    struct detection_view detection[PLAN_NODES_MAX];
 
     struct truth *truths[TRUTHS_MAX];
     int32_t truths_count;
@@ -80,6 +88,7 @@ void metadata_free(struct oracles *o);
 void metadata_look(struct oracles *o, struct machine *m);
 void metadata_machine_down(struct oracles *o, struct machine *m);
 void partitions_look(struct oracles *o, struct machine *m);
+void detection_look(struct oracles *o, struct machine *m);
 void partitions_machine_down(struct oracles *o, struct machine *m);
 /* After a committed change: S3 over all running replicas of the partition. */
 void partitions_check_isr(struct oracles *o, struct truth *t, const struct image_partition *p);
