@@ -95,6 +95,7 @@ void raft_handle_fetch(struct raft *r, int64_t now_ms, const struct raft_fetch_r
         answer->read_end = rq->offset;
         return;
     }
+    POST(!answer->error && answer->high_watermark <= r->leading.high_watermark);
     answer->high_watermark = r->leading.high_watermark;
     answer->at_once = !valid || rq->high_watermark < answer->high_watermark;
 }

@@ -95,7 +95,7 @@ static bool cut_log(struct raft *r, struct raft_epoch_end leader)
 {
     int64_t to = truncation_of(r, leader), start = r->log.start_offset(r->log.context);
     if (to < r->high_watermark || to < start || leader.end_offset < r->high_watermark) return false;
-    if (to >= log_end(r)) return true;
+    if (to >= log_end(r)) return false; /* it would ask for the same again */
     if (r->effects.truncate_to < 0 || to < r->effects.truncate_to) r->effects.truncate_to = to;
     if (r->durable_end > to) r->durable_end = to;
     voters_truncate(r->voters, to);
@@ -121,7 +121,7 @@ enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,
         *good = answer->snapshot.end_offset >= 0 && load_snapshot(r, answer->snapshot);
     } else {
         follower_reset_fetch_timer(r, now_ms);
-        r->following.appending = true;
+        r->appending = true;
         return RAFT_APPEND;
     }
     if (*good) follower_reset_fetch_timer(r, now_ms);
@@ -131,9 +131,8 @@ enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,
 void raft_fetched(struct raft *r, int64_t now_ms, int64_t high_watermark)
 {
     (void)now_ms;
-    if (r->role != RAFT_FOLLOWER) return;
-    r->following.appending = false;
-    follower_raise_high_watermark(r, high_watermark);
+    r->appending = false;
+    if (r->role == RAFT_FOLLOWER) follower_raise_high_watermark(r, high_watermark);
 }
 
 void raft_snapshot_loaded(struct raft *r, int64_t now_ms, struct raft_snapshot_id id)

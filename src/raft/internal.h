@@ -53,7 +53,6 @@ struct raft_following {
     bool has_fetched;        /* successfully, since this leader is followed */
     bool has_updated_leader; /* kraft.version 0 */
     int32_t failures;        /* since a good answer: at every second another server is asked */
-    bool appending;          /* between RAFT_APPEND and raft_fetched */
     struct raft_snapshot_id loading;
 };
 
@@ -116,6 +115,7 @@ struct raft {
     int64_t election_at;         /* UNATTACHED (voters), PROSPECTIVE, CANDIDATE, RESIGNED */
     struct raft_ballot *ballots; /* PROSPECTIVE, CANDIDATE */
     int32_t ballots_count;
+    bool appending;                  /* between RAFT_APPEND and raft_fetched */
     struct raft_following following; /* FOLLOWER */
     struct raft_leading leading;     /* LEADER */
     struct raft_resigned resigned;   /* RESIGNED */

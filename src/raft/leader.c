@@ -237,10 +237,10 @@ void leader_tick(struct raft *r, int64_t now_ms)
 int64_t leader_deadline(const struct raft *r)
 {
     int64_t at = INT64_MAX;
-    if (r->leading.voters_count > 1) {
-        at = r->leading.begin_at < r->leading.check_quorum_at ? r->leading.begin_at
-                                                              : r->leading.check_quorum_at;
-    }
+    bool alone = role_is_only_voter(r);
+    if (!alone) at = r->leading.begin_at;
+    if (r->leading.voters_count > 1 && r->leading.check_quorum_at < at)
+        at = r->leading.check_quorum_at;
     if (r->change.kind != CHANGE_NONE && r->change.expires_at < at) at = r->change.expires_at;
     return at;
 }

@@ -56,11 +56,10 @@ void change_high_watermark_moved(struct raft *r, int64_t now_ms)
 
 /* ---- what Add and Remove have in common ---- */
 
-static struct raft_change_answer admit(struct raft *r, int64_t now_ms)
+static struct raft_change_answer admit(const struct raft *r)
 {
     enum kafka_error error = leader_admit(r, r->state.epoch);
     if (error) return refuse(error, NULL);
-    change_expire(r, now_ms);
     if (r->change.kind != CHANGE_NONE || r->wanted)
         return refuse(KAFKA_REQUEST_TIMED_OUT,
                       "The leader is still busy with an earlier change of the voters.");
@@ -97,7 +96,7 @@ struct raft_change_answer raft_add_voter(struct raft *r, int64_t now_ms,
     if (str_is_null(voters_address(voter, r->options.listener).host))
         return refuse(KAFKA_INVALID_REQUEST,
                       "The voter has no endpoint for the default controller listener.");
-    struct raft_change_answer answer = admit(r, now_ms);
+    struct raft_change_answer answer = admit(r);
     if (answer.outcome == RAFT_CHANGE_REFUSED) return answer;
     if (voters_find(voters_latest(r->voters), voter->voter_id))
         return refuse(KAFKA_DUPLICATE_VOTER, "The voter's id is among the voters already.");
@@ -152,7 +151,7 @@ struct raft_change_answer raft_remove_voter(struct raft *r, int64_t now_ms,
     if (error) return refuse(error, NULL);
     if (voter.id < 0 || uuid_is_zero(voter.directory_id))
         return refuse(KAFKA_INVALID_REQUEST, "The voter has no id or no directory id.");
-    struct raft_change_answer answer = admit(r, now_ms);
+    struct raft_change_answer answer = admit(r);
     if (answer.outcome == RAFT_CHANGE_REFUSED) return answer;
     const struct voters_record *voters = voters_latest(r->voters);
     const struct voters_record_voter *entry = voters_find(voters, voter.id);
@@ -199,7 +198,6 @@ struct raft_change_answer raft_update_voter(struct raft *r, int64_t now_ms, int3
     if (voter->voter_id < 0 || uuid_is_zero(voter->voter_directory_id) || min < 0 || max < min ||
         str_is_null(voters_address(voter, r->options.listener).host))
         return refuse(KAFKA_INVALID_REQUEST, NULL);
-    change_expire(r, now_ms);
     int16_t level = voters_version(r->voters);
     if (r->change.kind != CHANGE_NONE || r->wanted || r->leading.high_watermark < 0)
         return refuse(KAFKA_REQUEST_TIMED_OUT, NULL);

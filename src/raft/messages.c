@@ -122,12 +122,20 @@ static struct candidate server_at(const struct raft *r, int32_t i)
     return c;
 }
 
+/* The fetch offset is the acknowledgement, also at a server that turns out to lead: nothing is said
+ * of records that a crash may take. */
+static bool may_fetch(const struct raft *r)
+{
+    bool durable = !r->options.is_controller || r->durable_end >= log_end(r);
+    return durable && !r->appending && !fetch_in_flight(r);
+}
+
 /* The first server that is ready, from a place that moves on with every message. */
 static struct candidate ask_server(const struct raft *r)
 {
     struct candidate best = {.kind = RAFT_FETCH, .due_ms = INT64_MAX};
     int32_t count = server_count(r);
-    for (int32_t i = 0; i < count && !fetch_in_flight(r); i++) {
+    for (int32_t i = 0; i < count && may_fetch(r); i++) {
         struct candidate c =
             server_at(r, (int32_t)((r->wire.first_server + (uint32_t)i) % (uint32_t)count));
         if (c.due_ms < best.due_ms) best = c;
@@ -143,9 +151,7 @@ static struct candidate fetch_candidate(const struct raft *r)
     bool loading = f->loading.end_offset >= 0;
     struct candidate c =
         to_peer(r, loading ? RAFT_FETCH_SNAPSHOT : RAFT_FETCH, leader, r->leader_address);
-    /* The fetch offset is the acknowledgement: nothing is said of records that a crash may take. */
-    bool durable = !r->options.is_controller || r->durable_end >= log_end(r);
-    if (!durable || f->appending || fetch_in_flight(r)) {
+    if (!may_fetch(r)) {
         c.due_ms = INT64_MAX;
     } else if (f->failures > 0 && f->failures % 2 == 0) {
         struct candidate other = ask_server(r);

@@ -172,6 +172,7 @@ void role_leave_prospective(struct raft *r, int64_t now_ms)
 void role_resume(struct raft *r, int64_t now_ms)
 {
     leave(r);
+    set_leader_address(r, nowhere);
     r->role = RAFT_UNATTACHED;
     struct raft_state state = r->state;
     struct raft_replica self = r->options.self;

@@ -547,3 +547,23 @@ TEST(a_fetch_at_a_node_that_does_not_lead_never_succeeds)
     assert_int_equal(node_fetched_by(n, 2, 0).error, KAFKA_NOT_LEADER_OR_FOLLOWER);
     world_free(w);
 }
+
+TEST(a_node_that_looks_for_its_leader_says_nothing_of_records_that_are_not_durable)
+{
+    struct world *w = following();
+    struct node *n = first(w);
+    w->sync_ms_max = 100000;
+    node_answered(n, node_message(n, RAFT_FETCH, 1), from_leader(w));
+    disk_append(&n->disk, (struct record){.epoch = 5, .value = 99});
+    raft_fetched(n->raft, w->now_ms, -1);
+    node_time_out(n); /* prospective */
+    node_time_out(n); /* a follower again */
+    struct raft_leader_hint hint = {3, 6, STR_NULL, 0};
+    assert_ok(raft_handle_begin_epoch(n->raft, w->now_ms, &hint, node_key(n)));
+    node_settle(n);
+    assert_int_equal(raft_role(n->raft), RAFT_UNATTACHED);
+    assert_null(node_message(n, RAFT_FETCH, -2));
+    node_sync(n);
+    assert_int_equal(node_message(n, RAFT_FETCH, -2)->offset, 9);
+    world_free(w);
+}

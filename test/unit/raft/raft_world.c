@@ -556,6 +556,7 @@ static bool carry_out(struct node *n, bool *refused)
         raft_cannot_persist(n->raft, n->world->now_ms);
         *refused = true;
         n->world->seen.refused_writes++;
+        if (e.truncate_to >= 0) truncate_to(n, e.truncate_to);
         return true;
     }
     if (e.persist) {
