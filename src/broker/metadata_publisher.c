@@ -172,7 +172,7 @@ static void apply_every_topic(struct metadata_publisher *p)
 
 /* ---- configurations */
 
-/* cordoned.log.dirs: paths of ours, or "*". One that is not ours was refused when it was set. */
+/* cordoned.log.dirs: paths of ours, or "*"; a path that is not ours means nothing. */
 static void tell_cordoned(struct metadata_publisher *p)
 {
     struct broker *b = p->broker;

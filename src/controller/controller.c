@@ -260,6 +260,16 @@ const struct image *controller_image(const struct controller *c)
     return image_of(c);
 }
 
+int32_t controller_node_id(const struct controller *c)
+{
+    return c->options.node_id;
+}
+
+const struct config *controller_config(const struct controller *c)
+{
+    return c->options.config;
+}
+
 /* ---- fed by the log */
 
 int64_t controller_end_offset(const struct controller *c)

@@ -131,6 +131,9 @@ struct uuid controller_incarnation(const struct controller *c);
 /* The image as applied: committed state on a standby, uncommitted state too while active. */
 const struct image *controller_image(const struct controller *c);
 
+int32_t controller_node_id(const struct controller *c);
+const struct config *controller_config(const struct controller *c);
+
 /* ---- fed by the log, while a standby */
 
 /* One past the last offset applied: what to feed next; 0 asks for the newest snapshot first. */

@@ -75,6 +75,14 @@ static void handle_by_quorum(struct request *rq, void *context)
     a->raft[rq->api_key]->handle(rq, a->quorum);
 }
 
+static void handle_configs(struct request *rq, void *context)
+{
+    struct controller_apis *a = context;
+    answer_describe_configs(rq, &(struct configs_facts){controller_image(a->controller),
+                                                        controller_config(a->controller),
+                                                        controller_node_id(a->controller)});
+}
+
 static void handle_wrapped(struct request *rq, void *context)
 {
     struct controller_apis *a = context;
@@ -90,6 +98,8 @@ void controller_apis_init(struct controller_apis *a, const struct env *env,
         .table = a->table, .count = API_COUNT, .context = a, .own = watch_own_apis(watch)};
     a->table[API_API_VERSIONS] =
         (struct api_handler){.min = 0, .max = 4, .handle = handle_versions};
+    a->table[API_DESCRIBE_CONFIGS] =
+        (struct api_handler){.min = 1, .max = 4, .handle = handle_configs};
     a->table[API_ENVELOPE] = (struct api_handler){.min = 0, .max = 0, .handle = handle_wrapped};
     int32_t count;
     const struct quorum_api *raft = quorum_apis(&count);

@@ -1,6 +1,7 @@
 /* DescribeConfigs, versions 1 to 4: topics, brokers and groups, with where each value comes from.
  *
- * A broker resource is answered by that broker alone, for the static values are in its file. */
+ * A broker resource is answered by that node alone, for the static values are in its file; the
+ * controller listener answers for a controller. */
 #include "protocol/describe_configs.h"
 
 #include <stdlib.h>
@@ -66,15 +67,15 @@ static void fail(struct describe_configs_response_describe_configs_result *resul
 }
 
 /* What is set for a resource in the image; none is an empty list. */
-static const struct config_pair *pairs_of(const struct broker *b, enum resource_type type,
+static const struct config_pair *pairs_of(const struct configs_facts *f, enum resource_type type,
                                           struct str name, int32_t *count)
 {
-    const struct image_config *c = image_config(b->image, type, name);
+    const struct image_config *c = image_config(f->image, type, name);
     *count = c ? c->pairs_count : 0;
     return c ? c->pairs : NULL;
 }
 
-static void describe_topic(struct broker *b, struct request *rq,
+static void describe_topic(const struct configs_facts *f, struct request *rq,
                            const struct describe_configs_request_describe_configs_resource *asked,
                            struct describe_configs_response_describe_configs_result *result)
 {
@@ -84,19 +85,19 @@ static void describe_topic(struct broker *b, struct request *rq,
              arena_printf(&rq->arena, "Topic name is invalid: %s", fault));
         return;
     }
-    if (!image_topic_by_name(b->image, asked->resource_name)) {
+    if (!image_topic_by_name(f->image, asked->resource_name)) {
         fail(result, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, STR_NULL);
         return;
     }
     int32_t pairs_count, count;
     const struct config_pair *pairs =
-        pairs_of(b, RESOURCE_TOPIC, asked->resource_name, &pairs_count);
+        pairs_of(f, RESOURCE_TOPIC, asked->resource_name, &pairs_count);
     struct config_described *described;
-    config_describe_topic(b->config, pairs, pairs_count, &rq->arena, &described, &count);
+    config_describe_topic(f->config, pairs, pairs_count, &rq->arena, &described, &count);
     add_configs(rq, asked, described, count, result);
 }
 
-static void describe_group(struct broker *b, struct request *rq,
+static void describe_group(const struct configs_facts *f, struct request *rq,
                            const struct describe_configs_request_describe_configs_resource *asked,
                            struct describe_configs_response_describe_configs_result *result)
 {
@@ -106,19 +107,19 @@ static void describe_group(struct broker *b, struct request *rq,
     }
     int32_t pairs_count, count;
     const struct config_pair *pairs =
-        pairs_of(b, RESOURCE_GROUP, asked->resource_name, &pairs_count);
+        pairs_of(f, RESOURCE_GROUP, asked->resource_name, &pairs_count);
     struct config_described *described;
-    config_describe_group(b->config, pairs, pairs_count, &rq->arena, &described, &count);
+    config_describe_group(f->config, pairs, pairs_count, &rq->arena, &described, &count);
     add_configs(rq, asked, described, count, result);
 }
 
-static void describe_broker(struct broker *b, struct request *rq,
+static void describe_broker(const struct configs_facts *f, struct request *rq,
                             const struct describe_configs_request_describe_configs_resource *asked,
                             struct describe_configs_response_describe_configs_result *result)
 {
     bool this_broker = asked->resource_name.len > 0;
     if (this_broker) {
-        struct str own = arena_printf(&rq->arena, "%d", b->node_id);
+        struct str own = arena_printf(&rq->arena, "%d", f->node_id);
         if (!str_equal(asked->resource_name, own)) {
             const char *name = arena_str(&rq->arena, asked->resource_name).data;
             char *end;
@@ -128,19 +129,18 @@ static void describe_broker(struct broker *b, struct request *rq,
                       : arena_printf(&rq->arena,
                                      "Unexpected broker id, expected %d or empty string, but "
                                      "received %s",
-                                     b->node_id, name));
+                                     f->node_id, name));
             return;
         }
     }
     struct config_described *described;
     int32_t count;
-    config_describe_broker(b->config, this_broker, &rq->arena, &described, &count);
+    config_describe_broker(f->config, this_broker, &rq->arena, &described, &count);
     add_configs(rq, asked, described, count, result);
 }
 
-void handle_describe_configs(struct request *rq, void *context)
+void answer_describe_configs(struct request *rq, const struct configs_facts *f)
 {
-    struct broker *b = context;
     const struct describe_configs_request *q = rq->body;
     struct describe_configs_response r;
     describe_configs_response_init(&r);
@@ -153,13 +153,19 @@ void handle_describe_configs(struct request *rq, void *context)
         result->resource_type = asked->resource_type;
         result->resource_name = asked->resource_name;
         switch (asked->resource_type) {
-        case RESOURCE_TOPIC: describe_topic(b, rq, asked, result); break;
-        case RESOURCE_BROKER: describe_broker(b, rq, asked, result); break;
-        case RESOURCE_GROUP: describe_group(b, rq, asked, result); break;
+        case RESOURCE_TOPIC: describe_topic(f, rq, asked, result); break;
+        case RESOURCE_BROKER: describe_broker(f, rq, asked, result); break;
+        case RESOURCE_GROUP: describe_group(f, rq, asked, result); break;
         default:
             fail(result, KAFKA_INVALID_REQUEST,
                  arena_printf(&rq->arena, "Unsupported resource type: %d", asked->resource_type));
         }
     }
     request_reply(rq, &r);
+}
+
+void handle_describe_configs(struct request *rq, void *context)
+{
+    const struct broker *b = context;
+    answer_describe_configs(rq, &(struct configs_facts){b->image, b->config, b->node_id});
 }

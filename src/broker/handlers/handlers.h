@@ -42,6 +42,14 @@ struct api_versions_facts {
 };
 void answer_api_versions(struct request *rq, const struct api_versions_facts *facts);
 
+/* The same for any listener: what this node's configuration and this image say. */
+struct configs_facts {
+    const struct image *image;
+    const struct config *config;
+    int32_t node_id;
+};
+void answer_describe_configs(struct request *rq, const struct configs_facts *facts);
+
 /* Hands the request to the active controller and its answer back, at the same version. */
 void handle_forward(struct request *rq, void *context);
 
