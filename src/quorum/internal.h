@@ -35,8 +35,6 @@ struct quorum_change {
     struct request *request; /* NULL: none, or gone */
     void (*reply)(struct quorum *q, struct request *rq, enum kafka_error error,
                   const char *message);
-    quorum_change_done *done; /* inside this node */
-    void *context;
 };
 
 /* A request or an answer of another replica: what it is unless said otherwise. */

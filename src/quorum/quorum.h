@@ -150,13 +150,10 @@ void quorum_resign(struct quorum *q, int32_t epoch);
  * timeout. No-op unless `leader_id` is followed. */
 void quorum_leader_lost(struct quorum *q, int32_t leader_id, int64_t stagger_ms);
 
-/* UpdateFeatures of kraft.version. PENDING: `done` runs from the loop, once; `context` is given
- * back. `message` is static or NULL. */
-typedef void quorum_change_done(void *context, int16_t error, const char *message);
-/* True: pending. False: decided at once, *error and *message are set (error 0: done). */
-bool quorum_upgrade_kraft_version(struct quorum *q, int16_t level, bool dry_run,
-                                  quorum_change_done *done, void *context, int16_t *error,
-                                  const char **message);
+/* As committer_ops.raise_kraft_version: the control records are appended on return. Err: INVALID
+ * with *why (static), NOT_LEADER. */
+enum err quorum_raise_kraft_version(struct quorum *q, int32_t epoch, int16_t level,
+                                    bool validate_only, const char **why) MUST_CHECK;
 
 /* ---- snapshots */
 

@@ -19,11 +19,9 @@ void quorum_change_finish(struct quorum *q, enum kafka_error error, const char *
 {
     struct quorum_change c = q->change;
     q->change = (struct quorum_change){0};
-    if (c.request) {
-        c.request->abandoned = NULL;
-        c.reply(q, c.request, error, message);
-    }
-    if (c.done) c.done(c.context, (int16_t)error, message);
+    if (!c.request) return;
+    c.request->abandoned = NULL;
+    c.reply(q, c.request, error, message);
 }
 
 typedef void reply_fn(struct quorum *q, struct request *rq, enum kafka_error error,
@@ -33,7 +31,7 @@ static void change_begun(struct quorum *q, struct request *rq, reply_fn *reply,
                          const struct raft_change_answer *a)
 {
     if (a->outcome == RAFT_CHANGE_PENDING) {
-        PRE(!q->change.request && !q->change.done);
+        PRE(!q->change.request);
         q->change = (struct quorum_change){.request = rq, .reply = reply};
         if (!rq->deliver) { /* a call from inside this node is never abandoned */
             rq->context = q;
@@ -48,20 +46,16 @@ static void change_begun(struct quorum *q, struct request *rq, reply_fn *reply,
         request_close(rq);
 }
 
-bool quorum_upgrade_kraft_version(struct quorum *q, int16_t level, bool dry_run,
-                                  quorum_change_done *done, void *context, int16_t *error,
-                                  const char **message)
+enum err quorum_raise_kraft_version(struct quorum *q, int32_t epoch, int16_t level,
+                                    bool validate_only, const char **why)
 {
+    if (q->failed || !quorum_is_leader(q) || raft_epoch(q->raft) != epoch) return ERR_NOT_LEADER;
     struct raft_change_answer a =
-        raft_upgrade_kraft_version(q->raft, quorum_now_ms(q), level, dry_run);
-    *error = (int16_t)a.error;
-    *message = a.message;
-    if (a.outcome == RAFT_CHANGE_PENDING) {
-        PRE(!q->change.request && !q->change.done);
-        q->change = (struct quorum_change){.done = done, .context = context};
-    }
+        raft_upgrade_kraft_version(q->raft, quorum_now_ms(q), level, validate_only);
     quorum_step(q);
-    return a.outcome == RAFT_CHANGE_PENDING;
+    if (!a.error) return quorum_is_leader(q) ? ERR_OK : ERR_NOT_LEADER; /* no room, and resigned */
+    *why = a.message ? a.message : kafka_error_text((int16_t)a.error);
+    return ERR_INVALID;
 }
 
 static struct str text_of(enum kafka_error error, const char *message)

@@ -79,6 +79,12 @@ static struct raft_tracked *find_or_add(struct raft *r, int64_t now_ms, struct r
     return &l->tracked[l->tracked_count++];
 }
 
+/* A voter of kraft.version 0 is the one of its id that the set names with a directory. */
+static bool has_become(const struct raft_tracked *old, struct raft_replica key)
+{
+    return old->is_voter && uuid_is_zero(old->key.directory_id) && old->key.id == key.id;
+}
+
 /* The tracked replicas as the latest voter set has them: voters first, what is known is kept. */
 static void take_voters(struct raft *r)
 {
@@ -91,9 +97,9 @@ static void take_voters(struct raft *r)
         struct raft_replica key = voters_key(&voters->voters[i]);
         struct raft_tracked t = tracked_new(key);
         for (int32_t j = 0; j < old.tracked_count; j++) {
-            if (old.tracked[j].key.id == key.id &&
-                (tracked_is(&old.tracked[j], key) || voters_match(key, old.tracked[j].key)))
-                t = old.tracked[j];
+            const struct raft_tracked *o = &old.tracked[j];
+            bool same = tracked_is(o, key) || voters_match(key, o->key) || has_become(o, key);
+            if (o->key.id == key.id && same) t = *o;
         }
         t.key = key;
         t.is_voter = true;
@@ -102,7 +108,9 @@ static void take_voters(struct raft *r)
     l->voters_count = l->tracked_count;
     for (int32_t j = 0; j < old.tracked_count; j++) {
         struct raft_tracked t = old.tracked[j];
-        if (find(r, t.key) >= 0 || is_self(r, &t)) continue;
+        const struct voters_record_voter *namesake = voters_find(voters, t.key.id);
+        bool became_voter = namesake && has_become(&t, voters_key(namesake));
+        if (find(r, t.key) >= 0 || is_self(r, &t) || became_voter) continue;
         t.is_voter = t.fetched = t.begin_due = false;
         l->tracked[l->tracked_count++] = t;
     }

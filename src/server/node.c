@@ -126,6 +126,13 @@ static enum err committer_append(struct committer *c, int32_t epoch,
     return quorum_append(n->quorum, epoch, records, count, atomic, first_offset);
 }
 
+static enum err committer_raise_kraft_version(struct committer *c, int32_t epoch, int16_t level,
+                                              bool validate_only, const char **why)
+{
+    struct node *n = CONTAINER_OF(c, struct node, committer);
+    return quorum_raise_kraft_version(n->quorum, epoch, level, validate_only, why);
+}
+
 static void committer_resign(struct committer *c, int32_t epoch)
 {
     quorum_resign(CONTAINER_OF(c, struct node, committer)->quorum, epoch);
@@ -134,6 +141,7 @@ static void committer_resign(struct committer *c, int32_t epoch)
 static const struct committer_ops committer_ops = {
     .end_offset = committer_end_offset,
     .append = committer_append,
+    .raise_kraft_version = committer_raise_kraft_version,
     .resign = committer_resign,
 };
 

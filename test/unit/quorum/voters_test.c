@@ -213,6 +213,43 @@ TEST(a_leader_describes_voters_observers_and_nodes)
     }
 }
 
+TEST(a_fixed_quorum_becomes_a_dynamic_one)
+{
+    struct world *w = world_new(9, 3, 3, true);
+    world_start_all(w);
+    world_write(w, 5);
+    int32_t leader = world_leader(w);
+    struct quorum *q = world_quorum(w, leader);
+    const char *why = NULL;
+    sim_run_ms(w->sim, 5000); /* every follower has told what it supports */
+    assert_int_equal(quorum_raise_kraft_version(q, quorum_epoch(q) + 1, 1, false, &why),
+                     ERR_NOT_LEADER);
+    assert_ok(quorum_raise_kraft_version(q, quorum_epoch(q), 1, true, &why));
+    assert_int_equal(quorum_kraft_version(q), 0);
+    assert_ok(quorum_raise_kraft_version(q, quorum_epoch(q), 1, false, &why));
+    assert_int_equal(quorum_kraft_version(q), 1);
+    assert_int_equal(quorum_raise_kraft_version(q, quorum_epoch(q), 2, false, &why), ERR_INVALID);
+    assert_non_null(why);
+    world_write(w, 5);
+    world_converge(w);
+    sim_run_ms(w->sim, 1000);
+    struct arena arena;
+    arena_init(&arena, 0);
+    const struct describe_quorum_response_partition_data *p =
+        &describe(w, leader, &arena)->topics[0].partitions[0];
+    assert_int_equal(p->current_voters_count, 3);
+    assert_int_equal(p->observers_count, 0);
+    for (int32_t i = 0; i < 3; i++) {
+        int32_t id = p->current_voters[i].replica_id;
+        assert_true(
+            uuid_equal(p->current_voters[i].replica_directory_id, w->members[id].directory_id));
+    }
+    arena_free(&arena);
+    assert_int_equal(remove_voter(w, leader, leader % 3 + 1), KAFKA_NONE);
+    world_converge(w);
+    world_free(w);
+}
+
 /* ---- what the wire refuses: at the top, never in the partition (kraft.md 2.13) */
 
 static int16_t vote_error(struct world *w, struct str cluster, struct str topic, int32_t epoch)
