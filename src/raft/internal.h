@@ -126,6 +126,7 @@ struct raft {
     bool stopping, stop_told;
     int64_t stop_by;
 
+    struct raft_effects taken;   /* by the last raft_take */
     struct raft_effects effects; /* gathered; some are found by comparing at raft_take */
     struct {
         enum raft_role role;

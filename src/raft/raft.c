@@ -113,6 +113,7 @@ struct raft_effects raft_take(struct raft *r)
         taken.high_watermark_moved = true;
         r->told.high_watermark = r->high_watermark;
     }
+    r->taken = taken;
     POST(IMPLIES(taken.append_leader_change, r->role == RAFT_LEADER));
     POST(IMPLIES(taken.append_voters, r->role == RAFT_LEADER && r->wanted));
     POST(IMPLIES(taken.truncate_to >= 0, taken.truncate_to >= r->high_watermark));
@@ -121,8 +122,19 @@ struct raft_effects raft_take(struct raft *r)
 
 void raft_cannot_persist(struct raft *r, int64_t now_ms)
 {
+    PRE(r->taken.persist);
     r->state = r->written = r->written_before;
     role_resume(r, now_ms);
+    /* The driver dropped them. */
+    r->effects.truncate_to = r->taken.truncate_to;
+    if (r->taken.change_done) {
+        r->effects.change_done = true;
+        r->effects.change_error = r->taken.change_error;
+        r->effects.change_message = r->taken.change_message;
+    }
+    r->effects.may_stop |= r->taken.may_stop;
+    r->told.epoch = -1;
+    if (r->taken.high_watermark_moved) r->told.high_watermark = -2;
     if (r->role == RAFT_UNATTACHED && role_may_stand(r))
         r->election_at = now_ms + role_election_timeout(r);
 }

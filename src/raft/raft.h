@@ -53,8 +53,8 @@ struct raft_effects raft_take(struct raft *r);
 struct raft_state raft_persistent(const struct raft *r);
 
 /* Writing it was impossible for want of space: nothing was granted, nobody stood; tried again after
- * an election time. The answer of the event in hand must not leave. Of the same raft_effects the
- * truncation and what is to be told hold good; nothing is appended. */
+ * an election time. The answer of the event in hand must not leave. The other effects that were
+ * taken with `persist` are to be dropped: what is still true of them comes again. */
 void raft_cannot_persist(struct raft *r, int64_t now_ms);
 
 /* ---- messages out ---- */

@@ -620,3 +620,17 @@ TEST(nobody_joins_unasked_or_at_kraft_version_0)
     assert_false(raft_is_voter(w->nodes[3].raft));
     world_free(w);
 }
+
+TEST(a_change_ends_though_the_epoch_that_ended_it_cannot_be_written)
+{
+    struct world *w = committed(3, true);
+    struct node *n = first(w);
+    remove_voter(w, 1);
+    n->no_space = true;
+    assert_false(node_votes(n, 2, 9, false));
+    assert_int_equal(raft_epoch(n->raft), 1);
+    assert_int_equal(raft_role(n->raft), RAFT_RESIGNED); /* as after a restart */
+    assert_true(n->last.leader_changed);
+    assert_done(w, KAFKA_NOT_LEADER_OR_FOLLOWER);
+    world_free(w);
+}

@@ -548,7 +548,6 @@ static void note_effects(struct node *n, const struct raft_effects *e)
 static bool carry_out(struct node *n, bool *refused)
 {
     struct raft_effects e = raft_take(n->raft);
-    note_effects(n, &e);
     bool any = e.persist || e.truncate_to >= 0 || e.append_leader_change || e.append_voters;
     if (e.persist &&
         (n->no_space || prng_chance(&n->world->prng, (uint64_t)n->world->disk_full, 1000))) {
@@ -556,9 +555,9 @@ static bool carry_out(struct node *n, bool *refused)
         raft_cannot_persist(n->raft, n->world->now_ms);
         *refused = true;
         n->world->seen.refused_writes++;
-        if (e.truncate_to >= 0) truncate_to(n, e.truncate_to);
         return true;
     }
+    note_effects(n, &e);
     if (e.persist) {
         n->persists++;
         n->disk.state = raft_persistent(n->raft);
