@@ -4,6 +4,7 @@
  *   i64 producerId, i16 epoch, i32 lastSequence, i64 lastOffset, i32 offsetDelta, i64 timestamp,
  *   i32 coordinatorEpoch, i64 currentTxnFirstOffset (-1 none)
  *
+ * One entry per batch kept, oldest first; entries of one producer stand together.
  * Valid when the version is known, the checksum fits, and the length is exactly that of the count.
  * A crash while it is written leaves a file that fails the checksum; the next lower one is used
  * then. */
@@ -163,20 +164,25 @@ static void take_epoch(struct producer_entry *e, int16_t epoch)
     e->batches_count = 0;
 }
 
-void producer_state_add(struct producer_state *s, const struct batch_header *h)
+static void keep_batch(struct producer_entry *e, struct producer_batch b)
 {
-    struct producer_entry *e = entry_of(s, h->producer_id);
-    take_epoch(e, h->producer_epoch);
     if (e->batches_count == PRODUCER_BATCHES_KEPT) {
         memmove(e->batches, e->batches + 1, sizeof e->batches - sizeof e->batches[0]);
         e->batches_count--;
     }
-    e->batches[e->batches_count++] = (struct producer_batch){
-        .last_offset = batch_last_offset(h),
-        .timestamp = h->max_timestamp,
-        .last_sequence = batch_last_sequence(h),
-        .offset_delta = h->last_offset_delta,
-    };
+    e->batches[e->batches_count++] = b;
+}
+
+void producer_state_add(struct producer_state *s, const struct batch_header *h)
+{
+    struct producer_entry *e = entry_of(s, h->producer_id);
+    take_epoch(e, h->producer_epoch);
+    keep_batch(e, (struct producer_batch){
+                      .last_offset = batch_last_offset(h),
+                      .timestamp = h->max_timestamp,
+                      .last_sequence = batch_last_sequence(h),
+                      .offset_delta = h->last_offset_delta,
+                  });
     e->last_timestamp = h->max_timestamp;
     if (!batch_is(h, BATCH_TRANSACTIONAL) || e->txn_first_offset != NO_OFFSET) return;
     e->txn_first_offset = h->base_offset;
@@ -247,30 +253,58 @@ void producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t exp
 
 /* ---- snapshots ---- */
 
+static void encode_entry(uint8_t *p, const struct producer_entry *e, const struct producer_batch *b)
+{
+    store_be64(p, (uint64_t)e->producer_id);
+    store_be16(p + 8, (uint16_t)e->epoch);
+    store_be32(p + 10, (uint32_t)b->last_sequence);
+    store_be64(p + 14, (uint64_t)b->last_offset);
+    store_be32(p + 22, (uint32_t)b->offset_delta);
+    store_be64(p + 26, (uint64_t)b->timestamp);
+    store_be32(p + 34, (uint32_t)e->coordinator_epoch);
+    store_be64(p + 38, (uint64_t)e->txn_first_offset);
+}
+
 void producer_state_encode(const struct producer_state *s, struct byte_buffer *to)
 {
-    int32_t count = s ? s->count : 0;
+    int32_t count = 0;
+    for (int32_t i = 0; s && i < s->count; i++)
+        count += s->entries[i].batches_count ? s->entries[i].batches_count : 1;
     size_t size = SNAPSHOT_HEAD_BYTES + (size_t)count * SNAPSHOT_ENTRY_BYTES;
     byte_buffer_reserve(to, size);
     uint8_t *head = to->data + to->len, *p = head + SNAPSHOT_HEAD_BYTES;
     to->len += size;
     store_be16(head, SNAPSHOT_VERSION);
     store_be32(head + 6, (uint32_t)count);
-    for (int32_t i = 0; i < count; i++, p += SNAPSHOT_ENTRY_BYTES) {
+    for (int32_t i = 0; s && i < s->count; i++) {
         const struct producer_entry *e = &s->entries[i];
-        static const struct producer_batch none = {.last_offset = -1, .last_sequence = NO_SEQUENCE};
-        const struct producer_batch *b =
-            e->batches_count ? &e->batches[e->batches_count - 1] : &none;
-        store_be64(p, (uint64_t)e->producer_id);
-        store_be16(p + 8, (uint16_t)e->epoch);
-        store_be32(p + 10, (uint32_t)b->last_sequence);
-        store_be64(p + 14, (uint64_t)b->last_offset);
-        store_be32(p + 22, (uint32_t)b->offset_delta);
-        store_be64(p + 26, (uint64_t)e->last_timestamp);
-        store_be32(p + 34, (uint32_t)e->coordinator_epoch);
-        store_be64(p + 38, (uint64_t)e->txn_first_offset);
+        struct producer_batch last = {.last_offset = -1, .last_sequence = NO_SEQUENCE};
+        for (int k = 0; k + 1 < e->batches_count; k++, p += SNAPSHOT_ENTRY_BYTES)
+            encode_entry(p, e, &e->batches[k]);
+        if (e->batches_count) last = e->batches[e->batches_count - 1];
+        last.timestamp = e->last_timestamp; /* a marker may have come behind the batch */
+        encode_entry(p, e, &last);
+        p += SNAPSHOT_ENTRY_BYTES;
     }
     store_be32(head + 2, crc32c(head + 6, size - 6));
+}
+
+/* One entry of the file: a producer, or one more batch of it. */
+static void decode_entry(struct producer_state *s, const uint8_t *p)
+{
+    struct producer_entry *e = entry_of(s, (int64_t)load_be64(p));
+    int16_t epoch = (int16_t)load_be16(p + 8);
+    take_epoch(e, epoch);
+    e->last_timestamp = (int64_t)load_be64(p + 26);
+    e->coordinator_epoch = (int32_t)load_be32(p + 34);
+    e->txn_first_offset = (int64_t)load_be64(p + 38);
+    struct producer_batch b = {
+        .last_sequence = (int32_t)load_be32(p + 10),
+        .last_offset = (int64_t)load_be64(p + 14),
+        .offset_delta = (int32_t)load_be32(p + 22),
+        .timestamp = e->last_timestamp,
+    };
+    if (b.last_offset >= 0) keep_batch(e, b);
 }
 
 enum err producer_state_decode(struct producer_state *s, struct bytes file, int64_t now_ms,
@@ -284,23 +318,8 @@ enum err producer_state_decode(struct producer_state *s, struct bytes file, int6
         return ERR_CORRUPT;
     if (load_be32(file.data + 2) != crc32c(file.data + 6, (size_t)file.len - 6)) return ERR_CORRUPT;
     const uint8_t *p = file.data + SNAPSHOT_HEAD_BYTES;
-    for (int64_t i = 0; i < count; i++, p += SNAPSHOT_ENTRY_BYTES) {
-        struct producer_entry e = {
-            .producer_id = (int64_t)load_be64(p),
-            .epoch = (int16_t)load_be16(p + 8),
-            .last_timestamp = (int64_t)load_be64(p + 26),
-            .coordinator_epoch = (int32_t)load_be32(p + 34),
-            .txn_first_offset = (int64_t)load_be64(p + 38),
-        };
-        struct producer_batch b = {
-            .last_sequence = (int32_t)load_be32(p + 10),
-            .last_offset = (int64_t)load_be64(p + 14),
-            .offset_delta = (int32_t)load_be32(p + 22),
-            .timestamp = e.last_timestamp,
-        };
-        if (b.last_offset >= 0) e.batches[e.batches_count++] = b;
-        if (!expired(&e, now_ms, expiration_ms)) *entry_of(s, e.producer_id) = e;
-    }
+    for (int64_t i = 0; i < count; i++, p += SNAPSHOT_ENTRY_BYTES) decode_entry(s, p);
+    producer_state_expire(s, now_ms, expiration_ms);
     find_first_open(s);
     return ERR_OK;
 }

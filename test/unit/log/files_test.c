@@ -206,7 +206,36 @@ TEST(aborted_transactions_are_kept_in_order_and_cut)
     teardown(&f);
 }
 
-TEST(a_producer_snapshot_keeps_the_last_batch_and_finds_every_damage)
+TEST(a_producer_snapshot_keeps_every_batch_that_a_retry_may_repeat)
+{
+    struct producer_state *s = producer_state_new(), *r = producer_state_new();
+    struct byte_buffer b = {0};
+    struct batch_header h = {.producer_id = 9, .producer_epoch = 1, .count = 10};
+    h.last_offset_delta = 9;
+    for (int i = 0; i < 7; i++) {
+        h.base_offset = 100 + i * 10;
+        h.base_sequence = i * 10;
+        h.max_timestamp = 1000 + i;
+        producer_state_add(s, &h);
+    }
+    producer_state_encode(s, &b);
+    assert_int_equal(b.len, 10 + 5 * 46);
+    assert_int_equal(load_be32(b.data + 10 + 4 * 46 + 10), 69); /* what Kafka takes: the last */
+    assert_ok(producer_state_decode(r, bytes_of(b.data, b.len), 1000, 100));
+    assert_int_equal(r->count, 1);
+    for (int i = 0; i < 7; i++) {
+        const struct producer_batch *duplicate;
+        h.base_sequence = i * 10;
+        enum append_error e = producer_state_check(r, &h, APPEND_FROM_CLIENT, &duplicate);
+        assert_int_equal(e, i < 2 ? APPEND_OUT_OF_ORDER_SEQUENCE : APPEND_OK);
+        if (i >= 2) assert_int_equal(duplicate->last_offset, 109 + i * 10);
+    }
+    byte_buffer_free(&b);
+    producer_state_free(s);
+    producer_state_free(r);
+}
+
+TEST(a_producer_snapshot_keeps_producers_and_finds_every_damage)
 {
     struct producer_state *s = producer_state_new(), *r = producer_state_new();
     struct byte_buffer b = {0};
