@@ -33,6 +33,10 @@ struct lane {
     struct list_node queue; /* struct out_batch, unanswered */
     int32_t queued, in_flight;
     bool draining;
+    /* Something was acknowledged under this producer id. Before that the log takes any sequence as
+     * the first, so a second batch in flight could be written without the first (as with Apache
+     * Kafka): one at a time. */
+    bool known;
     int32_t losses; /* of the truth, when the producer id was new */
 };
 
@@ -104,6 +108,25 @@ static bool lane_was_cut(const struct lane *l)
     return l->truth->losses != l->losses || l->truth->amnesty;
 }
 
+/* For the short log: the end of the partition on every disk, as this producer's sequences. */
+static void say_log(struct lane *l)
+{
+    struct cluster *c = l->producer->client.cluster;
+    for (int32_t i = 0; i < c->count && c->verbose; i++) {
+        char directory[160];
+        snprintf(directory, sizeof directory, "%s/%s", cluster_directory(0), l->truth->directory);
+        struct disk_log at;
+        struct bytes batch;
+        struct batch_header h;
+        disk_log_seek(&at, l->truth->end > 200 ? l->truth->end - 200 : 0);
+        while (disk_log_next(c->machines[i].sim, directory, &at, &batch, &h))
+            if (h.producer_id == l->producer->id)
+                cluster_say(c, c->machines[i].name, "batch", "%lld to %lld epoch %d sequence %d",
+                            (long long)h.base_offset, (long long)batch_last_offset(&h),
+                            h.leader_epoch, h.base_sequence);
+    }
+}
+
 static void refused(struct lane *l, struct out_batch *b, int16_t error)
 {
     struct cluster *c = l->producer->client.cluster;
@@ -114,6 +137,7 @@ static void refused(struct lane *l, struct out_batch *b, int16_t error)
     if (sequence && first && lane_was_cut(l)) {
         producer_begin_anew(l->producer);
     } else if (sequence && first) {
+        say_log(l);
         cluster_broken(c, "S13",
                        "value %d (sequence %d of %s) is refused with %s though all before "
                        "it is written",
@@ -131,6 +155,7 @@ static void batch_answered(struct out_batch *b, enum err e, int16_t error, int64
     struct producer *p = l->producer;
     if (!e && (error == KAFKA_NONE || error == KAFKA_DUPLICATE_SEQUENCE_NUMBER)) {
         each_value(b, 0, error ? -1 : base_offset, true);
+        l->known = true;
         batch_drop(b);
     } else if (p->acks != ACKS_ALL) {
         /* Sent once: a timeout may hide that it was written. */
@@ -200,7 +225,7 @@ static void lane_pump(struct lane *l)
     }
     LIST_EACH(&l->queue, node) {
         struct out_batch *b = CONTAINER_OF(node, struct out_batch, node);
-        if (l->in_flight == IN_FLIGHT_MAX || l->draining) return;
+        if (l->in_flight == (l->known ? IN_FLIGHT_MAX : 1) || l->draining) return;
         if (!b->in_flight) batch_send(b, to);
     }
 }
@@ -268,6 +293,7 @@ static void id_came(struct call *call, enum err e, const void *response)
         struct lane *l = &p->lanes[i];
         lane_give_up(l);
         l->next_sequence = 0;
+        l->known = false;
         l->losses = l->truth->losses;
     }
 }
