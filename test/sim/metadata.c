@@ -248,9 +248,8 @@ static void look_at_quorum(struct oracles *o, struct machine *m, const struct qu
     v->high_watermark = hw;
     char directory[80];
     snprintf(directory, sizeof directory, "%s/__cluster_metadata-0", cluster_directory(0));
-    int64_t start =
-        o->metadata.views[m->index].verified.offset == 0 ? disk_log_start(m->sim, directory) : 0;
     /* A log that begins with a snapshot: what is below was compared where it was committed. */
+    int64_t start = disk_log_start(m->sim, directory);
     truth_observe(&o->metadata, m, cluster_directory(0), hw, start > 0 ? start : 0);
 }
 
