@@ -194,6 +194,7 @@ static struct problem raise_kraft_version(struct controller *c, struct decision 
         const char *why = "The quorum cannot change it.";
         enum err err = to->ops->raise_kraft_version(to, c->epoch, u->max_version_level,
                                                     rq->validate_only, &why);
+        if (err == ERR_NOT_LEADER) return PROBLEM_BARE(KAFKA_NOT_CONTROLLER);
         if (err) return refuse_level(call->arena, u, str_of(why));
         if (rq->validate_only) continue;
         c->kraft_version = u->max_version_level;

@@ -246,6 +246,35 @@ TEST(lost_connection_fences_at_once_and_lets_the_next_incarnation_in)
     world_free(&w);
 }
 
+TEST(new_controller_gives_everybody_a_session_of_its_own)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    world_beat(&w, 8000, 2); /* 2 is silent for 8 s when the controller goes */
+    struct controller *next = world_controller(&w, 2);
+    for (int32_t i = 0; i < w.log_count; i++)
+        assert_ok(controller_apply(next, w.log[i].offset, w.log[i].epoch, w.log[i].value));
+    assert_false(controller_renounce(w.c));
+    struct controller *before = w.c;
+    w.c = next;
+    w.epoch = 2;
+    controller_lead(next, 2);
+    world_commit(&w);
+    int16_t error;
+    (void)world_register(&w, 2, NULL, 99, -1, &error); /* it may live, unheard by the old one */
+    assert_int_equal(error, KAFKA_DUPLICATE_BROKER_REGISTRATION);
+    world_beat(&w, 8000, 2);
+    assert_false(image_broker(controller_image(w.c), 2)->fenced);
+    world_beat(&w, 2000, 2);
+    assert_true(image_broker(controller_image(w.c), 2)->fenced);
+    assert_false(image_broker(controller_image(w.c), 1)->fenced);
+    world_check(&w);
+    controller_free(before);
+    world_free(&w);
+}
+
 TEST(registration_is_refused_for_each_reason)
 {
     struct world w;

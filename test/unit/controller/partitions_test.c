@@ -364,6 +364,35 @@ TEST(replica_in_a_lost_directory_leaves_the_isr)
     world_free(&w);
 }
 
+TEST(broker_built_anew_under_a_lost_ones_id_takes_over_its_partitions)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    int32_t all[] = {3, 1, 2};
+    one_partition(&w, all, 3);
+    controller_broker_lost(w.c, 3, image_broker(controller_image(w.c), 3)->epoch, STR_NULL);
+    world_commit(&w);
+    struct broker_registration_request *rq = world_registration(&w, 3, NULL, 99, -1);
+    rq->log_dirs[0] = UUID_SMALL(180); /* other disks */
+    const struct broker_registration_response *r = world_call(&w, API_BROKER_REGISTRATION, 4, rq);
+    assert_int_equal(r->error_code, 0);
+    assert_false(world_heartbeat(&w, 3, false, false)->is_fenced);
+    assert_int_equal(propose(&w, "t", 0, all, 3)->error_code, 0); /* it has fetched everything */
+    /* metadata still names a directory that nobody has: it may not lead from there */
+    assert_int_equal(elect(&w, 0, false), KAFKA_PREFERRED_LEADER_NOT_AVAILABLE);
+    struct assign_replicas_to_dirs_request_partition_data p = {0};
+    struct assign_replicas_to_dirs_request_topic_data topic = {
+        image_topic_by_name(controller_image(w.c), STR("t"))->id, &p, 1};
+    struct assign_replicas_to_dirs_request_directory_data dir = {UUID_SMALL(180), &topic, 1};
+    struct assign_replicas_to_dirs_request assign = {3, r->broker_epoch, &dir, 1};
+    (void)world_call(&w, API_ASSIGN_REPLICAS_TO_DIRS, 0, &assign);
+    assert_int_equal(elect(&w, 0, false), 0);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 3);
+    world_check(&w);
+    world_free(&w);
+}
+
 /* ---- random lives of a cluster */
 
 struct epochs {
