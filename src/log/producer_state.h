@@ -1,9 +1,9 @@
 /* What a log knows of its producers: sequences for idempotence (KIP-98), open transactions for the
  * last stable offset. Made by the first batch that has a producer id; a log without has none.
  *
- * The snapshot file keeps every batch of a producer that is kept in memory, as an entry each, oldest
- * first: Apache Kafka, which writes and wants the last one only, takes the last entry of an id. So a
- * retry is known as one over a restart too (S13). Private to log/. */
+ * The snapshot file keeps every batch of a producer that is kept in memory, as an entry each,
+ * oldest first: Apache Kafka, which writes and wants the last one only, takes the last entry of an
+ * id. So a retry is known as one over a restart too (S13). Private to log/. */
 #ifndef SAMSA_LOG_PRODUCER_STATE_H
 #define SAMSA_LOG_PRODUCER_STATE_H
 

@@ -634,3 +634,17 @@ TEST(a_change_ends_though_the_epoch_that_ended_it_cannot_be_written)
     assert_done(w, KAFKA_NOT_LEADER_OR_FOLLOWER);
     world_free(w);
 }
+
+TEST(a_node_that_has_not_fetched_for_an_hour_is_not_added)
+{
+    for (int64_t ms = 3599999; ms <= 3600000; ms++) {
+        struct world *w = committed(1, true);
+        node_fetched_by(first(w), 1, end_of(w));
+        later(w, ms);
+        add(w, 1, true);
+        answer_versions(w, 1, 0, 1);
+        assert_int_equal(first(w)->last.change_done, ms == 3600000);
+        assert_int_equal(raft_voters(first(w)->raft)->voters_count, ms == 3600000 ? 1 : 2);
+        world_free(w);
+    }
+}

@@ -822,6 +822,11 @@ static void serve(struct node *n, const struct packet *p)
     char host[16];
     snprintf(host, sizeof host, "n%d", (int)p->from);
     int64_t now = n->world->now_ms;
+    if (n->is_old && m->kind == RAFT_VOTE && m->pre_vote) {
+        out.kind = PACKET_UNSUPPORTED;
+        packet_send(n->world, out);
+        return;
+    }
     switch (m->kind) {
     case RAFT_VOTE: {
         const struct raft_vote_request rq = {.epoch = m->epoch,

@@ -60,7 +60,7 @@ struct node {
     int32_t id;
     struct uuid directory;
     bool is_controller, auto_join;
-    bool never_joined; /* formatted without initial controllers */
+    bool is_old; /* knows no pre-votes: Vote before v2 */
     bool up;
     int32_t incarnation;
     struct raft *raft;

@@ -48,6 +48,7 @@ static struct script script_new(uint64_t seed)
     for (int32_t i = 0; i < voters + observers; i++) {
         struct node *n = world_add(s.w, i, i < voters || (dynamic && prng_chance(p, 2, 3)), 1);
         n->auto_join = dynamic && prng_chance(p, 1, 3);
+        n->is_old = prng_chance(p, 1, 20);
     }
     if (dynamic)
         world_dynamic(s.w, voters);
