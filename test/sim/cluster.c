@@ -380,7 +380,7 @@ struct cluster *cluster_new(const struct plan *plan, bool verbose)
         m->cluster = c;
         m->index = i;
         m->id = i + 1;
-        m->restart_ms = -1;
+        m->restart_ms = m->lost_epoch = -1;
         m->is_broker = plan_is_broker(plan, i);
         m->is_controller = plan_is_controller(plan, i);
         snprintf(m->name, sizeof m->name, "n%d", m->id);

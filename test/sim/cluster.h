@@ -33,6 +33,7 @@ struct machine {
     bool new_disk; /* was given an empty disk, and must be formatted at the next start */
     int64_t starts;
     int64_t wall_ms;       /* its wall clock is so far off */
+    int64_t lost_epoch;    /* broker epoch in which it lost unsynced bytes; -1: in none */
     int64_t restart_ms;    /* after it has stopped: back then; -1: it stays down */
     struct uuid directory; /* of its metadata directory */
     struct config *config;

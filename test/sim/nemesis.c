@@ -32,6 +32,7 @@ static bool take_down(struct nemesis *n, const struct action *a)
     if (!machine_is_up(m)) return false;
     bool loses = a->kind == ACTION_POWER || a->kind == ACTION_DISK_NEW;
     if (loses && !oracles_may_lose(n->cluster->oracles, m)) return false;
+    if (a->kind == ACTION_CRASH && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
         if (!m->started || m->stopping) return false;
         machine_stop(m);
@@ -48,6 +49,8 @@ static bool take_down(struct nemesis *n, const struct action *a)
 
 static bool crash_all(struct nemesis *n, const struct action *a)
 {
+    for (int32_t i = 0; i < n->cluster->count; i++)
+        if (!oracles_may_crash(n->cluster->oracles, machine_of(n, i))) return false;
     for (int32_t i = 0; i < n->cluster->count; i++) {
         struct machine *m = machine_of(n, i);
         if (machine_is_up(m)) machine_crash(m);
@@ -139,7 +142,8 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
         return true;
     }
     sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
-    if (machine_is_up(m)) machine_crash(m); /* a directory comes back by a restart only */
+    /* A directory comes back by a restart only. */
+    if (machine_is_up(m) && !m->stopping) machine_stop(m);
     machine_restart_in(m, 100);
     return true;
 }
@@ -147,7 +151,7 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
 static bool disk_full(struct nemesis *n, const struct action *a, bool on)
 {
     struct machine *m = machine_of(n, a->a);
-    if (on && !machine_is_up(m)) return false;
+    if (on && (!machine_is_up(m) || !oracles_may_crash(n->cluster->oracles, m))) return false;
     sim_disk_budget(m->sim, on ? sim_disk_used(m->sim) + a->x : -1);
     if (on) m->may_fail = true;
     return true;
@@ -295,7 +299,7 @@ void nemesis_heal(struct nemesis *n)
         sim_disk_sync_delay(m->sim, 100, c->plan->sync_us);
         sim_node_wall_freeze(m->sim, false);
         if (machine_is_up(m)) sim_node_pause(m->sim, false);
-        if (machine_is_up(m) && broken_disk && !m->stopping) machine_crash(m);
+        if (machine_is_up(m) && broken_disk && !m->stopping) machine_stop(m);
         if (!machine_is_up(m) || m->stopping) machine_restart_in(m, 100);
         m->may_fail = false;
     }

@@ -75,6 +75,13 @@ bool oracles_is_member(const struct oracles *o, const struct machine *m)
 
 /* ---- what may be lost */
 
+/* It has lost bytes, and the metadata does not show yet that it has registered anew. */
+static bool loss_is_unknown(const struct oracles *o, const struct machine *m)
+{
+    const struct image_broker *b = image_broker(oracles_image(o), m->id);
+    return m->lost_epoch >= 0 && b && b->epoch == m->lost_epoch;
+}
+
 /* Another replica that is in the in-sync set, runs, and holds everything. */
 static bool another_holds(struct oracles *o, const struct truth *t, const struct image_partition *p,
                           const struct machine *m)
@@ -83,7 +90,8 @@ static bool another_holds(struct oracles *o, const struct truth *t, const struct
         int32_t id = partition_isr(p)[i];
         if (id == m->id || id > o->cluster->count) continue;
         const struct machine *other = &o->cluster->machines[id - 1];
-        if (oracles_is_member(o, other) && !other->stopping && truth_is_whole_on(t, other))
+        if (oracles_is_member(o, other) && !other->stopping && !other->may_fail &&
+            !loss_is_unknown(o, other) && truth_is_whole_on(t, other))
             return true;
     }
     return false;
@@ -109,8 +117,18 @@ bool oracles_may_lose(struct oracles *o, const struct machine *m)
     return true;
 }
 
-void oracles_has_lost(struct oracles *o, const struct machine *m)
+bool oracles_may_crash(struct oracles *o, const struct machine *m)
 {
+    bool any = false;
+    for (int32_t i = 0; i < o->cluster->count; i++)
+        any |= loss_is_unknown(o, &o->cluster->machines[i]) && &o->cluster->machines[i] != m;
+    return !any || oracles_may_lose(o, m);
+}
+
+void oracles_has_lost(struct oracles *o, struct machine *m)
+{
+    const struct image_broker *b = image_broker(oracles_image(o), m->id);
+    m->lost_epoch = b ? b->epoch : -1;
     if (o->cluster->plan->flush_messages == 1) return;
     for (int32_t i = 0; i < o->truths_count; i++) {
         struct truth *t = o->truths[i];

@@ -22,7 +22,6 @@ struct out_batch {
     int32_t first_value, count;
     int32_t base_sequence;
     bool in_flight;
-    int32_t attempts;
 };
 
 /* One partition as one producer writes it. */
@@ -32,6 +31,7 @@ struct lane {
     int32_t next_sequence, next_order;
     struct list_node queue; /* struct out_batch, unanswered */
     int32_t queued, in_flight;
+    int32_t sent_to; /* the node that has what is in flight; another gets nothing meanwhile */
     bool draining;
     /* Something was acknowledged under this producer id. Before that the log takes any sequence as
      * the first, so a second batch in flight could be written without the first (as with Apache
@@ -205,7 +205,7 @@ static void batch_send(struct out_batch *b, const struct client_partition *to)
     q.topic_data = &topic;
     q.topic_data_count = 1;
     b->in_flight = true;
-    b->attempts++;
+    l->sent_to = to->leader;
     l->in_flight++;
     channel_call(client_channel(&p->client, to->leader), &b->call, API_PRODUCE, p->version, &q,
                  produced);
@@ -223,6 +223,7 @@ static void lane_pump(struct lane *l)
         client_refresh(&p->client);
         return;
     }
+    if (l->in_flight > 0 && l->sent_to != to->leader) return;
     LIST_EACH(&l->queue, node) {
         struct out_batch *b = CONTAINER_OF(node, struct out_batch, node);
         if (l->in_flight == (l->known ? IN_FLIGHT_MAX : 1) || l->draining) return;
