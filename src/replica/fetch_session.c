@@ -155,6 +155,9 @@ static void entry_want(struct fetch_entry *e, const struct fetch_request_fetch_p
     e->bytes_max = p->partition_max_bytes;
     e->current_leader_epoch = p->current_leader_epoch;
     e->last_fetched_epoch = p->last_fetched_epoch;
+    /* A follower that moved or cut its log had no use for an answer on its way; a high watermark in
+     * it is to be told again. */
+    e->named_anew = e->session->follower;
 }
 
 static void entry_unlink(struct fetch_entry *e)
@@ -172,7 +175,7 @@ void fetch_entry_attach(struct fetch_entry *e, struct replica *replica, struct p
 
 bool fetch_entry_reports(const struct fetch_entry *e, const struct fetch_outcome *o)
 {
-    return e->session->full || o->error || o->bytes > 0 || o->special ||
+    return e->session->full || e->named_anew || o->error || o->bytes > 0 || o->special ||
            o->high_watermark != e->sent_high_watermark ||
            o->log_start_offset != e->sent_log_start_offset;
 }
@@ -181,6 +184,7 @@ void fetch_entry_answered(struct fetch_entry *e, const struct fetch_outcome *o)
 {
     e->sent_high_watermark = o->high_watermark;
     e->sent_log_start_offset = o->log_start_offset;
+    e->named_anew = false;
     list_remove(&e->dirty);
     /* After an error the watermark is sent again, whatever it is. */
     if (o->error) e->sent_high_watermark = -1;

@@ -57,6 +57,7 @@ struct fetch_entry {
     /* what it was told last */
     int64_t sent_high_watermark;
     int64_t sent_log_start_offset;
+    bool named_anew; /* by a follower: what it was told before may not have counted for it */
     int64_t countable_bytes; /* while parked: how much of bytes_max has not been counted yet */
 };
 
