@@ -412,7 +412,7 @@ bool fetcher_is_idle(const struct fetcher *f)
 {
     for (int32_t i = 0; i < FETCHES_IN_FLIGHT_MAX; i++)
         if (f->fetches[i].in_flight) return false;
-    return f->session.count == 0 && f->session.forgotten_count == 0 && !f->lookup_in_flight;
+    return f->replicas_count == 0 && f->session.forgotten_count == 0 && !f->lookup_in_flight;
 }
 
 void fetcher_free(struct fetcher *f)

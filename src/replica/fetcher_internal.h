@@ -42,6 +42,7 @@ struct fetcher {
     struct channel *channel; /* NULL while the leader's address is not known */
     char host[FETCHER_HOST_MAX];
     uint16_t port;
+    int32_t replicas_count; /* that name this fetcher, those that failed included */
     struct follower_session session;
     struct fetch_call fetches[FETCHES_IN_FLIGHT_MAX];
     struct call lookup; /* ListOffsets */

@@ -64,6 +64,7 @@ void fetchers_follow(struct fetchers *s, struct replica *r)
     if (r->core.leader < 0 || !r->log) return;
     struct fetcher *f = fetcher_of(s, r);
     r->fetcher = f;
+    f->replicas_count++;
     struct followed_log log = replica_followed_log(r);
     struct follow_step step = following_begin(&r->following, r->core.leader_epoch, &log);
     follower_session_add(&f->session, &r->following);
@@ -79,6 +80,7 @@ void fetchers_unfollow(struct fetchers *s, struct replica *r)
     follower_session_remove(&f->session, &r->following);
     following_end(&r->following);
     r->fetcher = NULL;
+    f->replicas_count--;
     fetcher_kick(f); /* the leader is told, when nothing is in flight */
 }
 

@@ -301,6 +301,7 @@ void cluster_catch_up(struct member *m)
 /* ---- AlterPartition */
 
 struct alteration {
+    struct list_node node; /* the cluster's, until answered */
     struct cluster *cluster;
     int32_t leader;
     int64_t broker_epoch; /* of the leader that asked */
@@ -308,6 +309,8 @@ struct alteration {
     int32_t partition, leader_epoch, partition_epoch;
     struct isr_member members[MEMBERS_MAX];
     int32_t members_count;
+    enum kafka_error error; /* the answer */
+    struct controlled taken;
 };
 
 static enum kafka_error judge(struct cluster *c, const struct alteration *a, struct controlled *p)
@@ -325,36 +328,45 @@ static enum kafka_error judge(struct cluster *c, const struct alteration *a, str
     return KAFKA_NONE;
 }
 
-/* The request arrives. Its answer and the metadata reach the members at once. */
+/* The answer arrives, if its leader is still there. */
+static void altered(void *owner)
+{
+    struct alteration *a = owner;
+    struct member *m = cluster_member(a->cluster, a->leader);
+    if (m->up && m->broker.epoch == a->broker_epoch && !a->error) {
+        struct partition_committed taken = {.leader_epoch = a->taken.leader_epoch,
+                                            .partition_epoch = a->taken.partition_epoch,
+                                            .isr = a->taken.isr,
+                                            .isr_count = a->taken.isr_count};
+        replica_manager_proposal_taken(m->broker.replicas, a->topic_id, a->partition, &taken);
+    } else if (m->up && m->broker.epoch == a->broker_epoch) {
+        replica_manager_proposal_refused(m->broker.replicas, a->topic_id, a->partition,
+                                         a->partition_epoch, a->error);
+    }
+    list_remove(&a->node);
+    mem_free(a);
+}
+
+/* The request arrives; the members may hear of it before its answer comes. */
 static void alter(void *owner)
 {
     struct alteration *a = owner;
     struct cluster *c = a->cluster;
-    struct member *m = cluster_member(c, a->leader);
     struct controlled *p = NULL;
     for (int32_t i = 0; i < c->partitions_count && !p; i++)
         if (uuid_equal(c->partitions[i].topic_id, a->topic_id) &&
             c->partitions[i].partition == a->partition)
             p = &c->partitions[i];
-    enum kafka_error e = judge(c, a, p);
-    bool hears = m->up && m->broker.epoch == a->broker_epoch;
-    if (!e) {
+    a->error = judge(c, a, p);
+    if (!a->error) {
         p->isr_count = a->members_count;
         for (int32_t i = 0; i < a->members_count; i++) p->isr[i] = a->members[i].broker_id;
         change_state(c, p, false);
+        a->taken = *p;
         c->proposals++;
-        struct partition_committed taken = {.leader_epoch = p->leader_epoch,
-                                            .partition_epoch = p->partition_epoch,
-                                            .isr = p->isr,
-                                            .isr_count = p->isr_count};
-        if (hears)
-            replica_manager_proposal_taken(m->broker.replicas, a->topic_id, a->partition, &taken);
         tell_all(c);
-    } else if (hears) {
-        replica_manager_proposal_refused(m->broker.replicas, a->topic_id, a->partition,
-                                         a->partition_epoch, e);
     }
-    mem_free(a);
+    sim_at_ms(c->sim, sim_now_ms(c->sim) + c->alter_ms, altered, a);
 }
 
 static void proposals(void *owner)
@@ -374,6 +386,8 @@ static void proposals(void *owner)
                                  .leader_epoch = p.leader_epoch,
                                  .partition_epoch = p.partition_epoch,
                                  .members_count = p.members_count};
+        list_init(&a->node);
+        list_push_back(&c->alterations, &a->node);
         memcpy(a->members, p.members, sizeof *p.members * (size_t)p.members_count);
         sim_at_ms(c->sim, sim_now_ms(c->sim) + c->alter_ms, alter, a);
     }
@@ -526,6 +540,7 @@ struct cluster *cluster_open(uint64_t seed, int32_t count, const char *const *co
 {
     struct cluster *c = MEM_NEW(struct cluster);
     c->sim = sim_new(seed);
+    list_init(&c->alterations);
     c->count = count;
     c->alter_ms = 2;
     c->next_broker_epoch = 100;
@@ -563,6 +578,7 @@ void cluster_close(struct cluster *c)
         image_free(m->image);
     }
     sim_free(c->sim);
+    LIST_EACH(&c->alterations, node) mem_free(CONTAINER_OF(node, struct alteration, node));
     mem_free(c->changes);
     mem_free(c->partitions);
     mem_free(c);
@@ -675,6 +691,24 @@ size_t cluster_read(struct cluster *c, int32_t id, uint8_t topic_id, int32_t par
     return len;
 }
 
+void cluster_crcs(struct cluster *c, int32_t id, uint8_t topic_id, int32_t partition, int64_t from,
+                  int64_t to, uint32_t *crcs)
+{
+    static uint8_t data[1 << 20];
+    while (from < to) {
+        int64_t end = from + 500 < to ? from + 500 : to;
+        size_t len = cluster_read(c, id, topic_id, partition, from, end, data, sizeof data);
+        for (size_t at = 0; at < len;) {
+            struct batch_header h;
+            assert_ok(batch_parse(bytes_of(data + at, len - at), &h));
+            assert_int_equal(h.base_offset, batch_last_offset(&h));
+            assert_int_equal(h.base_offset, from++);
+            *crcs++ = load_be32(data + at + 17);
+            at += (size_t)h.size;
+        }
+    }
+}
+
 /* ---- clients */
 
 static void delivered(struct request *rq, const void *response)
@@ -687,6 +721,7 @@ static void delivered(struct request *rq, const void *response)
     const struct produce_response_partition_produce_response *a =
         r->responses[0].partition_responses;
     *to = (struct cluster_produced){.answered = true,
+                                    .crc = to->crc,
                                     .error = (enum kafka_error)a->error_code,
                                     .base_offset = a->base_offset,
                                     .leader_id = a->current_leader.leader_id,
@@ -718,7 +753,7 @@ void cluster_produce(struct cluster *c, int32_t id, const char *topic, int32_t p
     q.timeout_ms = timeout_ms;
     q.topic_data = &t;
     q.topic_data_count = 1;
-    *to = (struct cluster_produced){.base_offset = -1};
+    *to = (struct cluster_produced){.base_offset = -1, .crc = load_be32(data + 17)};
     struct str client_id = {to->client_id, sizeof to->client_id};
     rpc_call_local(m->env, &m->dispatch, API_PRODUCE, 12, &q, client_id, delivered, NULL);
     batch_builder_free(&builder);

@@ -57,8 +57,9 @@ struct cluster {
     int64_t broker_epochs[MEMBERS_MAX];
     bool fenced[MEMBERS_MAX];
     int64_t next_broker_epoch;
-    int32_t alter_ms;  /* how long an AlterPartition takes */
-    int32_t proposals; /* taken so far */
+    struct list_node alterations; /* under way */
+    int32_t alter_ms;             /* how long an AlterPartition takes */
+    int32_t proposals;            /* taken so far */
 };
 
 /* Brokers 1 … count, up and registered, each with this configuration: pairs, ended by NULL. */
@@ -110,6 +111,11 @@ bool cluster_settles(struct cluster *c, struct controlled *p, int64_t ms_max);
 size_t cluster_read(struct cluster *c, int32_t id, uint8_t topic_id, int32_t partition,
                     int64_t from, int64_t to, uint8_t *data, size_t capacity);
 
+/* The checksum of the batch at each offset of [from, to), if batches hold one record each, into
+ * crcs[0 …]. */
+void cluster_crcs(struct cluster *c, int32_t id, uint8_t topic_id, int32_t partition, int64_t from,
+                  int64_t to, uint32_t *crcs);
+
 /* A client's way to a member, over the network. */
 struct channel *cluster_channel(struct cluster *c, int32_t id);
 
@@ -122,6 +128,7 @@ struct cluster_produced {
     enum kafka_error error;
     int64_t base_offset;
     int32_t leader_id, leader_epoch, endpoints;
+    uint32_t crc; /* of its batch, known when it is sent */
 };
 
 /* One record with that value. `to` must live until it is answered or the member is gone. */
