@@ -1,9 +1,10 @@
 /* Records into the metadata log: a leader's own, and what a leader sent.
  *
  * A leader's append is in the log when it returns. The sync that makes it count, and the answers to
- * followers that wait, come at most every append.linger.ms: at once after a rest, so a lone change
- * is never held up; under load, what has gathered since. One sync at a time; what it covered is
- * told to the core. A follower syncs at once what it got, and fetches on when that is done. */
+ * followers that wait, come at once when nothing is under way, so a lone change is never held up.
+ * While records are under way, what follows gathers until those have committed, for
+ * append.linger.ms at most. One sync at a time; what it covered is told to the core. A follower
+ * syncs at once what it got, and fetches on when that is done. */
 #include "base/mem.h"
 #include "protocol/kraft_version_record.h"
 #include "protocol/leader_change_message.h"
@@ -43,11 +44,19 @@ void quorum_linger_fired(struct timer *t)
 static void appended(struct quorum *q)
 {
     if (timer_armed(&q->linger)) return;
-    int64_t rested = mono_elapsed_ms(clock_mono(q->env.clock), q->drained);
-    if (rested >= q->options.append_linger_ms)
+    int64_t left =
+        q->options.append_linger_ms - mono_elapsed_ms(clock_mono(q->env.clock), q->drained);
+    if (q->high_watermark >= q->drained_end || left <= 0)
         quorum_linger_fired(&q->linger);
     else
-        timer_arm_in_ms(q->env.clock, &q->linger, q->options.append_linger_ms - rested);
+        timer_arm_in_ms(q->env.clock, &q->linger, left);
+}
+
+void quorum_gathered(struct quorum *q)
+{
+    if (!timer_armed(&q->linger) || q->high_watermark < q->drained_end) return;
+    timer_cancel(q->env.clock, &q->linger);
+    quorum_linger_fired(&q->linger);
 }
 
 /* ---- a leader's own */

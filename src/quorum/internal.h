@@ -78,7 +78,7 @@ struct quorum {
     struct log_flush flush;
     struct timer linger;
     struct mono_time drained;
-    int64_t drained_end; /* to be synced once the sync in flight has ended */
+    int64_t drained_end; /* log end offset when a sync was last asked for */
     struct timer held;   /* tries again what the disk refused to a follower */
     bool held_fetch, held_snapshot;
 
@@ -136,6 +136,9 @@ enum err quorum_append_voters(struct quorum *q, int16_t kraft_version) MUST_CHEC
 bool quorum_follow(struct quorum *q, struct bytes batches) MUST_CHECK;
 void quorum_start_flush(struct quorum *q);
 void quorum_linger_fired(struct timer *t);
+/* The high watermark has moved: what has gathered need wait no longer, when all before
+ * committed. */
+void quorum_gathered(struct quorum *q);
 
 /* ---- feed.c */
 

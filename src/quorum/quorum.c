@@ -132,6 +132,7 @@ static void carry_out(struct quorum *q, const struct raft_effects *f)
         q->high_watermark = log_set_high_watermark(q->log, raft_high_watermark(q->raft));
         quorum_feed(q);
         task_post(q->env.clock, &q->look);
+        quorum_gathered(q);
     }
     if (f->change_done) quorum_change_finish(q, f->change_error, f->change_message);
     if (f->may_stop) {

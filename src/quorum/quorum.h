@@ -59,7 +59,7 @@ struct quorum_options {
     /* controller.quorum.*.ms */
     int64_t election_timeout_ms, election_backoff_ms_max, fetch_timeout_ms;
     int64_t request_timeout_ms, retry_backoff_ms;
-    int64_t append_linger_ms; /* at most one sync in so long; the first after a rest is at once */
+    int64_t append_linger_ms; /* records gather so long at most while others are under way */
     int32_t fetch_bytes_max;  /* controller.quorum.fetch.max.bytes */
     int32_t fetch_snapshot_bytes_max; /* controller.quorum.fetch.snapshot.max.bytes */
     /* Snapshot when this much has been appended since the last one; retention of log and

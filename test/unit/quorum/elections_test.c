@@ -103,6 +103,63 @@ TEST(what_was_acknowledged_survives_the_power_loss_of_all)
     }
 }
 
+TEST(records_gather_while_others_are_under_way_but_not_longer_than_the_linger)
+{
+    enum { SLOW_US = 1000000 };
+    struct world *w = world_new(13, 3, 3, false);
+    world_start_all(w);
+    world_write(w, 5);
+    world_converge(w);
+    int32_t leader = world_leader(w), follower = leader % 3 + 1;
+    struct quorum *q = world_quorum(w, leader), *f = world_quorum(w, follower);
+    world_crash(w, follower % 3 + 1);
+    sim_run_ms(w->sim, 600);
+    sim_disk_sync_delay(w->members[leader].machine, SLOW_US, SLOW_US);
+    assert_true(world_append(w, leader)); /* at once */
+    sim_run_ms(w->sim, 5);
+    assert_int_equal(quorum_end_offset(f), quorum_end_offset(q));
+    assert_true(world_append(w, leader)); /* while that is under way */
+    sim_run_ms(w->sim, 10);
+    assert_int_equal(quorum_end_offset(f), quorum_end_offset(q) - 1);
+    sim_run_ms(w->sim, 20);
+    assert_int_equal(quorum_end_offset(f), quorum_end_offset(q));
+    assert_true(quorum_high_watermark(q) < quorum_end_offset(q) - 1);
+    world_until(w, quorum_high_watermark(q) == quorum_end_offset(q));
+    world_free(w);
+}
+
+/* A follower is killed between write and sync: its next process finds the records, and what it says
+ * of them must hold when power goes. */
+TEST(what_a_killed_process_left_unsynced_is_synced_before_it_counts)
+{
+    enum { NEVER_US = 1000000000 };
+    struct world *w = world_new(12, 3, 3, false);
+    world_start_all(w);
+    world_write(w, 5);
+    world_converge(w);
+    int32_t leader = world_leader(w), follower = leader % 3 + 1, other = follower % 3 + 1;
+    struct sim_node *machine = w->members[follower].machine;
+    world_crash(w, other);
+    sim_disk_sync_delay(machine, NEVER_US, NEVER_US);
+    int64_t end = quorum_end_offset(world_quorum(w, leader));
+    assert_true(world_append(w, leader));
+    world_until(w, quorum_end_offset(world_quorum(w, follower)) > end);
+    int32_t before = w->acknowledged_count;
+    sim_run_ms(w->sim, 500);
+    assert_int_equal(w->acknowledged_count, before); /* one disk of three has it */
+    world_crash(w, follower);
+    world_start(w, follower);
+    world_until(w, w->acknowledged_count > before);
+    world_power_loss(w, follower, SIM_LOSS_ALL);
+    world_crash(w, leader); /* for good */
+    sim_disk_sync_delay(machine, 100, 2000);
+    world_start(w, follower);
+    world_start(w, other);
+    world_write(w, 1);
+    world_converge(w);
+    world_free(w);
+}
+
 TEST(a_failed_sync_takes_the_node_down)
 {
     struct world *w = world_new(6, 3, 3, false);
