@@ -63,7 +63,10 @@ static bool is_sent_away(struct fetch *f, struct fetched *x)
     return x->near_replica >= 0;
 }
 
-static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool *first)
+/* `counts`: a follower's progress is recorded. Once per request, at its arrival, or later when only
+ * now we heard of the partition: a follower at rest says it no second time. */
+static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool *first,
+                         bool counts)
 {
     struct fetch_entry *e = x->entry;
     int64_t bytes_max = e->bytes_max < *room ? e->bytes_max : *room;
@@ -81,7 +84,7 @@ static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool
         .current_leader_epoch = e->current_leader_epoch,
         .last_fetched_epoch = e->last_fetched_epoch,
         .follower = f->replica_id >= 0 ? &follower : NULL,
-        .counts = !f->read_before,
+        .counts = counts,
         .aborted_transactions = f->session->isolation == FETCH_COMMITTED,
         .arena = &f->request->arena,
     };
@@ -104,6 +107,7 @@ static bool is_awaited(const struct fetch *f, const struct fetch_entry *e,
 static void read_entry(struct fetch *f, struct fetched *x, int64_t *room, bool *first)
 {
     struct fetch_entry *e = x->entry;
+    bool counts = !f->read_before || !e->replica;
     if (!e->replica) {
         struct located at = locate_entry(f, e);
         x->error = at.error;
@@ -111,7 +115,7 @@ static void read_entry(struct fetch *f, struct fetched *x, int64_t *room, bool *
         x->unknown =
             at.error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || at.error == KAFKA_UNKNOWN_TOPIC_ID;
     }
-    if (e->replica) read_replica(f, x, room, first);
+    if (e->replica) read_replica(f, x, room, first, counts);
     if (x->error)
         x->read = (struct replica_read){
             .high_watermark = -1, .last_stable_offset = -1, .log_start_offset = -1};
