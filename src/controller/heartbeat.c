@@ -209,6 +209,8 @@ void decide_broker_heartbeat(struct controller *c, struct decision *d, struct co
     } else if (next != CONTROLLED_SHUTDOWN) {
         s->shutdown_offset = -1;
     }
+    /* it ends now: its next incarnation need not wait for a session that nobody will renew */
+    if (next == SHUTDOWN_NOW) s->live = false;
     struct broker_heartbeat_response *r = RESPONSE(call, broker_heartbeat_response);
     r->is_caught_up = rq->current_metadata_offset >= b->register_offset;
     r->is_fenced = next == FENCED || next == SHUTDOWN_NOW;

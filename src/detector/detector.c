@@ -131,21 +131,26 @@ static struct str describe(const struct detector *d, const struct peer *p, char 
     return (struct str){text, (int32_t)(at < size ? at : size - 1)};
 }
 
-static void peer_gone(struct peer *p)
+/* `evidence`: one line; it lives in the caller's frame. */
+static void peer_gone(struct peer *p, struct str evidence)
 {
     struct detector *d = p->detector;
     struct detector_subject subject = p->subject;
     struct mono_time since = p->since;
-    char text[HISTORY_TEXT_MAX];
-    struct str evidence = describe(d, p, text, sizeof text);
     struct history_fact f =
         history_fact(HISTORY_PROCESS_GONE, subject.id, subject.epoch,
                      subject.role == DETECTOR_BROKER ? "broker" : "quorum-leader");
     f.duration_us = since_us(d, p);
-    history_note(d->history, &f, "%s", text);
+    history_note(d->history, &f, "%.*s", STR_ARG(evidence));
     peer_free(p);
     start_queued(d);
     d->events.gone(d->events.owner, &subject, since, evidence);
+}
+
+static void peer_refused(struct peer *p)
+{
+    char text[HISTORY_TEXT_MAX];
+    peer_gone(p, describe(p->detector, p, text, sizeof text));
 }
 
 /* What was suspected on no evidence, and is there, is not worth a line. */
@@ -189,7 +194,7 @@ static void take_step(struct peer *p, struct suspicion_step step)
         return;
     case SUSPICION_END:
         if (p->suspicion.state == SUSPICION_GONE)
-            peer_gone(p);
+            peer_refused(p);
         else
             peer_dropped(p);
     }
@@ -355,6 +360,16 @@ void detector_heard(struct detector *d, enum detector_role role, int32_t id)
     if (!p->queued) suspicion_heard(&p->suspicion);
     p->suspicion.state = SUSPICION_CLEARED;
     peer_dropped(p);
+}
+
+bool detector_prove(struct detector *d, const struct detector_subject *subject, const char *how)
+{
+    struct peer *p = find(d, subject->role, subject->id);
+    if (!p || p->subject.epoch != subject->epoch || !is_persistent(p->evidence)) return false;
+    char text[HISTORY_TEXT_MAX];
+    snprintf(text, sizeof text, "%s, then %s", evidence_text(p->evidence), how);
+    peer_gone(p, str_of(text));
+    return true;
 }
 
 void detector_forget(struct detector *d, enum detector_role role)

@@ -10,8 +10,8 @@
  * are probed at a time, the others wait their turn.
  *
  * Owns: suspicions, their connections. Borrows: env, history. Thread: the loop's; `gone` comes from
- * the loop, never inside detector_suspect. Nothing here fails. When not enabled it notes what is
- * noticed and probes nobody. */
+ * the loop or inside detector_prove, never inside detector_suspect. Nothing here fails. When not
+ * enabled it notes what is noticed and probes nobody. */
 #ifndef SAMSA_DETECTOR_DETECTOR_H
 #define SAMSA_DETECTOR_DETECTOR_H
 
@@ -72,6 +72,11 @@ void detector_free(struct detector *d);
  * the first keeps the time. */
 void detector_suspect(struct detector *d, const struct detector_subject *subject,
                       enum detector_evidence evidence, struct mono_time since);
+
+/* Something else proves the subject gone, provided that there is evidence against it already (its
+ * connection broke and it has not been heard since): `gone` is called at once. `how` goes into the
+ * account. False: it is not suspected so. */
+bool detector_prove(struct detector *d, const struct detector_subject *subject, const char *how);
 
 /* The node spoke in this role, in whatever incarnation. */
 void detector_heard(struct detector *d, enum detector_role role, int32_t id);

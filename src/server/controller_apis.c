@@ -56,6 +56,7 @@ static void handle_by_controller(struct request *rq, void *context)
         rq->context = s;
         rq->abandoned = served_abandoned;
     }
+    if (rq->api_key == API_BROKER_REGISTRATION) watch_registering(a->watch, rq->body);
     controller_handle(a->controller, &s->call);
 }
 

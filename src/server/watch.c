@@ -5,6 +5,7 @@
 #include "base/mark.h"
 #include "base/mem.h"
 #include "detector/detector.h"
+#include "protocol/broker_registration.h"
 #include "server/account.h"
 #include "server/own_apis.h"
 
@@ -114,10 +115,21 @@ static void gone(void *owner, const struct detector_subject *s, struct mono_time
 
 /* ---- brokers, while this node is the active controller */
 
+/* Of a broker: it would hold up its own next incarnation. */
+static bool session_is_live(struct watch *w, int32_t broker)
+{
+    struct controller_session *sessions;
+    arena_reset(&w->scratch);
+    int32_t count = controller_sessions(w->parts.controller, &w->scratch, &sessions);
+    for (int32_t i = 0; i < count; i++)
+        if (sessions[i].broker == broker) return sessions[i].since_ms >= 0;
+    return false;
+}
+
 static void suspect_broker(struct watch *w, const struct image_broker *b,
                            enum detector_evidence evidence)
 {
-    if (b->fenced || b->id == w->roles->node_id) return;
+    if (b->id == w->roles->node_id) return;
     struct detector_subject s = {DETECTOR_BROKER, b->id, b->epoch};
     struct mono_time since =
         evidence == EVIDENCE_PROVED ? w->proved_since : clock_mono(w->env.clock);
@@ -134,13 +146,34 @@ void watch_peer_ended(void *watch, int32_t broker, int64_t epoch, enum err e)
     struct watch *w = watch;
     if (!is_active(w)) return;
     const struct image_broker *b = image_broker(image_of(w), broker);
-    if (!b || b->epoch != epoch) return;
+    if (!b || b->epoch != epoch || !(!b->fenced || session_is_live(w, broker))) return;
     suspect_broker(w, b, e == ERR_EOF ? EVIDENCE_CLOSED : EVIDENCE_RESET);
 }
 
 void watch_heartbeat(struct watch *w, int32_t broker)
 {
     if (detector_suspicions(w->detector) > 0) detector_heard(w->detector, DETECTOR_BROKER, broker);
+}
+
+static bool same_endpoints(const struct image_broker *b,
+                           const struct broker_registration_request *q)
+{
+    if (q->listeners_count != b->endpoints_count || b->endpoints_count == 0) return false;
+    for (int32_t i = 0; i < q->listeners_count; i++) {
+        const struct image_endpoint *e = image_broker_endpoint(b, q->listeners[i].name);
+        if (!e || e->port != q->listeners[i].port || !str_equal(e->host, q->listeners[i].host))
+            return false;
+    }
+    return true;
+}
+
+void watch_registering(struct watch *w, const struct broker_registration_request *q)
+{
+    if (!is_active(w)) return;
+    const struct image_broker *b = image_broker(image_of(w), q->broker_id);
+    if (!b || uuid_equal(b->incarnation_id, q->incarnation_id) || !same_endpoints(b, q)) return;
+    struct detector_subject s = {DETECTOR_BROKER, b->id, b->epoch};
+    (void)detector_prove(w->detector, &s, "another process registers from its addresses");
 }
 
 static void overdue_fired(struct timer *t)
@@ -154,7 +187,8 @@ static void overdue_fired(struct timer *t)
     int32_t count = controller_sessions(w->parts.controller, &w->scratch, &sessions);
     for (int32_t i = 0; i < count; i++) {
         const struct image_broker *b = image_broker(image_of(w), sessions[i].broker);
-        if (b && sessions[i].since_ms > late_ms) suspect_broker(w, b, EVIDENCE_OVERDUE);
+        if (b && !b->fenced && sessions[i].since_ms > late_ms)
+            suspect_broker(w, b, EVIDENCE_OVERDUE);
     }
     timer_arm_in_ms(w->env.clock, t, OVERDUE_CHECK_MS);
 }
@@ -171,10 +205,11 @@ static void controller_active(void *owner, int32_t epoch, int32_t brokers, int64
     struct watch *w = owner;
     account_keeper_active(w->account, epoch, brokers, partitions);
     const struct image *image = controller_image(w->parts.controller);
-    for (int32_t i = 0; i < image->brokers_count; i++)
-        suspect_broker(w, image->brokers[i],
-                       image->brokers[i]->id == w->proved_id ? EVIDENCE_PROVED
-                                                             : EVIDENCE_NOT_HEARD);
+    for (int32_t i = 0; i < image->brokers_count; i++) {
+        const struct image_broker *b = image->brokers[i];
+        if (b->fenced) continue;
+        suspect_broker(w, b, b->id == w->proved_id ? EVIDENCE_PROVED : EVIDENCE_NOT_HEARD);
+    }
     w->proved_id = -1;
     timer_arm_in_ms(w->env.clock, &w->overdue, OVERDUE_CHECK_MS);
 }

@@ -52,6 +52,12 @@ void watch_peer_ended(void *watch, int32_t broker, int64_t epoch, enum err e);
 /* A heartbeat that the controller took. */
 void watch_heartbeat(struct watch *w, int32_t broker);
 
+/* A broker asks to be registered, before the controller decides: a process that has bound the very
+ * addresses of one whose connection has ended proves that one gone, so that a node which is
+ * started again at once need not wait for its own old session. */
+struct broker_registration_request;
+void watch_registering(struct watch *w, const struct broker_registration_request *request);
+
 /* The quorum's leader as known now; -1: none. */
 void watch_leader_changed(struct watch *w, int32_t leader, int32_t epoch);
 

@@ -246,6 +246,22 @@ TEST(lost_connection_fences_at_once_and_lets_the_next_incarnation_in)
     world_free(&w);
 }
 
+TEST(broker_that_may_stop_can_be_started_again_at_once)
+{
+    struct world w;
+    world_init(&w);
+    int16_t error;
+    int64_t epoch = world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    assert_true(world_heartbeat(&w, 1, false, true)->should_shut_down);
+    assert_true(world_register(&w, 1, NULL, 99, epoch, &error) > epoch);
+    assert_int_equal(error, 0);
+    (void)world_register(&w, 2, NULL, 99, -1, &error); /* that one goes on */
+    assert_int_equal(error, KAFKA_DUPLICATE_BROKER_REGISTRATION);
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(new_controller_gives_everybody_a_session_of_its_own)
 {
     struct world w;

@@ -388,6 +388,24 @@ TEST(a_node_that_was_proved_gone_needs_one_refusal_more_and_keeps_its_time)
     world_free(w);
 }
 
+TEST(another_proof_counts_only_against_a_node_that_is_suspected_on_evidence)
+{
+    struct world *w = world_new(true, 64);
+    struct detector_subject s = {DETECTOR_BROKER, NODE, EPOCH};
+    assert_false(detector_prove(w->detector, &s, "x")); /* nobody has anything against it */
+    suspect(w, EVIDENCE_NOT_HEARD);
+    assert_false(detector_prove(w->detector, &s, "x"));
+    suspect(w, EVIDENCE_CLOSED);
+    struct detector_subject other = {DETECTOR_BROKER, NODE, EPOCH + 1};
+    assert_false(detector_prove(w->detector, &other, "x"));
+    assert_int_equal(w->gone_count, 0);
+    assert_true(detector_prove(w->detector, &s, "its successor registers"));
+    assert_int_equal(w->gone_count, 1);
+    assert_string_equal(w->evidence, "its connection was closed, then its successor registers");
+    assert_int_equal(detector_suspicions(w->detector), 0);
+    world_free(w);
+}
+
 TEST(an_overdue_heartbeat_is_asked_about_and_noted)
 {
     struct world *w = world_new(true, 64);
