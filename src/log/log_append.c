@@ -192,6 +192,8 @@ static bool check_producer(struct appending *a, const uint8_t *batch, const stru
     } else {
         error = producer_state_check(a->log->producers, h, a->options->origin, &original);
     }
+    if (error == APPEND_NO_SPACE)
+        return refuse(r, error, "An earlier batch of the producer found no space left on device.");
     if (error)
         return refuse(r, error, "Producer epoch, sequence or transaction state does not fit.");
     if (!original) return true;
@@ -282,6 +284,16 @@ static void write_prepared(struct appending *a)
     r->max_timestamp = a->write.max_timestamp;
 }
 
+/* What a producer sent in order and found no room comes first when it comes again. */
+static void remember_refused(struct log *log, const uint8_t *data, size_t len)
+{
+    struct batch_header h;
+    if (batch_parse((struct bytes){data, (int64_t)len}, &h) || h.producer_id == NO_PRODUCER_ID)
+        return;
+    if (!log->producers) log->producers = producer_state_new();
+    producer_state_refused(log->producers, &h);
+}
+
 void log_append_as_leader(struct log *log, uint8_t *data, size_t len,
                           const struct append_options *options, struct append_result *result)
 {
@@ -298,7 +310,10 @@ void log_append_as_leader(struct log *log, uint8_t *data, size_t len,
     }
     bool go = options->origin == APPEND_FROM_RAFT ? prepare_raft(&a, data, len)
                                                   : prepare_batch(&a, data, len);
-    if (go && !result->duplicate) write_prepared(&a);
+    if (!go || result->duplicate) return;
+    write_prepared(&a);
+    if (result->error == APPEND_NO_SPACE && options->origin == APPEND_FROM_CLIENT)
+        remember_refused(log, data, len);
 }
 
 /* ---- follower ---- */

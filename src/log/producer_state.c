@@ -28,12 +28,13 @@ void producer_state_free(struct producer_state *s)
     mem_free(s->entries);
     mem_free(s->slots);
     mem_free(s->unreplicated);
+    mem_free(s->refused);
     mem_free(s);
 }
 
 void producer_state_clear(struct producer_state *s)
 {
-    s->count = s->unreplicated_count = 0;
+    s->count = s->unreplicated_count = s->refused_count = 0;
     s->first_open = NO_OFFSET;
     if (s->slots) memset(s->slots, 0, s->slots_count * sizeof *s->slots);
 }
@@ -104,6 +105,39 @@ static void find_first_open(struct producer_state *s)
     }
 }
 
+/* ---- batches that found no room ---- */
+
+static struct refused_batch *find_refused(const struct producer_state *s, int64_t producer_id)
+{
+    for (int32_t i = 0; s && i < s->refused_count; i++)
+        if (s->refused[i].producer_id == producer_id) return &s->refused[i];
+    return NULL;
+}
+
+/* Does this one come before the batch that was refused has come again? */
+static bool is_behind_refused(const struct producer_state *s, const struct batch_header *h)
+{
+    const struct refused_batch *r = find_refused(s, h->producer_id);
+    return r && r->epoch == h->producer_epoch && r->sequence != h->base_sequence;
+}
+
+void producer_state_refused(struct producer_state *s, const struct batch_header *h)
+{
+    struct refused_batch *r = find_refused(s, h->producer_id);
+    if (!r && s->refused_count == REFUSED_KEPT_MAX) return;
+    if (!r) {
+        MEM_GROW(s->refused, s->refused_count, s->refused_capacity);
+        r = &s->refused[s->refused_count++];
+    }
+    *r = (struct refused_batch){h->producer_id, h->base_sequence, h->producer_epoch};
+}
+
+static void forget_refused(struct producer_state *s, int64_t producer_id)
+{
+    struct refused_batch *r = find_refused(s, producer_id);
+    if (r) *r = s->refused[--s->refused_count];
+}
+
 /* ---- rules ---- */
 
 static int32_t first_sequence(const struct producer_batch *b)
@@ -124,7 +158,9 @@ enum append_error producer_state_check(const struct producer_state *s, const str
 {
     *duplicate = NULL;
     const struct producer_entry *e = producer_state_find(s, h->producer_id);
-    if (!e) return APPEND_OK; /* forgotten or new: any sequence is accepted */
+    bool behind = origin == APPEND_FROM_CLIENT && is_behind_refused(s, h);
+    if (!e) /* forgotten or new: any sequence is accepted */
+        return behind ? APPEND_NO_SPACE : APPEND_OK;
     if (h->producer_epoch < e->epoch) return APPEND_INVALID_PRODUCER_EPOCH;
     if (origin == APPEND_FROM_CLIENT) {
         if (h->producer_epoch == e->epoch) {
@@ -136,8 +172,11 @@ enum append_error producer_state_check(const struct producer_state *s, const str
                     return APPEND_OK;
                 }
             }
+            if (behind) return APPEND_NO_SPACE;
             if (h->base_sequence != sequence_add(last_sequence(e), 1))
                 return APPEND_OUT_OF_ORDER_SEQUENCE;
+        } else if (behind) {
+            return APPEND_NO_SPACE;
         } else if (h->base_sequence != 0 && e->epoch != NO_PRODUCER_EPOCH) {
             return APPEND_OUT_OF_ORDER_SEQUENCE;
         }
@@ -176,6 +215,7 @@ static void keep_batch(struct producer_entry *e, struct producer_batch b)
 void producer_state_add(struct producer_state *s, const struct batch_header *h)
 {
     struct producer_entry *e = entry_of(s, h->producer_id);
+    forget_refused(s, h->producer_id);
     take_epoch(e, h->producer_epoch);
     keep_batch(e, (struct producer_batch){
                       .last_offset = batch_last_offset(h),

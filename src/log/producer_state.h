@@ -9,7 +9,7 @@
 
 #include "log/log.h"
 
-enum { PRODUCER_BATCHES_KEPT = 5 };
+enum { PRODUCER_BATCHES_KEPT = 5, REFUSED_KEPT_MAX = 1024 };
 
 struct producer_batch {
     int64_t last_offset;
@@ -35,6 +35,15 @@ struct completed_transaction {
     bool aborted;
 };
 
+/* A batch that found no room. Those behind it in the same pipeline are refused as it was until it
+ * comes again: told that they are out of order, a client would give its producer a new epoch, and
+ * what it has under way to other partitions would be written there twice. */
+struct refused_batch {
+    int64_t producer_id;
+    int32_t sequence;
+    int16_t epoch;
+};
+
 struct producer_state {
     struct producer_entry *entries; /* dense; a removal moves the last one into the hole */
     int32_t count, capacity;
@@ -43,6 +52,8 @@ struct producer_state {
     int64_t first_open; /* smallest txn_first_offset; NO_OFFSET when none is open */
     struct completed_transaction *unreplicated; /* ended, marker not below the high watermark */
     int32_t unreplicated_count, unreplicated_capacity;
+    struct refused_batch *refused; /* one a producer; beyond REFUSED_KEPT_MAX none is kept */
+    int32_t refused_count, refused_capacity;
 };
 
 struct producer_state *producer_state_new(void);
@@ -57,6 +68,9 @@ struct producer_entry *producer_state_find(const struct producer_state *s, int64
 enum append_error producer_state_check(const struct producer_state *s, const struct batch_header *h,
                                        enum append_origin origin,
                                        const struct producer_batch **duplicate);
+
+/* The batch was as it should be, and found no room. */
+void producer_state_refused(struct producer_state *s, const struct batch_header *h);
 
 /* May this marker be appended? */
 enum append_error producer_state_check_marker(const struct producer_state *s,

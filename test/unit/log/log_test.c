@@ -167,6 +167,63 @@ TEST(retries_of_the_last_five_batches_are_answered_with_the_original_offsets)
     world_free(&w);
 }
 
+TEST(batches_behind_one_that_found_no_room_wait_for_it_to_come_again)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    struct built b = {.count = 1,
+                      .timestamp = clock_wall(w.env->clock).ms,
+                      .producer_id = 42,
+                      .producer_epoch = 1};
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    struct built other = b; /* one that the log knows nothing of yet */
+    other.producer_id = 43;
+    sim_disk_budget(w.node, sim_disk_used(w.node));
+    b.sequence = 1;
+    assert_int_equal(world_append(&w, &b), APPEND_NO_SPACE);
+    assert_int_equal(world_append(&w, &other), APPEND_NO_SPACE);
+    b.sequence = 2;
+    assert_int_equal(world_append(&w, &b), APPEND_NO_SPACE);
+    sim_disk_budget(w.node, -1);
+    assert_int_equal(world_append(&w, &b), APPEND_NO_SPACE); /* room, but the other comes first */
+    other.sequence = 1;
+    assert_int_equal(world_append(&w, &other), APPEND_NO_SPACE);
+    b.sequence = 0;
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    assert_true(w.result.duplicate);
+    for (int i = 1; i < 3; i++) {
+        b.sequence = i;
+        assert_int_equal(world_append(&w, &b), APPEND_OK);
+        assert_false(w.result.duplicate);
+        other.sequence = i - 1;
+        assert_int_equal(world_append(&w, &other), APPEND_OK);
+    }
+    b.sequence = 4;
+    assert_int_equal(world_append(&w, &b), APPEND_OUT_OF_ORDER_SEQUENCE);
+    world_free(&w);
+}
+
+TEST(a_new_epoch_does_not_wait_for_what_found_no_room_in_the_old_one)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    struct built b = {.count = 1,
+                      .timestamp = clock_wall(w.env->clock).ms,
+                      .producer_id = 42,
+                      .producer_epoch = 1};
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    sim_disk_budget(w.node, sim_disk_used(w.node));
+    b.sequence = 1;
+    assert_int_equal(world_append(&w, &b), APPEND_NO_SPACE);
+    sim_disk_budget(w.node, -1);
+    b.producer_epoch = 2;
+    b.sequence = 0;
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    b.sequence = 2;
+    assert_int_equal(world_append(&w, &b), APPEND_OUT_OF_ORDER_SEQUENCE);
+    world_free(&w);
+}
+
 TEST(what_a_client_may_not_send_is_refused_and_changes_nothing)
 {
     struct log_world w;
