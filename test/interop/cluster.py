@@ -256,4 +256,6 @@ class Cluster:
                 os.makedirs(target, exist_ok=True)
                 if os.path.exists(n.log_path):
                     shutil.copy(n.log_path, os.path.join(target, f"node{n.n}.log"))
+        if os.environ.get("KEEP"):
+            subprocess.run(["cp", "-a", self.directory, os.environ["KEEP"]], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)

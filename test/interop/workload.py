@@ -292,18 +292,31 @@ class Workload:
             print(f"BROKEN: {what}", flush=True)
         promise(count, f"{name}: none of {len(oracle.acknowledged)} acknowledged records is lost",
                     len(oracle.acknowledged) > 100 and not lost, str(lost[:ERRORS_SHOWN]))
-        promise(count, f"{name}: no record stands twice", len(there) == len(set(there)))
-        promise(count, f"{name}: every producer's records stand in its order", self.in_order(final))
+        twice = self.twice(final)
+        promise(count, f"{name}: no record stands twice", not twice, f"{len(twice)}: {twice[:ERRORS_SHOWN]}")
+        unordered = self.unordered(final)
+        promise(count, f"{name}: every producer's records stand in its order", not unordered,
+                f"{len(unordered)}: {unordered[:ERRORS_SHOWN]}")
         promise(count, f"{name}: no offset had two values, no committed offset went back, no producer failed",
                     not oracle.broken and self.watcher.answers > 0,
                     f"{len(oracle.broken)}: {oracle.broken[:ERRORS_SHOWN]}")
 
     @staticmethod
-    def in_order(final):
-        newest = {}
-        for (partition, _), value in sorted(final.items()):
+    def twice(final):
+        """[(value, where it stands first, where again)]."""
+        first, again = {}, []
+        for at, value in sorted(final.items()):
+            if first.setdefault(value, at) != at:
+                again.append((value, first[value], at))
+        return again
+
+    @staticmethod
+    def unordered(final):
+        """[(value, where it stands)] of what comes after a later one of its producer."""
+        newest, wrong = {}, []
+        for (partition, offset), value in sorted(final.items()):
             writer, number = value.split("-")
             if newest.get((partition, writer), -1) >= int(number):
-                return False
+                wrong.append((value, (partition, offset)))
             newest[(partition, writer)] = int(number)
-        return True
+        return wrong
