@@ -84,7 +84,11 @@ static void parse_rule(struct client *c, struct str text, bool exclude_internal,
                 to = to * 10 + *at - '0', has_to = true;
         }
         if (at != end || from > INT32_MAX || to > INT32_MAX)
-            fail(arena_printf(&c->arena, "Invalid rule specification: %.*s", STR_ARG(text)).data);
+            fail(arena_printf(&c->arena,
+                              "org.apache.kafka.tools.TerseException: Invalid rule specification: "
+                              "%.*s",
+                              STR_ARG(text))
+                     .data);
         if (has_from) r->from = (int32_t)from;
         if (range && has_to) r->to = (int32_t)to;
         if (!range && has_from) r->to = (int32_t)from + 1;

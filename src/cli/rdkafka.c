@@ -224,10 +224,23 @@ static void check_servers(const rd_kafka_conf_t *conf)
     exit(1);
 }
 
+/* Java's producer is idempotent where nothing speaks against it; fewer acks than all do. */
+static void settle_idempotence(rd_kafka_conf_t *conf)
+{
+    char idempotence[16] = "", acks[16] = "";
+    size_t size = sizeof idempotence;
+    rd_kafka_conf_get(conf, "enable.idempotence", idempotence, &size);
+    size = sizeof acks;
+    rd_kafka_conf_get(conf, "acks", acks, &size);
+    if (strcmp(idempotence, "true") == 0 && strcmp(acks, "-1") != 0)
+        rdkafka_set(conf, "enable.idempotence", "false");
+}
+
 rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
 {
     char why[512];
     check_servers(conf);
+    if (type == RD_KAFKA_PRODUCER) settle_idempotence(conf);
     rd_kafka_t *handle = rd_kafka_new(type, conf, why, sizeof why);
     if (handle) return handle;
     fprintf(stderr, "%s\n", why);

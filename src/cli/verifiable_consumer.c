@@ -41,7 +41,7 @@ static const struct option options[] = {
      "Former name of --command-config."},
     {"command-config", 0, OPTION_VALUE, false, false, "CONFIG-FILE",
      "File with properties of the client."},
-    {"bootstrap-server", 0, OPTION_VALUE, false, false, "HOST1:PORT1[,HOST2:PORT2[...]]",
+    {"bootstrap-server", 0, OPTION_VALUE, true, false, "HOST1:PORT1[,HOST2:PORT2[...]]",
      "REQUIRED: the brokers to connect to first."},
     {0},
 };
@@ -263,7 +263,6 @@ int tool_verifiable_consumer(int argc, char **argv)
     struct args a;
     if (argc == 1) args_print_help(program, description, options);
     args_parse_argparse(&a, ARGS_HELP_FAILS, program, description, options, argc, argv);
-    ARGS_ONE_OF(&a, true, "bootstrap-server");
     args_number(&a, "session-timeout", 0);
     struct consumer c = {.verbose = args_has(&a, "verbose"),
                          .auto_commit = args_has(&a, "enable-autocommit"),

@@ -3,9 +3,8 @@
 
     test/interop/tools/compare.py [--server DIR] [PART]
 
-Starts a node of Samsa (or, with --server, of the Kafka laid out in DIR), runs every case below with both
-tools, and compares standard output and exit status after what must differ (times, random ids, growing
-offsets) has been replaced by its name. PART runs only the cases whose title contains it.
+Starts a node of Samsa (or, with --server, of the Kafka laid out in DIR) and runs every case below with both
+tools; comparison.py says what of the answers must be equal. PART runs only the cases whose title contains it.
 
 A case with {T} in it changes something: each side gets a name of its own there, of the same length."""
 import json
@@ -18,10 +17,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
+from comparison import NOISE, Case, Comparison, json_lines, json_values  # noqa: E402
 from lib import ROOT, Count, Node  # noqa: E402
+from mistakes import mistakes  # noqa: E402
 
 KAFKA_VERSION = "4.3.1"
-TIMEOUT_S = 30
 
 
 def oracle():
@@ -34,48 +34,14 @@ def oracle():
     return home
 
 
-# Lines of the JVM's logging and stack traces, which are not part of the answer.
-NOISE = re.compile(r"^(\[\d{4}-\d\d-\d\d .*|\tat .*|Caused by: .*|\s*\.\.\. \d+ more"
-                   r"|org\.apache\.kafka\.common\.errors\.TimeoutException"
-                   r"| \(org\.apache.*\))$")
-REPLACED = [
-    (re.compile(r"\b1[5-9]\d{11}\b"), "TIME"),
-    (re.compile(r"\b\d+ ms ago *"), "N ms ago"),
-    (re.compile(r"(HighWatermark: +)\d+"), r"\1N"),
-    (re.compile(r"Epoch: \d+$", re.M), "Epoch: N"),
-    (re.compile(r"(TopicId: )\S{22}"), r"\1ID"),
-    (re.compile(r"(\tID[^\t]*\t)\d+ *\t"), r"\1N\t"),
-    # texts of errors are each program's own; their class is not
-    (re.compile(r"(org\.apache\.kafka\.common\.errors\.\w+: ).*"), r"\1TEXT"),
-]
-# Kafka lists them in the order of a hash map.
-TOPIC_CONFIGS = re.compile(r"(\tConfigs: )(\S+)$", re.M)
-QUORUM_ROW = re.compile(r"^(\d+ *\t\S+ *\t)\d+ *\t", re.M)
-
-
-def normalised(text, name, unordered):
-    lines = [line for line in text.splitlines() if not NOISE.match(line)]
-    text = "\n".join(sorted(lines) if unordered else lines)
-    for pattern, replacement in REPLACED:
-        text = pattern.sub(replacement, text)
-    text = QUORUM_ROW.sub(r"\1N\t", text)
-    text = TOPIC_CONFIGS.sub(lambda m: m[1] + " ".join(sorted(re.split(r",(?=[a-z.]+=)", m[2]))), text)
-    return text.replace(name, "{T}").rstrip("\n")
-
-
-class Case:
-    def __init__(self, tool, args, unordered=False, stdin=None, controller=False, server=True):
-        self.tool, self.args, self.unordered, self.stdin = tool, args, unordered, stdin
-        self.controller, self.server = controller, server
-        self.title = f"{tool} {args}"
-
-
 def cases():
     yield from topics()
     yield from groups()
     yield from consoles()
     yield from others()
+    yield from measurements()
     yield from without_server()
+    yield from mistakes()
 
 
 def topics():
@@ -191,7 +157,73 @@ def others():
     yield Case("configs", "--describe --broker-defaults")
     yield Case("configs", "--alter --broker-defaults --delete-config log.retention.ms")
     yield Case("configs", "--alter --broker 1 --add-config num.partitions=3")
-    yield Case("delete-records", "--offset-json-file {J}")
+    yield Case("delete-records", "--offset-json-file "
+               '{J:{"version":1,"partitions":[{"topic":"{T}-p","partition":0,"offset":3}]}}')
+
+
+# What a perf test has measured: digits are left out, and what was counted exactly is left in.
+def figures(text):
+    return re.sub(r"\d+(\.\d+)?", "N", re.sub(r"(?<=^)\d+(?= records sent)", lambda m: f"<{m[0]}>", text,
+                                               flags=re.M)) + f"{sent(text)}"
+
+
+def sent(text):
+    return re.findall(r"^(\d+)(?: steady state)? records sent", text, re.M)
+
+
+def read(text):
+    """The rows of consumer-perf-test, with megabytes and records as they are."""
+    rows = [line.split(", ") for line in text.splitlines()]
+    return "\n".join(", ".join(c if i in (2, 4) or not c[:1].isdigit() else "N" for i, c in enumerate(row))
+                     for row in rows)
+
+
+def steps(text):
+    """Events of a verifiable consumer: how it cuts records into batches is its own."""
+    events = json_values(text)
+    kinds, counted = [], {}
+    for e in events:
+        e.pop("timestamp")
+        if e["name"] in ("records_consumed", "offsets_committed"):
+            for p in e.get("partitions", []) + e.get("offsets", []):
+                key = e["name"], p["topic"], p["partition"]
+                before = counted.get(key, {})
+                counted[key] = {"count": before.get("count", 0) + p.get("count", 0),
+                                "first": before.get("first", p.get("minOffset")),
+                                "last": p.get("maxOffset", p.get("offset"))}
+        else:
+            kinds.append(json.dumps(e, sort_keys=True))
+    return "\n".join(kinds + [f"{k}: {v}" for k, v in sorted(counted.items())])
+
+
+def of_group(group):
+    return lambda text: json_lines(text, lambda v: v if v["key"]["data"]["group"] == group else None)
+
+
+def measurements():
+    yield Case("verifiable-producer", "--topic {T}-v --max-messages 20 --repeating-keys 3 --value-prefix 7",
+               view=lambda text: json_lines(re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":"N"', text)))
+    yield Case("verifiable-producer", "--topic bad/{T} --max-messages 1", view=lambda text: json_lines(text))
+    yield Case("verifiable-consumer", "--topic {T}-v --group-id {T}-v --max-messages 20 --verbose", view=steps)
+    yield Case("producer-perf-test", "--topic {T}-w --num-records 50 --record-size 10 --throughput 1000 "
+                                     "--warmup-records 20", view=figures)
+    yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --payload-monotonic --throughput -1 "
+                                     "--producer-props acks=1 linger.ms=1", view=figures)
+    yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --throughput -1 --payload-delimiter , "
+                                     "--payload-file {J:one,two,three}", view=figures)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 60", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --hide-header --show-detailed-stats")
+    yield Case("consumer-perf-test", "--include {T}-w --messages 61 --timeout 500", view=read)
+    yield Case("e2e-latency", "--topic {T}-e --num-records 5 --producer-acks all --record-size 100 "
+                              "--record-key-size 5 --num-headers 2 --record-header-key-size 3 "
+                              "--record-header-size 4", view=figures)
+    yield Case("e2e-latency", "{B} {T}-e 2 1 10", server=False, view=figures)
+    formatters = "--topic __consumer_offsets --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools."
+    yield Case("console-consumer", formatters + "consumer.OffsetsMessageFormatter", view=of_group("committed"))
+    yield Case("console-consumer", formatters + "consumer.GroupMetadataMessageFormatter", view=of_group("member"))
+    yield Case("console-consumer", formatters + "consumer.TransactionLogMessageFormatter")
+    yield Case("console-consumer", "--topic first --partition 0 --offset earliest --max-messages 1 "
+                                   "--formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter")
 
 
 def without_server():
@@ -206,50 +238,6 @@ def without_server():
     yield Case("storage", "format -c {P}", server=False)
     yield Case("storage", "bogus", server=False)
     yield Case("topics", "--list --version", server=False)
-
-
-class Comparison:
-    def __init__(self, node, kafka, count):
-        self.node, self.kafka, self.count = node, kafka, count
-        self.properties = os.path.join(node.data, "unformatted.properties")
-        with open(node.config, encoding="utf-8") as f, open(self.properties, "w", encoding="utf-8") as to:
-            to.write(f.read().replace(node.logs, os.path.join(node.data, "unformatted")))
-
-    def command(self, home, case, name):
-        args = case.args
-        for word, value in [("{T}", name), ("{B}", self.node.bootstrap), ("{P}", self.properties),
-                            ("{C}", f"127.0.0.1:{self.node.controller_port}")]:
-            args = args.replace(word, value)
-        if "{J}" in args:
-            path = os.path.join(self.node.data, f"{name}.json")
-            with open(path, "w", encoding="utf-8") as f:
-                json.dump({"version": 1, "partitions": [
-                    {"topic": f"{name}-p", "partition": 0, "offset": 3}]}, f)
-            args = args.replace("{J}", path)
-        words = args.split()
-        if case.server:
-            words = ["--bootstrap-server", self.node.bootstrap, *words]
-        return [os.path.join(home, "bin", f"kafka-{case.tool}.sh"), *words]
-
-    def answer(self, home, case, name):
-        command = self.command(home, case, name)
-        start = time.monotonic()
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, input=case.stdin,
-                                  timeout=TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired:
-            return f"no answer in {TIMEOUT_S} s", TIMEOUT_S * 1000, ""
-        took_ms = (time.monotonic() - start) * 1000
-        return (normalised(done.stdout, name, case.unordered) + f"\nexit {done.returncode}", took_ms,
-                done.stderr)
-
-    def run(self, case):
-        expected, kafka_ms, _ = self.answer(self.kafka, case, "qk7")
-        got, samsa_ms, errors = self.answer(ROOT, case, "qs7")
-        detail = ""
-        if got != expected:
-            detail = f"\n--- Apache Kafka\n{expected}\n--- Samsa\n{got}\n{errors[-500:]}---"
-        self.count.check(f"{case.title} ({samsa_ms:.0f} ms, {kafka_ms:.0f} ms)", got == expected, detail)
 
 
 # What differs between two formatted directories: times, checksums over them, random directory ids.
@@ -278,8 +266,14 @@ def files_of(directory):
             yield os.path.relpath(os.path.join(folder, name), directory)
 
 
-def formatted(home, kafka, directory, quorum, options):
-    """What kafka-storage.sh of `home` makes, in words: its output, the files, and what is in them."""
+def samsa(tool, args):
+    """Samsa's tool, run as Resident.run runs Apache Kafka's."""
+    return subprocess.run([os.path.join(ROOT, "bin", f"kafka-{tool}.sh"), *args], capture_output=True, text=True,
+                          timeout=120, check=False)
+
+
+def formatted(run, kafka, directory, quorum, options):
+    """What kafka-storage.sh makes, in words: its output, the files, and what is in them."""
     properties = os.path.join(directory, "server.properties")
     os.makedirs(directory)
     with open(properties, "w", encoding="utf-8") as f:
@@ -289,9 +283,7 @@ def formatted(home, kafka, directory, quorum, options):
                 f"log.dirs={directory}/a,{directory}/b\n")
         f.write("controller.quorum.voters=1@localhost:9093\n" if quorum == "voters" else
                 "controller.quorum.bootstrap.servers=localhost:9093\n")
-    done = subprocess.run([os.path.join(home, "bin", "kafka-storage.sh"), "format", "-c", properties, "-t",
-                           "MkU3OEVBNTcwNTJENDM2Qk", *options.split()], capture_output=True, text=True,
-                          check=False)
+    done = run("storage", ["format", "-c", properties, "-t", "MkU3OEVBNTcwNTJENDM2Qk", *options.split()])
     text = "\n".join(sorted(done.stdout.splitlines())) + f"\nexit {done.returncode}\n"
     for name in files_of(directory):
         path = os.path.join(directory, name)
@@ -312,13 +304,12 @@ def compare_formats(node, kafka, part, count):
         title = f"storage format: {name}"
         if part in title:
             expected = formatted(kafka, kafka, os.path.join(node.data, f"format-k-{name}"), quorum, options)
-            got = formatted(ROOT, kafka, os.path.join(node.data, f"format-s-{name}"), quorum, options)
+            got = formatted(samsa, kafka, os.path.join(node.data, f"format-s-{name}"), quorum, options)
             count.check(title, got == expected, f"\n--- Apache Kafka\n{expected}\n--- Samsa\n{got}---")
 
 
-def dumped(home, words):
-    done = subprocess.run([os.path.join(home, "bin", "kafka-dump-log.sh"), "--files", *words],
-                          capture_output=True, text=True, timeout=120, check=False)
+def dumped(run, words):
+    done = run("dump-log", ["--files", *words])
     lines = [line for line in done.stdout.splitlines() if not NOISE.match(line)]
     return "\n".join(lines) + "\n"
 
@@ -341,7 +332,7 @@ def compare_dumps(node, kafka, part, count):
         title = f"dump-log: {name}"
         if part in title:
             words = [",".join(files), *options.split()]
-            expected, got = dumped(kafka, words), dumped(ROOT, words)
+            expected, got = dumped(kafka, words), dumped(samsa, words)
             shown = [f"{e}\n  {g}" for e, g in zip(expected.splitlines(), got.splitlines()) if e != g][:5]
             count.check(title, got == expected, "\n" + "\n".join(shown))
 
@@ -383,8 +374,13 @@ def main():
         node.keep = False
         node.format().start()
         member = prepare(node, kafka)
+        unformatted = os.path.join(node.data, "unformatted.properties")
+        with open(node.config, encoding="utf-8") as f, open(unformatted, "w", encoding="utf-8") as to:
+            to.write(f.read().replace(node.logs, os.path.join(node.data, "unformatted")))
+        comparison = Comparison(kafka, count, {
+            "{B}": node.bootstrap, "{C}": f"127.0.0.1:{node.controller_port}", "{P}": unformatted,
+            "{L}": node.logs, "{F}": node.config})
         try:
-            comparison = Comparison(node, kafka, count)
             for case in cases():
                 if part in case.title:
                     comparison.run(case)
@@ -392,8 +388,9 @@ def main():
             member.kill()
             member.wait()
         node.stop()
-        compare_dumps(node, kafka, part, count)
-        compare_formats(node, kafka, part, count)
+        compare_dumps(node, comparison.resident.run, part, count)
+        compare_formats(node, comparison.resident.run, part, count)
+        comparison.close()
     return count.finish()
 
 

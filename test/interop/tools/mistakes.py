@@ -1,0 +1,170 @@
+"""Commands that are wrong: what each says, and its exit status. They change nothing."""
+from comparison import Case
+
+LINES = """
+leader-election
+leader-election --help
+leader-election --bogus
+leader-election --bootstrap-server {B}
+leader-election --election-type preferred
+leader-election --bootstrap-server {B} --election-type bogus --all-topic-partitions
+leader-election --bootstrap-server {B} --election-type preferred
+leader-election --bootstrap-server {B} --election-type preferred --topic first
+leader-election --bootstrap-server {B} --election-type preferred --partition 1 --all-topic-partitions
+leader-election --bootstrap-server {B} --election-type preferred --topic t --partition 0 --all-topic-partitions
+leader-election --bootstrap-server {B} --election-type preferred --topic first --partition x
+leader-election --bootstrap-server {B} --election-type preferred --all-topic-partitions --admin.config a --command-config b
+leader-election --bootstrap-server {B} --election-type preferred --election-type unclean --all-topic-partitions
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"x":1}}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"partitions":{}}}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"partitions":[{"topic":"t"}]}}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"partitions":[{"topic":1,"partition":"x"}]}}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"partitions":[{"topic":"t","partition":0},{"topic":"t","partition":0}]}}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file /nosuch
+reassign-partitions
+reassign-partitions --bootstrap-server {B}
+reassign-partitions --bootstrap-server {B} --list --verify
+reassign-partitions --list
+reassign-partitions --list --bootstrap-server a --bootstrap-controller b
+reassign-partitions --list --bootstrap-server {B} --throttle 5
+reassign-partitions --bootstrap-server {B} --generate
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:}
+reassign-partitions --bootstrap-controller {C} --generate --topics-to-move-json-file {J:} --broker-list 0
+reassign-partitions --bootstrap-server {B} --execute
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file /nosuch
+reassign-partitions --bootstrap-server {B} --execute --throttle x --reassignment-json-file {J:{}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"version":1}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"version":2}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","partition":0,"replicas":[1,2],"log_dirs":["any"]}]}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","partition":0,"replicas":[1,1]}]}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","partition":0,"replicas":[]}]}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","partition":0,"replicas":["1"]}]}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","partition":0,"replicas":[1]},{"topic":"t","partition":0,"replicas":[1]}]}}
+reassign-partitions --bootstrap-server {B} --execute --reassignment-json-file {J:{"partitions":[{"topic":"t","replicas":[1]}]}}
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[]}} --broker-list 1,x
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[]}} --broker-list 1,1
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[{"topic":"t"},{"topic":"t"}]}} --broker-list 1
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[} --broker-list 1
+metadata-quorum
+metadata-quorum bogus
+metadata-quorum describe
+metadata-quorum --bootstrap-server {B}
+metadata-quorum --bootstrap-server {B} describe
+metadata-quorum --bootstrap-server {B} describe --status --replication
+metadata-quorum --bootstrap-server {B} describe --status --human-readable
+metadata-quorum --bootstrap-server {B} --bootstrap-controller {C} describe --status
+metadata-quorum describe --status --bootstrap-server {B}
+metadata-quorum --bootstrap-server {B} describe --bogus
+metadata-quorum --bootstrap-server {B} --command-config /nosuch describe --status
+metadata-quorum --bootstrap-server {B} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=-4} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.roles=broker} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.roles=controller} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.roles=controller\\nlog.dirs=/nosuch} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.roles=controller\\nlog.dirs={L}} add-controller
+metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.roles=controller\\nlog.dirs={L}\\ncontroller.listener.names=X\\nlisteners=Y://:9} add-controller
+metadata-quorum --bootstrap-server {B} remove-controller
+metadata-quorum --bootstrap-server {B} remove-controller -i 4
+metadata-quorum --bootstrap-server {B} remove-controller -i x -d y
+metadata-quorum --bootstrap-server {B} remove-controller -i -4 -d AAAAAAAAAAAAAAAAAAAAAQ
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
+features
+features describe
+features bogus
+features version-mapping --bogus
+features feature-dependencies
+features feature-dependencies --feature group.version
+features feature-dependencies --feature group.version=x
+features feature-dependencies --feature group.version=7
+features feature-dependencies --feature nosuch=1
+features feature-dependencies --feature metadata.version=99
+features --bootstrap-server {B} upgrade
+features --bootstrap-server {B} upgrade --feature group.version
+features --bootstrap-server {B} upgrade --feature group.version=1 --feature group.version=1
+features --bootstrap-server {B} upgrade --release-version 4.3 --feature a=1
+features --bootstrap-server {B} downgrade
+features --bootstrap-server {B} disable
+features --bootstrap-server {B} disable --feature a --feature a
+features --bootstrap-server {B} describe --node-id -4
+features --bootstrap-server {B} describe --node-id x
+features --bootstrap-server {B} --bootstrap-controller {C} describe
+features describe --bootstrap-server {B}
+storage feature-dependencies --feature group.version
+storage feature-dependencies --feature group.version=x
+storage feature-dependencies --feature group.version=7
+storage feature-dependencies --feature nosuch=1
+storage feature-dependencies --feature metadata.version=99
+cluster
+cluster bogus
+cluster cluster-id
+cluster cluster-id --bootstrap-server {B} --bootstrap-controller {C}
+cluster cluster-id --bootstrap-server {B} extra
+cluster cluster-id --bootstrap-server {B} --bogus
+cluster cluster-id --bootstrap-server {B} --config a --command-config b
+cluster list-endpoints --bootstrap-controller {C} --include-fenced-brokers
+cluster unregister --bootstrap-server {B}
+cluster unregister --bootstrap-server {B} --id x
+producer-perf-test --topic t
+producer-perf-test --topic t --throughput -1
+producer-perf-test --num-records 5 --throughput -1
+producer-perf-test --topic t --num-records 5 --throughput -1
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 5
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 5 --payload-monotonic --bootstrap-server {B}
+producer-perf-test --topic t --num-records 0 --throughput -1 --record-size 5 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 0 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --warmup-records 5
+producer-perf-test --topic t --num-records 5 --throughput x --record-size 1 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --reporting-interval 0
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --transaction-duration-ms 0
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --command-property a
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --command-property a=1 --producer-props b=2
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --command-config a --producer.config b
+producer-perf-test --topic t --num-records 5 --throughput -1 --payload-file /nosuch --bootstrap-server {B}
+consumer-perf-test
+consumer-perf-test --topic t
+consumer-perf-test --bootstrap-server {B} --num-records 4
+consumer-perf-test --bootstrap-server {B} --topic t --include u --num-records 4
+consumer-perf-test --bootstrap-server {B} --topic t
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 4 --messages 3
+consumer-perf-test --bootstrap-server {B} --topic t --num-records x
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --reporting-interval 0
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --reporting-interval x
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --consumer.config a --command-config b
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --consumer.config /nosuch
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --bogus
+e2e-latency
+e2e-latency a b
+e2e-latency --topic t
+e2e-latency --bootstrap-server {B} --topic t --num-records 3 --producer-acks 0 --record-size 5
+e2e-latency --bootstrap-server {B} --topic t --num-records 0 --producer-acks 1 --record-size 5
+e2e-latency --bootstrap-server {B} --topic t --num-records 3 --producer-acks 1 --record-size -5
+e2e-latency --bootstrap-server {B} --topic t --num-records 3 --producer-acks 1 --record-size 5 --record-key-size -2
+e2e-latency --bootstrap-server {B} --topic t --num-records 3 --producer-acks 1 --record-size 5 --num-headers -2
+e2e-latency --bootstrap-server {B} --topic t --num-records x --producer-acks 1 --record-size 5
+verifiable-producer --bootstrap-server {B}
+verifiable-producer --topic t
+verifiable-producer --bootstrap-server {B} --topic t --acks 5
+verifiable-producer --bootstrap-server {B} --topic t --producer.config /x
+verifiable-consumer --bootstrap-server {B} --topic t
+verifiable-consumer --topic t --group-id g
+log-dirs --describe
+log-dirs --bootstrap-server {B}
+log-dirs --bootstrap-server {B} --describe --broker-list 9
+log-dirs --bootstrap-server {B} --describe --bogus
+get-offsets --topic t
+get-offsets --bootstrap-server {B} --topic nosuch
+get-offsets --bootstrap-server {B} --time soon
+get-offsets --bootstrap-server {B} --topic-partitions first:x
+get-offsets --bootstrap-server {B} --topic-partitions first:0 --topic first
+get-offsets --bootstrap-server {B} --topic first --partitions x
+console-consumer --bootstrap-server {B} --topic first --formatter nosuch
+"""
+
+
+def mistakes():
+    for line in LINES.strip().splitlines():
+        tool, _, args = line.partition(" ")
+        yield Case(tool, args, server=False, mistake=True)
