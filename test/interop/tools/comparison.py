@@ -149,8 +149,11 @@ class Comparison:
         except ValueError as e:
             return f"{e}: {done.stdout}\nexit {done.returncode}", took_ms, done.stderr
 
-    def run(self, case):
+    def run(self, case, between=None):
+        """`between` is called when one side has run and the other has not."""
         expected, kafka_ms, kafka_errors = self.answer(False, case, "qk7")
+        if between:
+            between()
         got, samsa_ms, errors = self.answer(True, case, "qs7")
         detail = ""
         if got != expected:
