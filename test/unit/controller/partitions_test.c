@@ -222,6 +222,89 @@ TEST(election_costs_what_the_brokers_partitions_cost_and_no_more)
     world_free(&w);
 }
 
+/* ---- older clusters */
+
+static void old_world(struct world *w, int16_t metadata_version)
+{
+    world_start(w);
+    w->bootstrap[0].u.feature_level.feature_level = metadata_version;
+    for (int i = 1; i < 5; i++) w->bootstrap[i].u.feature_level.feature_level = 0;
+    controller_lead(w->c, w->epoch);
+    world_commit(w);
+}
+
+TEST(without_elr_the_last_member_stays_in_the_isr)
+{
+    struct world w;
+    old_world(&w, 22);
+    world_broker(&w, 1, NULL);
+    int64_t epoch = world_broker(&w, 2, NULL);
+    int32_t both[] = {2, 1}, one[] = {2};
+    one_partition(&w, both, 2);
+    assert_int_equal(world_record(&w, 0)->version, 1);
+    assert_int_equal(propose(&w, "t", 0, one, 1)->error_code, 0);
+    controller_broker_lost(w.c, 2, epoch, STR_NULL);
+    world_commit(&w);
+    const struct image_partition *p = world_partition(&w, "t", 0);
+    assert_int_equal(p->leader, LEADER_NONE);
+    assert_int_equal(p->isr_count, 1);
+    assert_int_equal(partition_isr(p)[0], 2);
+    assert_int_equal(p->elr_count + p->last_known_elr_count, 0);
+    int16_t error;
+    (void)world_register(&w, 2, NULL, 99, -1, &error); /* not a clean stop: nobody asks */
+    (void)world_heartbeat(&w, 2, false, false);
+    p = world_partition(&w, "t", 0);
+    assert_int_equal(p->leader, 2);
+    assert_int_equal(p->leader_recovery_state, LEADER_RECOVERED);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(old_brokers_see_a_new_leader_epoch_when_an_isr_shrinks)
+{
+    struct world w;
+    old_world(&w, METADATA_VERSION_NO_SHRINK_BUMP - 1);
+    assert_int_equal(world_record(&w, 0)->id, METADATA_RECORD_FEATURE_LEVEL); /* no transaction */
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2}, one[] = {1};
+    one_partition(&w, both, 2);
+    assert_int_equal(world_record(&w, 0)->version, 0);
+    assert_int_equal(propose(&w, "t", 0, one, 1)->leader_epoch, 1);
+    assert_int_equal(propose(&w, "t", 0, both, 2)->leader_epoch, 1); /* growing needs none */
+    struct assign_replicas_to_dirs_request assign = {
+        1, image_broker(controller_image(w.c), 1)->epoch, NULL, 0};
+    const struct assign_replicas_to_dirs_response *r =
+        world_call(&w, API_ASSIGN_REPLICAS_TO_DIRS, 0, &assign);
+    assert_int_equal(r->error_code, KAFKA_UNSUPPORTED_VERSION);
+    world_check(&w);
+    world_free(&w);
+}
+
+TEST(isr_is_proposed_without_broker_epochs_before_version_3)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 3; id++) world_broker(&w, id, NULL);
+    int32_t all[] = {1, 2, 3}, two[] = {1, 3};
+    one_partition(&w, all, 3);
+    struct alter_partition_request_partition_data p;
+    alter_partition_request_partition_data_init(&p);
+    p.new_isr = two;
+    p.new_isr_count = 2;
+    struct alter_partition_request_topic_data t = {
+        image_topic_by_name(controller_image(w.c), STR("t"))->id, &p, 1};
+    struct alter_partition_request rq = {1, image_broker(controller_image(w.c), 1)->epoch, &t, 1};
+    const struct alter_partition_response *r = world_call(&w, API_ALTER_PARTITION, 2, &rq);
+    assert_int_equal(r->topics[0].partitions[0].error_code, 0);
+    assert_int_equal(world_partition(&w, "t", 0)->isr_count, 2);
+    rq.broker_epoch++;
+    r = world_call(&w, API_ALTER_PARTITION, 2, &rq);
+    assert_int_equal(r->error_code, KAFKA_STALE_BROKER_EPOCH);
+    world_check(&w);
+    world_free(&w);
+}
+
 /* ---- reassignment */
 
 static int16_t reassign(struct world *w, int32_t *target, int32_t count, bool factor_may_change)
