@@ -96,9 +96,9 @@ static void backoff_over(struct timer *t)
 }
 
 /* Frame, header and body at call->api_version. */
-static void call_encode(struct channel *c, struct call *call, const void *request)
+static void call_encode(struct channel *c, struct call *call, const void *request, struct out *out)
 {
-    struct out *out = &call->encoded;
+    int64_t start = out->len;
     uint8_t *length = out_reserve(out, 4);
     call->correlation_id = c->next_correlation_id++;
     struct request_header header = {
@@ -110,7 +110,7 @@ static void call_encode(struct channel *c, struct call *call, const void *reques
     request_header_encode(&header, message_request_header_version(call->api_key, call->api_version),
                           out);
     message_request(call->api_key)->encode(request, call->api_version, out);
-    store_be32(length, (uint32_t)(out->len - 4));
+    store_be32(length, (uint32_t)(out->len - start - 4));
 }
 
 /* The newest version that both sides know; -1 when there is none. */
@@ -147,7 +147,7 @@ static enum err call_reencode(struct channel *c, struct call *call)
     POST(e == ERR_OK); /* we encoded it ourselves */
     out_reset(&call->encoded);
     call->api_version = version;
-    call_encode(c, call, body);
+    call_encode(c, call, body, &call->encoded);
     arena_free(&arena);
     return ERR_OK;
 }
@@ -198,7 +198,7 @@ static void channel_connected(struct net_conn *net, enum err e)
     api_versions_request_init(&request);
     request.client_software_name = STR("samsa");
     request.client_software_version = STR("1.0");
-    call_encode(c, call, &request);
+    call_encode(c, call, &request, &call->encoded);
     channel_send(c, call);
 }
 
@@ -447,6 +447,19 @@ static void channel_send_waiting(struct channel *c)
     }
 }
 
+/* A ready connection takes the call straight into its queue, which allocates nothing. */
+static bool channel_send_now(struct channel *c, struct call *call, const void *request)
+{
+    if (c->state != CHANNEL_READY || !list_empty(&c->waiting_calls)) return false;
+    int16_t version = channel_version(c, call->api_key, call->api_version);
+    if (version < 0 || version < call->min_version) return false; /* ends as one that waited */
+    call->api_version = version;
+    call_encode(c, call, request, net_out(c->net));
+    list_push_back(&c->sent_calls, &call->node);
+    net_kick(c->net);
+    return true;
+}
+
 void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t max_version,
                   const void *request, void (*done)(struct call *, enum err, const void *))
 {
@@ -470,9 +483,10 @@ void channel_call(struct channel *c, struct call *call, int16_t api_key, int16_t
         timer_arm_in_ms(c->env.clock, &call->timer, 0);
         return;
     }
-    call_encode(c, call, request);
-    list_push_back(&c->waiting_calls, &call->node);
     timer_arm_in_ms(c->env.clock, &call->timer, c->request_timeout_ms);
+    if (channel_send_now(c, call, request)) return;
+    call_encode(c, call, request, &call->encoded);
+    list_push_back(&c->waiting_calls, &call->node);
     if (c->state == CHANNEL_READY)
         channel_send_waiting(c);
     else if (c->state == CHANNEL_IDLE)
