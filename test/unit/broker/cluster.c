@@ -25,6 +25,8 @@ enum change_kind {
 struct change {
     enum change_kind kind;
     int32_t broker;
+    char host[16];
+    uint16_t port;
     int64_t broker_epoch;
     int8_t fenced;
     struct uuid topic_id;
@@ -165,10 +167,11 @@ void cluster_unfence(struct cluster *c, int32_t id)
 
 static void register_broker(struct cluster *c, int32_t id)
 {
-    c->broker_epochs[id - 1] = ++c->next_broker_epoch;
     c->fenced[id - 1] = false;
     struct change *x = add_change(c, CHANGE_REGISTER);
     x->broker = id;
+    memcpy(x->host, c->members[id - 1].host, sizeof x->host);
+    x->port = c->members[id - 1].port;
     x->broker_epoch = c->broker_epochs[id - 1];
 }
 
@@ -205,12 +208,10 @@ static void apply_target(struct member *m, const struct controlled *p)
 
 static void replay_register(struct member *m, const struct change *x)
 {
-    struct register_broker_record_broker_endpoint e = {.name = STR("PLAINTEXT"),
-                                                       .port = CLUSTER_PORT};
-    char host[16], rack[16];
-    snprintf(host, sizeof host, "b%d", x->broker);
+    struct register_broker_record_broker_endpoint e = {
+        .name = STR("PLAINTEXT"), .host = str_of(x->host), .port = x->port};
+    char rack[16];
     snprintf(rack, sizeof rack, "rack%d", x->broker);
-    e.host = str_of(host);
     struct metadata_record r = record_of(METADATA_RECORD_REGISTER_BROKER);
     r.u.register_broker.broker_id = x->broker;
     r.u.register_broker.broker_epoch = x->broker_epoch;
@@ -457,9 +458,10 @@ static void load_metadata(struct member *m)
 
 static void open_member(struct member *m)
 {
-    m->env = sim_node_start(m->machine);
+    if (m->machine) m->env = sim_node_start(m->machine);
+    m->cluster->broker_epochs[m->id - 1] = ++m->cluster->next_broker_epoch;
     struct log_dir_options o = log_dir_options_default();
-    o.path = "data";
+    o.path = m->path;
     o.offline = offline;
     o.context = m;
     o.config = log_config_new();
@@ -479,8 +481,9 @@ static void open_member(struct member *m)
     m->broker.fetch_sessions = fetch_session_cache_create(m->env, 100);
     struct rpc_server_config server = rpc_server_defaults();
     server.listener_name = "PLAINTEXT";
-    server.port = CLUSTER_PORT;
+    server.port = m->port;
     assert_ok(rpc_server_create(m->env, &server, &m->dispatch, &m->server));
+    m->port = rpc_server_port(m->server);
     m->up = true;
     for (int32_t i = 0; i < m->cluster->partitions_count; i++)
         apply_target(m, &m->cluster->partitions[i]);
@@ -492,7 +495,8 @@ static void free_member(struct member *m)
     rpc_server_destroy(m->server);
     fetch_session_cache_destroy(m->broker.fetch_sessions);
     replica_manager_destroy(m->broker.replicas);
-    bool fine = sim_node_running(m->machine) && !log_dir_is_offline(m->dir);
+    bool alive = !m->machine || sim_node_running(m->machine);
+    bool fine = alive && !log_dir_is_offline(m->dir);
     enum err e = log_dir_close(m->dir, m->broker.epoch);
     assert_true(e == ERR_OK || !fine);
     m->up = false;
@@ -522,8 +526,8 @@ void cluster_stop(struct cluster *c, int32_t id)
 
 void cluster_start(struct cluster *c, int32_t id)
 {
-    register_broker(c, id);
     open_member(cluster_member(c, id));
+    register_broker(c, id);
     /* A partition whose last in-sync replica it is has a leader again. */
     for (int32_t i = 0; i < c->partitions_count; i++) {
         struct controlled *p = &c->partitions[i];
@@ -536,32 +540,59 @@ void cluster_start(struct cluster *c, int32_t id)
 
 /* ---- life */
 
-struct cluster *cluster_open(uint64_t seed, int32_t count, const char *const *config)
+static struct cluster *cluster_new(int32_t count, const char *const *config)
 {
     struct cluster *c = MEM_NEW(struct cluster);
-    c->sim = sim_new(seed);
     list_init(&c->alterations);
     c->count = count;
     c->alter_ms = 2;
     c->next_broker_epoch = 100;
     c->changes = mem_zalloc(CHANGES_MAX, sizeof *c->changes);
     c->partitions = mem_zalloc(CLUSTER_PARTITIONS_MAX, sizeof *c->partitions);
-    for (int32_t i = 0; i < count; i++) register_broker(c, i + 1);
     for (int32_t i = 0; i < count; i++) {
         struct member *m = &c->members[i];
-        char name[16];
-        snprintf(name, sizeof name, "b%d", i + 1);
         m->cluster = c;
         m->id = i + 1;
-        m->machine = sim_node(c->sim, name);
         m->config = config_new();
         for (int32_t k = 0; config && config[k]; k += 2) {
             struct config_error error;
             assert_ok(config_set(m->config, LAYER_STATIC, str_of(config[k]), str_of(config[k + 1]),
                                  &error));
         }
+    }
+    return c;
+}
+
+struct cluster *cluster_open(uint64_t seed, int32_t count, const char *const *config)
+{
+    struct cluster *c = cluster_new(count, config);
+    c->sim = sim_new(seed);
+    for (int32_t i = 0; i < count; i++) {
+        struct member *m = &c->members[i];
+        snprintf(m->host, sizeof m->host, "b%d", i + 1);
+        snprintf(m->path, sizeof m->path, "data");
+        m->port = CLUSTER_PORT;
+        m->machine = sim_node(c->sim, m->host);
         open_member(m);
     }
+    for (int32_t i = 0; i < count; i++) register_broker(c, i + 1);
+    tell_all(c);
+    return c;
+}
+
+struct cluster *cluster_open_real(struct env *env, const char *path, int32_t count,
+                                  const char *const *config)
+{
+    struct cluster *c = cluster_new(count, config);
+    for (int32_t i = 0; i < count; i++) {
+        struct member *m = &c->members[i];
+        m->env = env;
+        snprintf(m->host, sizeof m->host, "127.0.0.1");
+        snprintf(m->path, sizeof m->path, "%s/b%d", path, i + 1);
+        open_member(m);
+    }
+    for (int32_t i = 0; i < count; i++) register_broker(c, i + 1);
+    tell_all(c);
     return c;
 }
 
@@ -572,12 +603,12 @@ void cluster_close(struct cluster *c)
         if (m->client) channel_destroy(m->client);
         if (m->up) {
             free_member(m);
-            assert_int_equal(sim_node_handles(m->machine), 0);
+            if (m->machine) assert_int_equal(sim_node_handles(m->machine), 0);
         }
         config_free(m->config);
         image_free(m->image);
     }
-    sim_free(c->sim);
+    if (c->sim) sim_free(c->sim);
     LIST_EACH(&c->alterations, node) mem_free(CONTAINER_OF(node, struct alteration, node));
     mem_free(c->changes);
     mem_free(c->partitions);

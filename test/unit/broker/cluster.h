@@ -20,8 +20,10 @@ struct cluster;
 
 struct member {
     struct cluster *cluster;
-    int32_t id; /* from 1 */
-    struct sim_node *machine;
+    int32_t id;               /* from 1 */
+    struct sim_node *machine; /* NULL on a real one */
+    char path[64], host[16];
+    uint16_t port;
     struct env *env;
     struct broker broker;
     struct dispatch dispatch;
@@ -61,6 +63,11 @@ struct cluster {
     int32_t alter_ms;             /* how long an AlterPartition takes */
     int32_t proposals;            /* taken so far */
 };
+
+/* The same on this machine's sockets and files: all in one loop, in directories below `path`. Not
+ * for crashes and starts. */
+struct cluster *cluster_open_real(struct env *env, const char *path, int32_t count,
+                                  const char *const *config);
 
 /* Brokers 1 … count, up and registered, each with this configuration: pairs, ended by NULL. */
 struct cluster *cluster_open(uint64_t seed, int32_t count, const char *const *config);
