@@ -93,7 +93,10 @@ static void answered(struct call *call, enum err e, const void *response)
     p->calls--;
     mem_free(c);
     if (q->failed) return;
-    if (e) tell_broken(q, &m, p, e);
+    if (e)
+        tell_broken(q, &m, p, e);
+    else if (p->fetches && m.to == raft_leader(q->raft))
+        q->events.leader_answered(q->events.owner, m.to);
     if (!e)
         quorum_message_answered(q, &m, response);
     else if (e == ERR_UNSUPPORTED)

@@ -82,6 +82,8 @@ struct quorum_events {
      * process is gone. See quorum_leader_lost. */
     void (*leader_unreachable)(void *owner, int32_t leader_id, int32_t epoch, struct str host,
                                uint16_t port, enum err e);
+    /* It has answered over that connection. */
+    void (*leader_answered)(void *owner, int32_t leader_id);
     /* Committed up to here (exclusive). Subscribers have been told already. */
     void (*committed)(void *owner, int64_t end_offset);
     /* The metadata log or its directory failed; the node cannot go on. */

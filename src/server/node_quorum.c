@@ -42,6 +42,12 @@ static void leader_unreachable(void *owner, int32_t leader_id, int32_t epoch, st
     watch_leader_unreachable(n->watch, leader_id, epoch, host, port, e);
 }
 
+static void leader_answered(void *owner, int32_t leader_id)
+{
+    struct node *n = owner;
+    watch_leader_answered(n->watch, leader_id);
+}
+
 /* ---- snapshots */
 
 static bool next_snapshot_record(void *context, struct metadata_record *record, struct arena *arena)
@@ -107,6 +113,7 @@ static void may_stop(void *owner)
 static const struct quorum_events events = {
     .leader_changed = leader_changed,
     .leader_unreachable = leader_unreachable,
+    .leader_answered = leader_answered,
     .committed = committed,
     .failed = node_fatal,
     .snapshot_due = snapshot_due,

@@ -258,6 +258,11 @@ void watch_leader_unreachable(struct watch *w, int32_t leader, int32_t epoch, st
                      clock_mono(w->env.clock));
 }
 
+void watch_leader_answered(struct watch *w, int32_t leader)
+{
+    if (detector_suspicions(w->detector) > 0) detector_heard(w->detector, DETECTOR_LEADER, leader);
+}
+
 /* ---- lifecycle */
 
 static const struct image *image_for_apis(void *owner)

@@ -65,6 +65,9 @@ void watch_leader_changed(struct watch *w, int32_t leader, int32_t epoch);
 void watch_leader_unreachable(struct watch *w, int32_t leader, int32_t epoch, struct str host,
                               uint16_t port, enum err e);
 
+/* It answers over such a connection. */
+void watch_leader_answered(struct watch *w, int32_t leader);
+
 void watch_committed(struct watch *w, int64_t end_offset);
 
 /* A clean stop begins. */

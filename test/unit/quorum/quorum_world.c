@@ -165,6 +165,12 @@ static void on_leader(void *owner, int32_t leader_id, int32_t epoch, const char 
     m->epoch = epoch;
 }
 
+static void on_answered(void *owner, int32_t leader_id)
+{
+    (void)owner;
+    (void)leader_id;
+}
+
 static void on_unreachable(void *owner, int32_t leader_id, int32_t epoch, struct str host,
                            uint16_t port, enum err e)
 {
@@ -299,6 +305,7 @@ void world_start(struct world *w, int32_t id)
         .owner = m,
         .leader_changed = on_leader,
         .leader_unreachable = on_unreachable,
+        .leader_answered = on_answered,
         .committed = on_committed,
         .failed = on_failed,
         .snapshot_due = on_snapshot_due,
