@@ -122,12 +122,16 @@ static struct candidate server_at(const struct raft *r, int32_t i)
     return c;
 }
 
+static bool is_durable(const struct raft *r)
+{
+    return r->durable_end >= log_end(r);
+}
+
 /* The fetch offset is the acknowledgement, also at a server that turns out to lead: nothing is said
  * of records that a crash may take. */
 static bool may_fetch(const struct raft *r)
 {
-    bool durable = !r->options.is_controller || r->durable_end >= log_end(r);
-    return durable && !r->appending && !fetch_in_flight(r);
+    return (!r->options.is_controller || is_durable(r)) && !r->appending && !fetch_in_flight(r);
 }
 
 /* The first server that is ready, from a place that moves on with every message. */
@@ -192,6 +196,9 @@ static struct candidate ballot_candidate(const struct raft *r, int32_t i)
 {
     const struct raft_ballot *ballot = &r->ballots[i];
     if (ballot->state != BALLOT_OPEN || election_lost(r)) return never();
+    /* Who grants a vote grants it again to this candidate after a restart, without a look at its
+     * log: what it stands with must not get lost then. (Kafka's followers sync each append.) */
+    if (r->role == RAFT_CANDIDATE && !is_durable(r)) return never();
     return to_voter(r, RAFT_VOTE, ballot->voter);
 }
 

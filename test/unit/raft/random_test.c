@@ -15,7 +15,7 @@ struct script {
     struct world *w;
     struct prng prng;
     /* Of 10000 steps, how often. */
-    uint64_t append, crash, restart, cut, join, lost, snapshot, change, resign, shutdown, heal;
+    uint64_t append, crash, restart, cut, join, lost, snapshot, change, resign, shutdown, spite;
 };
 
 static uint64_t weight(struct prng *p, uint64_t max)
@@ -70,7 +70,7 @@ static struct script script_new(uint64_t seed)
     s.change = weight(p, 300);
     s.resign = weight(p, 40);
     s.shutdown = weight(p, 30);
-    s.heal = weight(p, 20);
+    s.spite = weight(p, 3000);
     for (int32_t i = 0; i < s.w->nodes_count; i++) node_start(&s.w->nodes[i]);
     return s;
 }
@@ -137,6 +137,10 @@ static void meddle(struct script *s)
     if (chance(s, s->append) && (leader = any_leader(s)))
         node_append(leader, (int32_t)prng_between(&s->prng, 1, 8));
     if (chance(s, s->crash) && n->up) node_crash(n);
+    if (n->up && raft_role(n->raft) == RAFT_CANDIDATE && chance(s, s->spite)) {
+        node_crash(n); /* with votes in its favour under way */
+        node_start(n);
+    }
     if (chance(s, s->restart) && !n->up) node_start(n);
     if (chance(s, s->cut)) cut_link(s);
     if (chance(s, s->join)) memset(s->w->cut, 0, sizeof s->w->cut);

@@ -568,3 +568,25 @@ TEST(an_observer_never_stands)
     }
     world_free(w);
 }
+
+TEST(a_candidate_asks_for_votes_only_with_a_log_that_a_crash_cannot_shorten)
+{
+    struct world *w = with_log(3, 4);
+    struct node *n = first(w);
+    assert_int_equal(node_follow(n, 1, 2), KAFKA_NONE);
+    w->sync_ms_max = 100000;
+    node_answered(n, node_message(n, RAFT_FETCH, 1), node_good_answer(n));
+    disk_append(&n->disk, (struct record){.epoch = 2, .value = 99});
+    raft_fetched(n->raft, w->now_ms, -1);
+    node_time_out(n);
+    struct raft_answer answer = node_good_answer(n);
+    answer.granted = true;
+    const struct raft_message *m = node_message(n, RAFT_VOTE, 1);
+    assert_true(m->pre_vote && m->offset == 5);
+    node_answered(n, m, answer);
+    assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
+    assert_null(node_message(n, RAFT_VOTE, -2));
+    node_sync(n);
+    assert_int_equal(node_message(n, RAFT_VOTE, 1)->offset, 5);
+    world_free(w);
+}
