@@ -151,6 +151,7 @@ struct image {
     uint32_t free_slots_count, free_slots_capacity;
     struct map topics_by_name, topics_by_id;
     struct map topics_by_metric_name; /* dots as underscores -> one of them */
+    uint32_t metric_names_shared;     /* topics that took a metric name from another; not undone */
 
     struct map configs;             /* type byte and name -> struct image_config */
     struct image_feature *features; /* by name, metadata.version left out */

@@ -209,7 +209,8 @@ static void metric_name_remove(struct image *image, const struct image_topic *go
     if (!metric_name(gone->name, key)) return;
     if (map_get(&image->topics_by_metric_name, key, len) != gone) return;
     map_remove(&image->topics_by_metric_name, key, len);
-    /* a cluster of before the rule may hold another */
+    if (image->metric_names_shared == 0) return;
+    /* a cluster of before the rule holds others */
     for (uint32_t i = 0; i < image->topics_size; i++) {
         struct image_topic *t = image->topics[i];
         if (!t || t == gone || t->name.len != gone->name.len) continue;
@@ -235,7 +236,9 @@ struct image_topic *image_topic_add(struct image *image, struct str name, struct
     map_put_str(&image->topics_by_name, name, t);
     map_put(&image->topics_by_id, id.bytes, sizeof id.bytes, t);
     char key[INT16_MAX];
-    if (metric_name(name, key)) map_put(&image->topics_by_metric_name, key, (size_t)name.len, t);
+    if (metric_name(name, key))
+        image->metric_names_shared +=
+            map_put(&image->topics_by_metric_name, key, (size_t)name.len, t) != NULL;
     return t;
 }
 
