@@ -9,18 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/assert.h"
-#include "config/properties.h"
 #include "metadata/feature.h"
 #include "protocol/batch.h"
 #include "protocol/kraft_version_record.h"
 #include "protocol/snapshot_footer_record.h"
 #include "protocol/snapshot_header_record.h"
 #include "protocol/voters_record.h"
-
-enum { META_PROPERTIES_BYTES_MAX = 65536 };
 
 static const char metadata_dir[] = "__cluster_metadata-0";
 static const char first_checkpoint[] = "00000000000000000000-0000000000.checkpoint";
@@ -49,35 +45,13 @@ void format_directories(const struct node_config *n, struct arena *arena,
 void format_inspect(struct disk *disk, struct arena *arena, struct format_directory *d)
 {
     struct disk_stat st;
-    d->node_id = -1;
-    d->cluster_id = "";
+    d->meta = META_PROPERTIES_NONE;
     if (disk_stat(disk, d->path, &st)) return;
     d->exists = true;
-    struct bytes text;
-    const char *path = arena_printf(arena, "%s/meta.properties", d->path).data;
-    enum err e = disk_read_file(disk, path, META_PROPERTIES_BYTES_MAX, arena, &text);
-    if (e == ERR_NOT_FOUND) return;
-    if (e) {
-        d->problem = arena_printf(arena, "cannot read %s: %s", path, err_text(e)).data;
-        return;
-    }
-    d->formatted = true;
-    struct properties p;
-    int32_t line;
-    struct str whole = {(const char *)text.data, (int32_t)text.len};
-    if (properties_parse(whole, arena, &p, &line)) {
-        d->problem = arena_printf(arena, "%s:%d: malformed escape", path, line).data;
-        return;
-    }
-    struct str version = properties_get(&p, "version");
-    d->version = str_is_null(version) ? 0 : atoi(version.data);
-    struct str node = properties_get(&p, d->version ? "node.id" : "broker.id");
-    if (!str_is_null(node)) d->node_id = atoi(node.data);
-    struct str cluster = properties_get(&p, "cluster.id");
-    if (!str_is_null(cluster)) d->cluster_id = cluster.data;
-    struct str id = properties_get(&p, "directory.id");
-    if (!str_is_null(id) && uuid_parse(id, &d->directory_id))
-        d->problem = arena_printf(arena, "%s: directory.id is not an id: %s", path, id.data).data;
+    enum err e = meta_properties_read(disk, d->path, arena, &d->meta, &d->problem);
+    if (e && !d->problem)
+        d->problem =
+            arena_printf(arena, "cannot read %s/meta.properties: %s", d->path, err_text(e)).data;
 }
 
 /* ---- the files */
@@ -217,19 +191,14 @@ static enum err write_first_checkpoint(const struct format *f, const struct env 
     return e;
 }
 
-static enum err write_meta(const struct format *f, const struct env *env, struct arena *arena,
-                           const char *directory, struct uuid id)
+static enum err write_meta(const struct format *f, const struct env *env, const char *directory,
+                           struct uuid id)
 {
-    time_t now = (time_t)(clock_wall(env->clock).ms / 1000);
-    struct tm broken;
-    char date[64];
-    strftime(date, sizeof date, "%a %b %d %H:%M:%S UTC %Y", gmtime_r(&now, &broken));
-    struct str text =
-        arena_printf(arena, "#\n#%s\nnode.id=%d\ndirectory.id=%s\nversion=1\ncluster.id=%s\n", date,
-                     f->node->node_id, uuid_text(id).z,
-                     properties_escape(arena, str_of(f->cluster_id), false).data);
-    return disk_replace_file(env->disk, arena_printf(arena, "%s/meta.properties", directory).data,
-                             bytes_of(text.data, (size_t)text.len));
+    struct meta_properties meta = META_PROPERTIES_NONE;
+    meta.node_id = f->node->node_id;
+    meta.directory_id = id;
+    snprintf(meta.cluster_id, sizeof meta.cluster_id, "%s", f->cluster_id);
+    return meta_properties_write(env->disk, directory, &meta);
 }
 
 /* ---- one directory, and all of them */
@@ -256,7 +225,7 @@ static enum err format_one(const struct format *f, const struct env *env, struct
     enum err e = disk_mkdirs(env->disk, path);
     if (!e) e = write_bootstrap(f, env, arena, path);
     if (!e && metadata && f->voters_count) e = write_first_checkpoint(f, env, arena, path);
-    if (!e) e = write_meta(f, env, arena, path, id);
+    if (!e) e = write_meta(f, env, path, id);
     return e;
 }
 
@@ -265,19 +234,19 @@ static enum err verify(const struct format *f, const struct format_directory *d,
                        struct config_error *error)
 {
     if (d->problem) return config_error_set(error, "%s", d->problem);
-    if (!d->formatted) return ERR_OK;
-    if (*d->cluster_id && strcmp(d->cluster_id, f->cluster_id) != 0)
+    if (!d->meta.present) return ERR_OK;
+    if (*d->meta.cluster_id && strcmp(d->meta.cluster_id, f->cluster_id) != 0)
         return config_error_set(
             error, "Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s", d->path,
-            f->cluster_id, d->cluster_id);
-    if (d->node_id >= 0 && d->node_id != f->node->node_id)
+            f->cluster_id, d->meta.cluster_id);
+    if (d->meta.node_id >= 0 && d->meta.node_id != f->node->node_id)
         return config_error_set(
             error,
             "Stored node id %d doesn't match previous node id %d in %s. If you "
             "moved your data, make sure your configured node id matches. If you "
             "intend to create a new node, you should remove all data in your "
             "data directories.",
-            d->node_id, f->node->node_id, d->path);
+            d->meta.node_id, f->node->node_id, d->path);
     return ERR_OK;
 }
 
@@ -311,10 +280,10 @@ enum err format_run(const struct format *f, const struct env *env, struct arena 
         format_inspect(env->disk, arena, &d[i]);
         enum err e = verify(f, &d[i], error);
         if (e) return e;
-        empty += !d[i].formatted;
+        empty += !d[i].meta.present;
     }
     for (int32_t i = 0; i < count && !f->ignore_formatted; i++)
-        if (d[i].formatted)
+        if (d[i].meta.present)
             return config_error_set(error,
                                     "Log directory %s is already formatted. Use --ignore-formatted "
                                     "to ignore this directory and format the others.",
@@ -325,7 +294,7 @@ enum err format_run(const struct format *f, const struct env *env, struct arena 
     }
     print_records(f);
     for (int32_t i = 0; i < count; i++) {
-        if (d[i].formatted) continue;
+        if (d[i].meta.present) continue;
         enum err e = format_one(f, env, arena, d[i].path);
         if (e) {
             config_error_set(error, "Error while writing meta.properties file %s: %s", d[i].path,

@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "config/node.h"
 #include "env/env.h"
+#include "log/meta_properties.h"
 #include "protocol/metadata_record.h"
 
 struct format_voter {
@@ -33,12 +34,9 @@ struct format {
 
 struct format_directory {
     const char *path;
-    bool exists, formatted;
-    const char *cluster_id; /* "" when absent */
-    int32_t node_id;        /* -1 when absent */
-    struct uuid directory_id;
-    int32_t version;
-    const char *problem; /* NULL, or why meta.properties cannot be used */
+    bool exists;
+    struct meta_properties meta; /* present: it is formatted */
+    const char *problem;         /* NULL, or why meta.properties cannot be used */
 };
 
 /* log.dirs and the metadata directory, distinct, sorted by path. */

@@ -55,17 +55,17 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
             problems[problems_count++] = arena_printf(arena, "%s does not exist", d[i].path).data;
         else if (d[i].problem)
             problems[problems_count++] = d[i].problem;
-        else if (!d[i].formatted)
+        else if (!d[i].meta.present)
             problems[problems_count++] =
                 arena_printf(arena, "%s is not formatted.", d[i].path).data;
         else if (!first)
             first = &d[i];
-        else if (strcmp(first->cluster_id, d[i].cluster_id) != 0)
+        else if (strcmp(first->meta.cluster_id, d[i].meta.cluster_id) != 0)
             problems[problems_count++] = "Mismatched cluster IDs between storage directories.";
-        else if (first->node_id != d[i].node_id)
+        else if (first->meta.node_id != d[i].meta.node_id)
             problems[problems_count++] = "Mismatched node IDs between storage directories.";
     }
-    if (first && first->version == 0)
+    if (first && first->meta.version == 0)
         problems[problems_count++] =
             "The kafka configuration file appears to be for a cluster in "
             "KRaft mode, but the directories are formatted for legacy mode.";
@@ -74,10 +74,11 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
         if (d[i].exists) printf("  %s\n", d[i].path);
     if (found) printf("\n");
     if (first) {
-        printf("Found metadata: {%s%s", *first->cluster_id ? "cluster.id=" : "", first->cluster_id);
-        if (!uuid_is_zero(first->directory_id))
-            printf(", directory.id=%s", uuid_text(first->directory_id).z);
-        printf(", node.id=%d, version=%d}\n\n", first->node_id, first->version);
+        printf("Found metadata: {%s%s", *first->meta.cluster_id ? "cluster.id=" : "",
+               first->meta.cluster_id);
+        if (!uuid_is_zero(first->meta.directory_id))
+            printf(", directory.id=%s", uuid_text(first->meta.directory_id).z);
+        printf(", node.id=%d, version=%d}\n\n", first->meta.node_id, first->meta.version);
     }
     if (problems_count) printf("Found problem%s:\n", problems_count == 1 ? "" : "s");
     for (int32_t i = 0; i < problems_count; i++) printf("  %s\n", problems[i]);
@@ -173,7 +174,7 @@ static void read_voters(const char *list, struct arena *arena, struct format *f)
          item = strtok_r(NULL, ",", &save)) {
         while (*item == ' ') item++;
         const char *why = parse_voter(arena, item, &f->voters[f->voters_count]);
-        if (why) fail(why);
+        if (why) fail(arena_printf(arena, "java.lang.IllegalArgumentException: %s", why).data);
         for (int32_t i = 0; i < f->voters_count; i++)
             if (f->voters[i].id == f->voters[f->voters_count].id)
                 fail("Node id is not unique among the initial controllers.");
@@ -341,6 +342,10 @@ static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
     struct format f = {.node = &node,
                        .cluster_id = args_value(&a, "cluster-id"),
                        .ignore_formatted = args_has(&a, "ignore-formatted")};
+    if (strlen(f.cluster_id) > CLUSTER_ID_LEN_MAX)
+        fail(arena_printf(arena, "The cluster id is longer than %d bytes: %s", CLUSTER_ID_LEN_MAX,
+                          f.cluster_id)
+                 .data);
     f.records = ARENA_ARRAY(arena, struct metadata_record, RECORDS_MAX);
     choose_metadata_version(&a, arena, &f);
     choose_voters(&a, &node, os->env.rng, arena, &f);

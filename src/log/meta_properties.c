@@ -12,8 +12,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\f' || c == '\r';
 }
 
-/* One logical line of Java properties, trimmed; its key and value. Escapes do not occur in what
- * Kafka writes here but for `\:` and the like, so a backslash is dropped from values. */
+/* One logical line of Java properties, trimmed; its key and value. The only escapes in what Kafka
+ * writes here are a backslash before `:` and the like. */
 static void split(struct str line, struct str *key, struct str *value)
 {
     int32_t i = 0;
@@ -24,6 +24,19 @@ static void split(struct str line, struct str *key, struct str *value)
     if (i < line.len && (line.data[i] == '=' || line.data[i] == ':')) i++;
     while (i < line.len && is_space(line.data[i])) i++;
     *value = (struct str){line.data + i, line.len - i};
+}
+
+/* The value without the backslashes of its escapes, in memory of the arena. */
+static struct str unescape(struct str value, struct arena *arena)
+{
+    if (value.len <= 0 || !memchr(value.data, '\\', (size_t)value.len)) return value;
+    char *text = arena_alloc(arena, (size_t)value.len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < value.len; i++) {
+        if (value.data[i] == '\\' && i + 1 < value.len) i++;
+        text[len++] = value.data[i];
+    }
+    return (struct str){text, len};
 }
 
 static bool parse_i32(struct str s, int32_t *out)
@@ -82,7 +95,7 @@ enum err meta_properties_read(struct disk *disk, const char *directory, struct a
         if (line.len == 0 || line.data[0] == '#' || line.data[0] == '!') continue;
         struct str key, value;
         split(line, &key, &value);
-        const char *why = set(out, key, value);
+        const char *why = set(out, key, unescape(value, arena));
         if (!why) continue;
         *cause = arena_printf(arena, "%s:%d: %s", path, line_number, why).data;
         return ERR_CORRUPT;
@@ -100,10 +113,16 @@ enum err meta_properties_write(struct disk *disk, const char *directory,
                                const struct meta_properties *m)
 {
     struct byte_buffer b = {0};
-    char line[128], path[PATH_MAX];
+    char line[256], path[PATH_MAX], cluster_id[2 * CLUSTER_ID_LEN_MAX + 1];
+    size_t len = 0;
+    for (const char *c = m->cluster_id; *c; c++) {
+        if (strchr(":=#!\\ ", *c)) cluster_id[len++] = '\\';
+        cluster_id[len++] = *c;
+    }
+    cluster_id[len] = 0;
 #define PUT(...) byte_buffer_put(&b, line, (size_t)snprintf(line, sizeof line, __VA_ARGS__))
     PUT("#\n");
-    if (m->cluster_id[0]) PUT("cluster.id=%s\n", m->cluster_id);
+    if (m->cluster_id[0]) PUT("cluster.id=%s\n", cluster_id);
     if (!uuid_is_zero(m->directory_id)) PUT("directory.id=%s\n", uuid_text(m->directory_id).z);
     if (m->node_id >= 0) PUT("%s=%d\n", m->version == 0 ? "broker.id" : "node.id", m->node_id);
     PUT("version=%d\n", m->version);

@@ -112,6 +112,10 @@ TEST(meta_properties_are_read_in_both_versions_and_named_when_wrong)
     struct meta_properties again;
     assert_ok(meta_properties_read(f.disk, "", &f.arena, &again, &cause));
     assert_memory_equal(&m, &again, sizeof m);
+    strcpy(m.cluster_id, "a:b=c\\ d");
+    assert_ok(meta_properties_write(f.disk, "", &m));
+    assert_ok(meta_properties_read(f.disk, "", &f.arena, &again, &cause));
+    assert_string_equal(again.cluster_id, "a:b=c\\ d");
     put_text(&f, "/meta.properties", "version=0\nbroker.id=3\n");
     assert_ok(meta_properties_read(f.disk, "", &f.arena, &m, &cause));
     assert_true(m.version == 0 && m.node_id == 3);
