@@ -97,54 +97,126 @@ static _Noreturn void fail_client(const struct command *k)
 
 /* ---- which entity */
 
-static void choose_entity(struct command *k)
+enum { TYPES_MAX = 16 };
+
+/* The types that the options name, in the order in which Kafka's tool collects them. */
+struct chosen {
+    const char *types[TYPES_MAX];
+    int32_t count;
+    bool by_flag;           /* --topic and the like */
+    bool name, default_too; /* --entity-name, --entity-default, or what stands for them */
+};
+
+static void add_type(struct chosen *c, const char *type)
+{
+    if (c->count == TYPES_MAX) fail("Too many entity types");
+    c->types[c->count++] = type;
+}
+
+static const struct entity_type *type_of(const char *plural)
+{
+    for (const struct entity_type *t = types; t->plural; t++)
+        if (strcmp(t->plural, plural) == 0) return t;
+    return NULL;
+}
+
+static struct chosen choose(struct command *k)
 {
     const struct args *a = k->args;
-    int chosen = 0;
+    struct chosen c = {0};
+    const char *text;
+    for (int32_t i = 0; (text = args_value_at(a, "entity-type", i)); i++) add_type(&c, text);
     for (const struct entity_type *t = types; t->plural; t++) {
-        if (args_has(a, t->shortcut)) {
-            k->type = t;
-            k->name = args_value(a, t->shortcut);
-            chosen++;
-        }
-        if (t->defaults && args_has(a, t->defaults)) {
-            k->type = t;
-            k->name = "";
-            chosen++;
-        }
+        bool named = args_has(a, t->shortcut), by_default = t->defaults && args_has(a, t->defaults);
+        if (named) k->name = args_value(a, t->shortcut);
+        if (by_default) k->name = "";
+        for (int i = 0; i < named + by_default; i++) add_type(&c, t->plural);
+        c.by_flag |= named || by_default;
+        c.name |= named && *k->name;
+        c.default_too |= by_default;
     }
-    const char *plural = args_value(a, "entity-type");
-    if (plural && chosen)
+    if (args_has(a, "entity-name")) k->name = args_value_at(a, "entity-name", 0);
+    if (args_has(a, "entity-default")) k->name = "";
+    c.name |= args_has(a, "entity-name");
+    c.default_too |= args_has(a, "entity-default");
+    return c;
+}
+
+static void check_types(struct command *k, const struct chosen *c)
+{
+    struct arena *arena = &k->client->arena;
+    const struct args *a = k->args;
+    for (int32_t i = 0; i < c->count; i++)
+        for (int32_t m = 0; m < i; m++)
+            if (strcmp(c->types[i], c->types[m]) == 0)
+                fail(arena_printf(arena, "Duplicate entity type(s) specified: %s", c->types[i])
+                         .data);
+    for (int32_t i = 0; i < c->count; i++)
+        if (!type_of(c->types[i]))
+            fail(
+                arena_printf(arena,
+                             "Invalid entity type %s, the entity type must be one of topics, "
+                             "clients, users, brokers, ips, client-metrics, groups, broker-loggers "
+                             "with a --bootstrap-server or --bootstrap-controller argument",
+                             c->types[i])
+                    .data);
+    if (!c->count) fail("At least one entity type must be specified");
+    k->type = type_of(c->types[0]);
+    bool users = strcmp(c->types[0], "users") == 0 || strcmp(c->types[0], "clients") == 0;
+    if (c->count > 1 && !users)
+        fail("Only 'users' and 'clients' entity types may be specified together");
+    if (c->by_flag &&
+        (args_has(a, "entity-name") || args_has(a, "entity-type") || args_has(a, "entity-default")))
         fail("--entity-{type,name,default} should not be used in conjunction with specific entity "
              "flags");
-    if (!plural && !chosen) fail("At least one entity type must be specified");
-    if (plural) {
-        for (const struct entity_type *t = types; t->plural; t++)
-            if (strcmp(t->plural, plural) == 0) k->type = t;
-        if (!k->type)
-            fail(arena_printf(&k->client->arena,
-                              "Invalid entity type %s, the entity type must be one "
-                              "of topics, clients, users, brokers, ips, client-metrics, groups, "
-                              "broker-loggers with a --bootstrap-server or --bootstrap-controller "
-                              "argument",
-                              plural)
-                     .data);
-        if (args_has(a, "entity-name")) k->name = args_value(a, "entity-name");
-        if (args_has(a, "entity-default")) k->name = "";
-    }
+    if (args_has(a, "bootstrap-server") && args_has(a, "bootstrap-controller"))
+        fail("Only one of --bootstrap-server or --bootstrap-controller can be specified");
+}
+
+static void check_names(struct command *k, const struct chosen *c)
+{
+    struct arena *arena = &k->client->arena;
+    const struct args *a = k->args;
+    bool has_default = k->type->defaults != NULL, alter = args_has(a, "alter");
+    int8_t resource = k->type->resource_type;
+    char *end;
+    if (c->name && (resource == 4 || resource == 8) && (strtol(k->name, &end, 10), *end))
+        fail(arena_printf(arena,
+                          "The entity name for %s must be a valid integer broker id, but it is: %s",
+                          k->type->plural, k->name)
+                 .data);
+    if (!alter && !has_default && args_has(a, "entity-default"))
+        fail(arena_printf(arena, "--entity-default must not be specified with --describe of %s",
+                          k->type->plural)
+                 .data);
+    if (!alter && resource == 8 && !c->name)
+        fail("An entity name must be specified with --describe of broker-loggers");
+    if (alter && has_default && !c->name && !c->default_too)
+        fail("An entity-name or default entity must be specified with --alter of users, clients, "
+             "brokers or ips");
+    if (alter && !has_default && !c->name)
+        fail(arena_printf(arena, "An entity name must be specified with --alter of %s",
+                          k->type->plural)
+                 .data);
+    bool add = args_has(a, "add-config"), file = args_has(a, "add-config-file");
+    if (alter && add && file)
+        fail("Only one of --add-config or --add-config-file must be specified");
+    if (alter && !add && !file && !args_has(a, "delete-config"))
+        fail(
+            "At least one of --add-config, --add-config-file, or --delete-config must be specified "
+            "with --alter");
+}
+
+static void choose_entity(struct command *k)
+{
+    struct chosen c = choose(k);
+    check_types(k, &c);
+    check_names(k, &c);
     if (!k->type->resource_type)
         fail(arena_printf(&k->client->arena,
                           "Samsa has no quotas and credentials yet: --entity-type "
                           "%s is not supported",
                           k->type->plural)
-                 .data);
-    bool broker = k->type->resource_type == 4 || k->type->resource_type == 8;
-    char *end;
-    if (broker && k->name && *k->name && (strtol(k->name, &end, 10), *end))
-        fail(arena_printf(&k->client->arena,
-                          "The entity name for %s must be a valid integer broker "
-                          "id, found: %s",
-                          k->type->plural, k->name)
                  .data);
 }
 
@@ -248,11 +320,13 @@ static void add_topics(struct command *k, struct entities *e)
     for (int32_t i = 0; i < m->topics_count; i++) add_entity(k, e, m->topics[i].name);
 }
 
-/* Names that hold configurations; servers without the API have none of these resources. */
-static void add_resources(struct command *k, struct entities *e)
+/* Names that hold configurations. False where the server cannot list them, which is a failure but
+ * for groups: of those their names are known anyway. */
+static bool add_resources(struct command *k, struct entities *e)
 {
     struct client *c = k->client;
-    if (!client_serves(c, client_any(c), API_LIST_CONFIG_RESOURCES, 1)) return;
+    bool groups = k->type->resource_type == 32;
+    if (groups && !client_serves(c, client_any(c), API_LIST_CONFIG_RESOURCES, 1)) return false;
     struct list_config_resources_request request;
     list_config_resources_request_init(&request);
     request.resource_types = (int8_t *)&k->type->resource_type;
@@ -262,6 +336,7 @@ static void add_resources(struct command *k, struct entities *e)
     if (!r) fail_client(k);
     for (int32_t i = 0; i < r->config_resources_count; i++)
         add_entity(k, e, r->config_resources[i].resource_name);
+    return true;
 }
 
 static void add_groups(struct command *k, struct entities *e)
@@ -278,6 +353,7 @@ static void add_groups(struct command *k, struct entities *e)
 static void describe(struct command *k)
 {
     struct entities e = {0};
+    bool all_known = true;
     switch (k->type->resource_type) {
     case 2: add_topics(k, &e); break;
     case 4:
@@ -288,7 +364,7 @@ static void describe(struct command *k)
         break;
     case 32:
         add_groups(k, &e);
-        add_resources(k, &e);
+        all_known = add_resources(k, &e);
         break;
     default: add_resources(k, &e);
     }
@@ -296,7 +372,7 @@ static void describe(struct command *k)
         for (int32_t i = 0; i < e.count; i++) describe_one(k, e.items[i]);
         return;
     }
-    bool exists = false;
+    bool exists = !all_known;
     for (int32_t i = 0; i < e.count; i++) exists |= str_equal_z(e.items[i], k->name);
     if (exists)
         describe_one(k, str_of(k->name));
@@ -337,7 +413,8 @@ static void add_from_text(struct command *k, const char *text,
         }
         const char *equals = memchr(at, '=', (size_t)(end - at));
         if (!equals)
-            fail("Invalid entity config: all configs to be added must be in the format \"key=val\" "
+            fail("requirement failed: Invalid entity config: all configs to be added must be in "
+                 "the format \"key=val\" "
                  "or  "
                  "\"key=[val1,val2]\" to group values which contain commas.");
         char *value = arena_alloc(&k->client->arena, (size_t)(end - equals) + 1);
@@ -370,7 +447,6 @@ static void alter(struct command *k)
 {
     struct client *c = k->client;
     const struct args *a = k->args;
-    if (!k->name) fail("An entity name must be specified for every entity type");
     struct incremental_alter_configs_request request;
     incremental_alter_configs_request_init(&request);
     struct incremental_alter_configs_request_alter_configs_resource *r =
@@ -411,19 +487,10 @@ int tool_configs(int argc, char **argv)
                     options, argc, argv);
     if (args_has(&a, "describe") + args_has(&a, "alter") != 1)
         args_usage(&a, "Command must include exactly one action: --describe, --alter");
-    args_exclude(&a, "alter", "all");
     args_exclude(&a, "describe", "add-config");
-    args_exclude(&a, "describe", "add-config-file");
     args_exclude(&a, "describe", "delete-config");
-    args_exclude(&a, "add-config", "add-config-file");
     if (!args_has(&a, "bootstrap-server") && !args_has(&a, "bootstrap-controller"))
-        fail("One of the required --bootstrap-server or --bootstrap-controller arguments must be "
-             "specified");
-    if (args_has(&a, "alter") && !args_has(&a, "add-config") && !args_has(&a, "add-config-file") &&
-        !args_has(&a, "delete-config"))
-        fail(
-            "At least one of --add-config, --add-config-file, or --delete-config must be specified "
-            "with --alter");
+        fail("Either --bootstrap-server or --bootstrap-controller must be specified.");
     struct command k = {
         .client = client_open_args(&a, true), .args = &a, .argc = argc, .argv = argv};
     choose_entity(&k);

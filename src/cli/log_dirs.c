@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/client.h"
+#include "cli/json.h"
 #include "cli/tool.h"
 #include "protocol/describe_log_dirs.h"
 
@@ -56,10 +57,11 @@ static void print_dir(struct client *c, const char *topics,
     }
     const char *error = "null";
     if (d->error_code != KAFKA_NONE)
-        error = arena_printf(&c->arena, "\"org.apache.kafka.common.errors.%s: %s\"",
-                             kafka_error_exception(d->error_code), kafka_error_text(d->error_code))
+        error = arena_printf(&c->arena, "\"org.apache.kafka.common.errors.%s\"",
+                             kafka_error_exception(d->error_code))
                     .data;
-    printf("],\"error\":%s,\"logDir\":\"%.*s\"}", error, STR_ARG(d->log_dir));
+    struct str dir = json_quoted(&c->arena, d->log_dir);
+    printf("],\"error\":%s,\"logDir\":%.*s}", error, STR_ARG(dir));
 }
 
 int tool_log_dirs(int argc, char **argv)

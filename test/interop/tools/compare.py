@@ -131,6 +131,11 @@ def others():
     yield Case("get-offsets", "--topic first --partitions 1 --time 0")
     yield Case("get-offsets", "--topic nosuch")
     yield Case("get-offsets", "--topic first --time soon")
+    for when in ("-1", "latest", "-2", "max-timestamp", "-4", "earliest-local", "-5", "latest-tiered", "-6",
+                 "earliest-pending-upload", "1", "4102444800000"):
+        yield Case("get-offsets", f"--topic first --time {when}", mistake=True)
+    yield Case("get-offsets", "--topic-partitions first:-1,first:2-,fi.*:1 --exclude-internal-topics")
+    yield Case("get-offsets", "")
     yield Case("cluster", "cluster-id --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-controller {C}", server=False)
@@ -142,6 +147,31 @@ def others():
     yield Case("features", "describe")
     yield Case("log-dirs", "--describe --topic-list nosuch")
     yield Case("log-dirs", "--describe --broker-list 9")
+    yield Case("log-dirs", "--describe --topic-list first", view=lambda text: json_lines(text.splitlines()[-1], in_order))
+    yield Case("configs", "--bootstrap-controller {C} --describe --broker 1", server=False)
+    yield Case("configs", "--bootstrap-controller {C} --describe --entity-type brokers", server=False)
+    yield Case("configs", "--bootstrap-controller {C} --describe --broker-defaults", server=False)
+    yield Case("configs", "--describe --entity-type topics --entity-name first")
+    yield Case("configs", "--describe --entity-type brokers --entity-default")
+    yield Case("configs", "--describe --entity-type brokers --entity-name x", mistake=True)
+    yield Case("configs", "--describe --entity-type nosuch", mistake=True)
+    yield Case("configs", "--describe", mistake=True)
+    yield Case("configs", "", mistake=True)
+    yield Case("configs", "--alter --describe --topic first", mistake=True)
+    yield Case("configs", "--describe --topic first --add-config a=1", mistake=True)
+    yield Case("configs", "--alter --topic first --add-config a", mistake=True)
+    yield Case("configs", "--alter --topic first --add-config a=1 --add-config-file /x", mistake=True)
+    yield Case("configs", "--alter --entity-type topics --add-config a=1", mistake=True)
+    yield Case("configs", "--describe --topic first --entity-type topics", mistake=True)
+    yield Case("configs", "--describe --client-metrics nosuch")
+    yield Case("configs", "--describe --entity-type client-metrics")
+    yield Case("configs", "--describe --group nosuch")
+    yield Case("configs", "--describe --group committed")
+    yield Case("configs", "--describe --entity-type groups", unordered=True)
+    yield Case("configs", "--alter --group {T}-g --add-config consumer.session.timeout.ms=50000")
+    yield Case("configs", "--describe --group {T}-g")
+    yield Case("configs", "--alter --client-metrics {T} --add-config interval.ms=10000,metrics=org.apache")
+    yield Case("configs", "--describe --client-metrics {T}")
     yield Case("configs", "--describe --topic first")
     yield Case("configs", "--describe --topic first --all")
     yield Case("configs", "--describe --entity-type brokers")
@@ -200,6 +230,13 @@ def of_group(group):
     return lambda text: json_lines(text, lambda v: v if v["key"]["data"]["group"] == group else None)
 
 
+def in_order(value):
+    """JSON with its lists sorted."""
+    if isinstance(value, list):
+        return sorted((in_order(v) for v in value), key=json.dumps)
+    return {k: in_order(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
 def measurements():
     yield Case("verifiable-producer", "--topic {T}-v --max-messages 20 --repeating-keys 3 --value-prefix 7",
                view=lambda text: json_lines(re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":"N"', text)))
@@ -234,6 +271,26 @@ def without_server():
                           "-f transaction.version=2 -f metadata.version=30", server=False)
     yield Case("storage", "feature-dependencies -f group.version=9", server=False)
     yield Case("storage", "info -c {P}", server=False)
+    yield Case("storage", "info -c {F}", server=False)
+    yield Case("storage", "info -c /nosuch", server=False)
+    yield Case("storage", "info", server=False, mistake=True)
+    yield Case("storage", "", server=False, mistake=True)
+    yield Case("storage", "format -c {P} -t", server=False, mistake=True)
+    for quorum, options in (("bootstrap", ""), ("bootstrap", "--standalone --no-initial-controllers"),
+                            ("bootstrap", "--initial-controllers x"),
+                            ("bootstrap", "--initial-controllers 1@localhost:9093"),
+                            
+                            ("bootstrap", "--standalone --feature nosuch=1"),
+                            ("bootstrap", "--standalone --release-version 9.9"),
+                            ("bootstrap", "--standalone --release-version 4.0 --feature metadata.version=30"),
+                            ("bootstrap", "--standalone --feature kraft.version=0"),
+                            ("bootstrap", "--standalone --release-version 3.6"),
+                            ("bootstrap", "--standalone --add-scram x"),
+                            ("voters", "--standalone"), ("voters", "--no-initial-controllers"),
+                            ("voters", "--initial-controllers 1@localhost:9093:JEXY6aqzQY-32P5TStzaFg"),
+                            ("brokeronly", "--standalone"), ("brokeronly", "--initial-controllers x")):
+        yield Case("storage", f"format -t MkU3OEVBNTcwNTJENDM2Qk -c {{{quorum}}} {options}".strip(), server=False,
+                   mistake=True)
     yield Case("storage", "format -c {P} -t abc", server=False)
     yield Case("storage", "format -c {P}", server=False)
     yield Case("storage", "bogus", server=False)
@@ -246,7 +303,7 @@ FORMATTED = [
     (re.compile(r"crc: \d+"), "crc: N"),
     (re.compile(r"(directoryId\":\"|DirectoryId\":\")[^\"]{22}"), r"\1ID"),
     (re.compile(r"^directory\.id=.*$", re.M), "directory.id=ID"),
-    (re.compile(r"^#.*$", re.M), "#"),
+    (re.compile(r"^#.*\n", re.M), ""),
 ]
 FORMATS = [
     ("standalone", "bootstrap", "--standalone"),
@@ -352,7 +409,7 @@ def prepare(node, kafka):
         [os.path.join(kafka, "bin", "kafka-console-consumer.sh"), "--bootstrap-server", node.bootstrap,
          "--topic", "first", "--group", "member", "--command-property", "group.protocol=classic"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         state = tool("consumer-groups", "--describe", "--group", "member", "--state").stdout
         if "Stable" in state:
@@ -377,7 +434,13 @@ def main():
         unformatted = os.path.join(node.data, "unformatted.properties")
         with open(node.config, encoding="utf-8") as f, open(unformatted, "w", encoding="utf-8") as to:
             to.write(f.read().replace(node.logs, os.path.join(node.data, "unformatted")))
+        common = f"node.id=1\\nlog.dirs={node.data}/never-{{T}}\\ncontroller.listener.names=CONTROLLER\\n"
+        both = common + "process.roles=broker,controller\\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\\n"
         comparison = Comparison(kafka, count, {
+            "{bootstrap}": f"{{J:{both}controller.quorum.bootstrap.servers=localhost:9093}}",
+            "{voters}": f"{{J:{both}controller.quorum.voters=1@localhost:9093}}",
+            "{brokeronly}": f"{{J:{common}process.roles=broker\\nlisteners=PLAINTEXT://:9092\\n"
+                            "controller.quorum.bootstrap.servers=localhost:9093}",
             "{B}": node.bootstrap, "{C}": f"127.0.0.1:{node.controller_port}", "{P}": unformatted,
             "{L}": node.logs, "{F}": node.config})
         try:

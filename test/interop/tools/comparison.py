@@ -92,7 +92,7 @@ class Case:
 
 
 class Comparison:
-    """`words` are the suite's replacements: a text, or what makes one of a side's name."""
+    """`words` are the suite's replacements."""
 
     def __init__(self, kafka, count, words):
         self.kafka, self.count, self.words = kafka, count, words
@@ -111,10 +111,10 @@ class Comparison:
         return path
 
     def arguments(self, case, name):
-        args = case.args.replace("{T}", name)
+        args = case.args
         for word, value in self.words.items():
-            if word in args:
-                args = args.replace(word, value(name) if callable(value) else value)
+            args = args.replace(word, value)
+        args = args.replace("{T}", name)
         args = re.sub(r"\{J:(\S*?)\}(?=\s|$)", lambda m: self.file(m[1]), args)
         words = shlex.split(args)
         return ["--bootstrap-server", self.words["{B}"], *words] if case.server else words
@@ -127,7 +127,7 @@ class Comparison:
                 text = pattern.sub(replacement, text)
         else:
             text = normalised(out, "\0" if case.shared else name, case.unordered)
-        mistake = f"\n{complaint(err)}" if case.mistake else ""
+        mistake = f"\n{complaint(err)}".replace(name, "{T}") if case.mistake else ""
         return f"{text}\nexit {status}{mistake}"
 
     def answer(self, samsa, case, name):
