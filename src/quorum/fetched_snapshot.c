@@ -57,6 +57,8 @@ void quorum_held_fired(struct timer *t)
     struct quorum *q = CONTAINER_OF(t, struct quorum, held);
     bool snapshot = q->held_snapshot, fetch = q->held_fetch;
     q->held_snapshot = q->held_fetch = false;
+    if (q->held_token) raft_unanswered(q->raft, quorum_now_ms(q), q->held_token, true);
+    q->held_token = 0;
     if (snapshot) raft_snapshot_failed(q->raft, quorum_now_ms(q));
     if (fetch) raft_fetched(q->raft, quorum_now_ms(q), -1);
     quorum_step(q);

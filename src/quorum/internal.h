@@ -81,6 +81,7 @@ struct quorum {
     int64_t drained_end; /* log end offset when a sync was last asked for */
     struct timer held;   /* tries again what the disk refused to a follower */
     bool held_fetch, held_snapshot;
+    uint32_t held_token; /* of a FetchSnapshot that was kept back meanwhile; 0: none */
 
     /* telling */
     struct list_node subscribers;

@@ -108,6 +108,10 @@ static void answered(struct call *call, enum err e, const void *response)
 
 void quorum_send(struct quorum *q, const struct raft_message *m)
 {
+    if (m->kind == RAFT_FETCH_SNAPSHOT && q->held_snapshot) {
+        q->held_token = m->token; /* the disk refuses its bytes */
+        return;
+    }
     struct arena arena;
     arena_init(&arena, 0);
     struct peer_call *c = MEM_NEW(struct peer_call);
