@@ -12,6 +12,7 @@
 #include "broker/isr_proposals.h"
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
+#include "broker/no_room.h"
 #include "broker/partition_changes.h"
 #include "broker/producer_ids.h"
 #include "broker/replication.h"
@@ -37,6 +38,7 @@ struct broker_parts {
     struct map coordinator_logs; /* partition of __consumer_offsets -> struct coordinator_log */
     struct isr_proposals *isr_proposals;
     struct directory_assignments *assignments;
+    struct no_room *no_room;
 };
 
 /* ---- what the replica manager asks and tells */
@@ -101,7 +103,14 @@ static void replica_removed(void *owner, struct replica *r)
 static void placed(void *owner, struct replica *r)
 {
     struct broker *b = owner;
-    directory_assignments_want(b->parts->assignments, r->topic->id, r->partition, r->directory);
+    no_room_placed(b->parts->no_room, r);
+}
+
+static void no_room(void *owner, struct replica *r)
+{
+    struct broker *b = owner;
+    (void)r;
+    no_room_refused(b->parts->no_room);
 }
 
 /* Replicas in a directory of which metadata does not know that they are there: without a word they
@@ -149,6 +158,7 @@ static const struct replica_events replica_events = {
     .removed = replica_removed,
     .proposals = proposals,
     .placed = placed,
+    .no_room = no_room,
     .directory_failed = directory_failed,
     .fetching = {.endpoint = replication_endpoint,
                  .version = replication_version,
@@ -289,6 +299,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
     b->parts->assignments = directory_assignments_create(b);
+    b->parts->no_room = no_room_create(b, b->parts->assignments);
     b->session_timeout_ms = config_int(o->config, CONFIG_BROKER_SESSION_TIMEOUT_MS);
     b->heartbeat_answered = clock_mono(b->env.clock);
     b->lifecycle = make_lifecycle(b, o);
@@ -332,6 +343,7 @@ void broker_destroy(struct broker *b)
     replica_manager_stop(b->replicas, KAFKA_NOT_LEADER_OR_FOLLOWER);
     lifecycle_destroy(b->lifecycle);
     isr_proposals_destroy(b->parts->isr_proposals);
+    no_room_destroy(b->parts->no_room);
     directory_assignments_destroy(b->parts->assignments);
     producer_id_source_destroy(b->producer_ids);
     auto_topics_destroy(b->auto_topics);

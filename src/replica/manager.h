@@ -42,6 +42,9 @@ void replica_effects(struct replica *r, unsigned effects);
 /* Nothing moved that a partition counts, but those who read it must be told: there are bytes. */
 void replica_touch(struct replica *r);
 
+/* How a write to the log went, for replica->no_room. */
+void replica_wrote(struct replica *r, enum append_error e);
+
 /* The log start may have risen by retention, behind our back. */
 void replica_sync_log_start(struct replica *r);
 

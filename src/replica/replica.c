@@ -143,6 +143,17 @@ void replica_tell(struct replica *r)
         m->events.leadership_moved(m->owner, r);
 }
 
+void replica_wrote(struct replica *r, enum append_error e)
+{
+    struct replica_manager *m = r->manager;
+    if (e == APPEND_OK) r->no_room = false;
+    if (e != APPEND_NO_SPACE) return;
+    r->no_room_last = clock_mono(m->env.clock);
+    if (!r->no_room) r->no_room_since = r->no_room_last;
+    r->no_room = true;
+    if (m->events.no_room) m->events.no_room(m->owner, r);
+}
+
 /* ---- produce ---- */
 
 static enum kafka_error append_verdict(enum append_error e)
@@ -181,6 +192,7 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
     struct append_options options = {
         .origin = origin, .leader_epoch = r->core.leader_epoch, .arena = arena};
     log_append_as_leader(r->log, data, len, &options, result);
+    if (!result->duplicate) replica_wrote(r, result->error);
     if (result->error || result->duplicate) return append_verdict(result->error);
     r->movement.appended_bytes += (int64_t)len;
     r->unseen_bytes += (int64_t)len;

@@ -40,6 +40,8 @@ struct replica {
     struct log *log; /* NULL when its directory is offline or it has none yet */
     struct uuid directory;
     int32_t partition;
+    bool no_room; /* the last write found none; nothing has been written since */
+    struct mono_time no_room_since, no_room_last;
     bool leader_throttled;       /* leader.replication.throttled.replicas names it */
     int32_t proposed_epoch;      /* partition epoch of the proposal under way */
     struct list_node moved;      /* in the manager's list while something is to be told */

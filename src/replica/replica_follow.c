@@ -36,7 +36,10 @@ enum append_error replica_follow(struct replica *r, const struct replica_followe
     if (!r->log) return APPEND_STORAGE;
     replica_sync_log_start(r);
     struct append_result result = {.error = APPEND_OK};
-    if (f->len > 0) log_append_as_follower(r->log, f->data, f->len, f->leader_epoch_max, &result);
+    if (f->len > 0) {
+        log_append_as_follower(r->log, f->data, f->len, f->leader_epoch_max, &result);
+        replica_wrote(r, result.error);
+    }
     if (result.error) return result.error;
     if (log_end_offset(r->log) != r->core.log_end_offset) {
         r->movement.appended_bytes += (int64_t)f->len;

@@ -391,6 +391,8 @@ static struct replica *host(struct replica_manager *m, const struct partition_ta
 static void apply_one(struct replica_manager *m, const struct partition_target *target)
 {
     struct replica *r = host(m, target);
+    if (r->log && uuid_equal(target->directory, DIRECTORY_LOST) && m->events.placed)
+        m->events.placed(m->owner, r);
     replica_sync_log_start(r);
     unsigned effects = partition_apply(&r->core, manager_world(m), target);
     if (r->core.role != PARTITION_FOLLOWER)

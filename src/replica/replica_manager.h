@@ -34,6 +34,8 @@ struct replica_events {
     /* Metadata assigns the replica to another directory, or to none: it is in r->directory
      * (KIP-858). May be NULL. */
     void (*placed)(void *owner, struct replica *r);
+    /* A write found no room: replica->no_room. May be NULL. */
+    void (*no_room)(void *owner, struct replica *r);
     /* A directory is offline. `left` others are not. May be NULL. */
     void (*directory_failed)(void *owner, struct uuid directory, int32_t left);
     /* How leaders are reached. No endpoint function: nobody is followed. */

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "broker/no_room.h"
+
 struct produced_answer produced;
 struct fetched_answer fetched;
 
@@ -88,7 +90,7 @@ void plane_apply(struct plane *p, uint8_t topic_id, int32_t partition)
                                       .replicas_count = x->replicas_count,
                                       .isr = partition_isr(x),
                                       .isr_count = x->isr_count,
-                                      .directory = DIRECTORY_UNASSIGNED};
+                                      .directory = partition_directory_of(p->image, x, SELF)};
     replica_manager_apply(p->broker.replicas, &target, 1);
 }
 
@@ -120,8 +122,24 @@ static void plane_proposals(void *owner)
     if (the_plane->proposals) the_plane->proposals(the_plane->proposals_owner);
 }
 
-static const struct replica_events plane_events = {
-    .standing = plane_standing, .topic_config = plane_topic_config, .proposals = plane_proposals};
+static void plane_no_room(void *owner, struct replica *r)
+{
+    (void)owner;
+    (void)r;
+    if (the_plane->no_room) no_room_refused(the_plane->no_room);
+}
+
+static void plane_placed(void *owner, struct replica *r)
+{
+    (void)owner;
+    if (the_plane->no_room) no_room_placed(the_plane->no_room, r);
+}
+
+static const struct replica_events plane_events = {.standing = plane_standing,
+                                                   .topic_config = plane_topic_config,
+                                                   .proposals = plane_proposals,
+                                                   .placed = plane_placed,
+                                                   .no_room = plane_no_room};
 
 struct plane *plane_open_on(struct env *env, const char *path)
 {

@@ -29,6 +29,7 @@ struct plane {
     struct dispatch dispatch;
     void (*proposals)(void *); /* the manager's event, with proposals_owner; NULL: not heard */
     void *proposals_owner;
+    struct no_room *no_room; /* told of by the manager; NULL: not heard */
 };
 
 /* ---- metadata ---- */
