@@ -21,7 +21,9 @@ class Case:
         else:
             cluster.create(TOPIC, PARTITIONS, min(3, len(cluster.brokers())))
         cluster.wait_whole()
-        self.load = Workload(cluster, TOPIC, PARTITIONS).start()
+        self.load = Workload(cluster, TOPIC, PARTITIONS)
+        cluster.clients.append(self.load)
+        self.load.start()
         self.load.wait_progress()
 
     def leader(self, partition=0):

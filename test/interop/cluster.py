@@ -25,6 +25,7 @@ COMMON = {
     "replica.lag.time.max.ms": "10000",
     "replica.socket.timeout.ms": "5000",
     "unclean.leader.election.enable": "false",
+    "auto.create.topics.enable": "false",
 }
 
 
@@ -156,6 +157,7 @@ class Cluster:
         self.id = self.uuid()
         self.properties = properties or {}
         self.static_voters = static_voters
+        self.clients = []  # what is closed before the nodes are
         self.nodes = {n: Node(self, n, roles, home) for n, roles, home in layout}
 
     @staticmethod
@@ -245,6 +247,8 @@ class Cluster:
              str(partitions), "--replication-factor", str(replicas))
 
     def close(self, keep_logs_in=None):
+        for client in self.clients:
+            client.close()
         for n in self.nodes.values():
             if n.running():
                 n.resume()

@@ -20,6 +20,7 @@ GROUP = "readers"
 PAUSE_SECONDS = 0.004
 PATIENCE = {"socket.timeout.ms": 6000, "reconnect.backoff.max.ms": 500, "log_level": 2}  # of a client with a silent node
 ERRORS_SHOWN = 5
+CLOSE_SECONDS = 10
 
 
 class Oracle:
@@ -269,6 +270,14 @@ class Workload:
             thread.stopping.set()
         for thread in threads:
             thread.join(2 * WAIT_SECONDS)
+
+    def close(self):
+        """Lets go of every client: none shall be left that speaks to the next cluster."""
+        for thread in self.threads():
+            thread.stopping.set()
+        for thread in self.threads():
+            thread.join(CLOSE_SECONDS)
+        self.writers, self.members = [], []
 
     def finish(self, count, name):
         """Stops everything, reads everything once more, and checks it all."""
