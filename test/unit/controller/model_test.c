@@ -106,6 +106,7 @@ static void fail_over(struct model *m)
         mem_free((void *)(uintptr_t)w->log[--w->log_count].value.data);
     while (m->ends_count > 0 && m->ends[m->ends_count - 1] > w->log_count) m->ends_count--;
     w->end_offset = w->log_count > 0 ? w->log[w->log_count - 1].offset + 1 : 0;
+    assert_int_equal(m->other_at, w->standby_at);
     bool emptied = controller_renounce(w->c);
     world_run_tasks(w);
     struct controller *next = m->other;
@@ -344,8 +345,9 @@ static void create_topic(struct model *m)
     if (m->topics == PARTITIONS) return;
     char name[16];
     snprintf(name, sizeof name, "t%d", m->topics);
-    if (world_topic(&m->w, name, 1, FACTOR)) return;
-    commit_all(m);
+    int16_t error = world_topic(&m->w, name, 1, FACTOR);
+    commit_all(m); /* the world has committed: so shall the other controller see */
+    if (error) return;
     struct model_partition *p = &m->partitions[m->topics++];
     p->led_epoch = p->leader_epoch_max = p->part_epoch_max = -1;
     for (int32_t id = 1; id <= BROKERS; id++) p->fetched_epoch[id] = -1;
