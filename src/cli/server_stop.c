@@ -96,7 +96,8 @@ int tool_server_stop(int argc, char **argv)
     const char *role = option_value(argc, argv, "--process-role");
     const char *node = option_value(argc, argv, "--node-id");
     if (role && node)
-        printf("Both --process-role and --node-id are given: only --node-id counts.\n");
+        printf("When both node-id and process-role are provided, the value for node-id will take "
+               "precedence\n");
     DIR *proc = opendir("/proc");
     if (!proc) {
         perror("/proc");
@@ -118,11 +119,11 @@ int tool_server_stop(int argc, char **argv)
     }
     closedir(proc);
     if (signalled) return 0;
-    if (node && servers)
-        printf("No kafka server to stop that matches the node-id: %s\n", node);
-    else if (role && servers)
-        printf("No kafka server to stop that matches the process-role: %s\n", role);
-    else
-        printf("No kafka server to stop\n");
+    if (servers && (node || role)) { /* Kafka's script says nothing, and is content */
+        fprintf(stderr, "No kafka server to stop that matches the %s: %s\n",
+                node ? "node-id" : "process-role", node ? node : role);
+        return 0;
+    }
+    printf("No kafka server to stop\n");
     return 1;
 }

@@ -260,10 +260,34 @@ class Suite:
         same("cluster", "unregister --bootstrap-server {B} --id 3", server=False)
         same("cluster", "list-endpoints --bootstrap-server {B} --include-fenced-brokers", server=False)
 
+    def stops(self):
+        """kafka-server-stop.sh, which is a shell script in Kafka: what that one prints and its status."""
+        if not self.cluster.nodes[1].is_samsa():
+            return
+        self.cluster.start()
+
+        def stop(*args):
+            done = subprocess.run([os.path.join(ROOT, "bin", "kafka-server-stop.sh"), *args], capture_output=True,
+                                  text=True, check=False)
+            return done.returncode, done.stdout
+
+        def running():
+            return [n.n for n in self.cluster.nodes.values() if n.running()]
+        self.expect("server-stop of a node that does not run", stop("--node-id=9") == (0, ""))
+        self.expect("server-stop of a role that nobody has", stop("--process-role=broker") == (0, ""))
+        self.expect("nobody was stopped", running() == [1, 2, 3], str(running()))
+        self.expect("server-stop: the node's id outranks its role", stop("--node-id=2", "--process-role=broker") == (
+            0, "When both node-id and process-role are provided, the value for node-id will take precedence\n"))
+        wait_for("node 2 stops", lambda: running() == [1, 3])
+        self.expect("server-stop by role", stop("--process-role=broker,controller") == (0, ""))
+        wait_for("all stop", lambda: running() == [])
+        self.expect("server-stop with nothing to stop", stop() == (1, "No kafka server to stop\n"))
+
     def run(self):
         parts = {"leader-election": self.elections, "reassign-partitions": self.reassignments,
                  "moves under way": self.moves_under_way, "features": self.features,
-                 "log-dirs": self.directories, "metadata-quorum": self.quorum, "cluster": self.endpoints}
+                 "log-dirs": self.directories, "metadata-quorum": self.quorum, "cluster": self.endpoints,
+                 "server-stop": self.stops}
         for name, run in parts.items():
             if self.part.split(" ")[0] in name or self.part in name:
                 run()

@@ -279,7 +279,6 @@ def without_server():
     for quorum, options in (("bootstrap", ""), ("bootstrap", "--standalone --no-initial-controllers"),
                             ("bootstrap", "--initial-controllers x"),
                             ("bootstrap", "--initial-controllers 1@localhost:9093"),
-                            
                             ("bootstrap", "--standalone --feature nosuch=1"),
                             ("bootstrap", "--standalone --release-version 9.9"),
                             ("bootstrap", "--standalone --release-version 4.0 --feature metadata.version=30"),
