@@ -86,7 +86,7 @@ class Node:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=60):
+    def wait_ready(self, timeout=180):
         deadline = time.monotonic() + timeout
         pattern = re.compile(rb"Kafka\s*Server.*started")
         start = getattr(self, "log_seen", 0)
