@@ -44,8 +44,10 @@ struct node {
     bool server_is_controller[LISTENERS_MAX];
     int32_t servers_count;
     bool running, stopping, stopped, clean;
-    struct task started; /* tells that a node without a broker runs */
-    struct task stop;    /* never from inside a part that is to be freed */
+    struct task started;     /* tells that a node without a broker runs */
+    struct timer leaderless; /* while stopping: is there a controller that could grant it? */
+    struct mono_time led;    /* when there last was one */
+    struct task stop;        /* never from inside a part that is to be freed */
 };
 
 /* ---- node_quorum.c: what the quorum needs, asks and tells */

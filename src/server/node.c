@@ -8,7 +8,12 @@
 #include "quorum/snapshot_file.h"
 #include "server/internal.h"
 
-enum { QUORUM_SHUTDOWN_MS_MAX = 5000 };
+enum {
+    QUORUM_SHUTDOWN_MS_MAX = 5000,
+    /* A node that stops does not wait for a controller when there has been none for so long. */
+    LEADERLESS_MS_MAX = 5000,
+    LEADERLESS_LOOK_MS = 250,
+};
 
 /* ---- ending */
 
@@ -21,6 +26,7 @@ static void node_close_listeners(struct node *n)
 static void node_close_parts(struct node *n, bool write)
 {
     int64_t epoch = n->broker ? n->broker->epoch : -1;
+    timer_cancel(n->env.clock, &n->leaderless);
     node_close_listeners(n);
     if (n->watch) watch_detach(n->watch);
     if (n->broker) broker_destroy(n->broker);
@@ -73,6 +79,25 @@ static void broker_may_stop(void *owner)
     quorum_shutdown(n->quorum, QUORUM_SHUTDOWN_MS_MAX);
 }
 
+/* The whole cluster is stopping, or its controllers are gone: nobody is left to grant it. */
+static void node_look_for_leader(struct timer *t)
+{
+    struct node *n = CONTAINER_OF(t, struct node, leaderless);
+    int32_t leader = quorum_leader(n->quorum);
+    struct mono_time now = clock_mono(n->env.clock);
+    bool resigned = leader == n->roles->node_id && !quorum_is_leader(n->quorum);
+    if (leader >= 0 && !resigned) n->led = now;
+    if (mono_elapsed_ms(now, n->led) < LEADERLESS_MS_MAX) {
+        timer_arm_in_ms(n->env.clock, t, LEADERLESS_LOOK_MS);
+        return;
+    }
+    trace_warn(n->env.trace, "kafka.server.BrokerServer",
+               "[BrokerServer id=%d] There is no controller that could grant the controlled "
+               "shutdown; stopping without it",
+               n->roles->node_id);
+    node_stop_soon(n, true);
+}
+
 void node_shutdown(struct node *n)
 {
     bool again = n->stopping;
@@ -88,6 +113,8 @@ void node_shutdown(struct node *n)
     }
     trace_info(n->env.trace, "kafka.server.BrokerServer",
                "[BrokerServer id=%d] Beginning controlled shutdown.", n->roles->node_id);
+    n->led = clock_mono(n->env.clock);
+    timer_arm_in_ms(n->env.clock, &n->leaderless, LEADERLESS_LOOK_MS);
     broker_shutdown(n->broker);
 }
 
@@ -289,6 +316,7 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     arena_init(&n->arena, 0);
     task_init(&n->stop, node_stop_now);
     task_init(&n->started, node_has_started);
+    timer_init(&n->leaderless, node_look_for_leader);
     struct log_dir_options options = node_log_dir_options(n);
     enum err e = directories_open(&n->env, config, roles, options, &n->directories, error);
     log_config_unref(options.config);

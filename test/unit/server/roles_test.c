@@ -273,6 +273,32 @@ TEST(a_leader_that_stops_hands_over_first_and_ends_cleanly)
     cluster_free(c);
 }
 
+static bool all_stopped(const struct cluster *c)
+{
+    for (int32_t id = 1; id <= c->count; id++)
+        if (c->machines[id].node && !c->machines[id].stopped) return false;
+    return true;
+}
+
+/* Whoever is last finds nobody to grant its controlled shutdown. */
+TEST(nodes_that_are_told_to_stop_at_once_all_do)
+{
+    for (uint64_t seed = 20; seed < 26; seed++) {
+        struct cluster *c =
+            seed % 2 ? cluster_new(seed, both, 3, "") : cluster_new(seed, apart, 5, "");
+        UNTIL(c, all_started(c) && active(c));
+        sim_run_ms(c->sim, 1000);
+        int64_t began = sim_now_ms(c->sim);
+        if (seed % 3 == 0) crash(c, active(c)); /* not even a quorum is left */
+        if (seed % 3 == 0) crash(c, c->machines[1].node ? 1 : 2);
+        for (int32_t id = 1; id <= c->count; id++)
+            if (c->machines[id].node) node_shutdown(c->machines[id].node);
+        UNTIL(c, all_stopped(c));
+        assert_true(sim_now_ms(c->sim) - began < 20000);
+        cluster_free(c);
+    }
+}
+
 static int32_t snapshots_of(const struct machine *m)
 {
     struct arena arena;
