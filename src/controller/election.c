@@ -1,5 +1,7 @@
 #include "controller/election.h"
 
+#include "base/mark.h"
+
 enum { NO_CHANGE = -2 };
 
 /* ---- lists */
@@ -148,7 +150,8 @@ static void populate_elr(struct election *e)
     struct ids all = {ARENA_ARRAY(e->d->arena, int32_t, p->elr_count + p->isr_count + 1), 0};
     for (int32_t i = 0; i < p->elr_count + p->isr_count; i++) {
         int32_t id = i < p->elr_count ? partition_elr(p)[i] : partition_isr(p)[i - p->elr_count];
-        if (id == e->unclean || ids_contain(e->isr.items, e->isr.count, id) ||
+        if ((id == e->unclean && !MUTANT(LOST_STAYS_ELIGIBLE)) ||
+            ids_contain(e->isr.items, e->isr.count, id) ||
             !ids_contain(e->replicas.items, e->replicas.count, id))
             continue;
         if (!ids_contain(all.items, all.count, id)) all.items[all.count++] = id;

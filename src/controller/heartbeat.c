@@ -8,6 +8,8 @@
  * Whoever may stop is fenced first. */
 #include "controller/election.h"
 
+#include "base/mark.h"
+
 enum broker_state { FENCED, UNFENCED, CONTROLLED_SHUTDOWN, SHUTDOWN_NOW };
 
 void refuse_broker_heartbeat(struct controller_call *call, enum kafka_error error,
@@ -70,7 +72,8 @@ void broker_fence(struct controller *c, struct decision *d, int32_t broker)
 {
     const struct image_broker *b = image_broker(image_of(c), broker);
     PRE(b);
-    election_sweep(c, d, &(struct election_sweep){broker, LEADER_NONE, LEADER_NONE, false});
+    if (!MUTANT(FENCES_WITHOUT_ELECTING))
+        election_sweep(c, d, &(struct election_sweep){broker, LEADER_NONE, LEADER_NONE, false});
     add_change(c, d, b)->fenced = 1;
     change_version(d);
 }

@@ -2,6 +2,8 @@
  * ControllerRegistration. */
 #include "controller/election.h"
 
+#include "base/mark.h"
+
 /* Features, listeners and directories that one node may list. */
 enum { LISTED_MAX = 1000 };
 
@@ -73,7 +75,8 @@ static enum kafka_error registration_check(struct controller *c,
                                            const struct broker_registration_request *rq,
                                            bool is_own_process)
 {
-    if (!str_equal(rq->cluster_id, c->options.cluster_id)) return KAFKA_INCONSISTENT_CLUSTER_ID;
+    if (!str_equal(rq->cluster_id, c->options.cluster_id) && !MUTANT(ANY_CLUSTER))
+        return KAFKA_INCONSISTENT_CLUSTER_ID;
     if (rq->broker_id < 0) return KAFKA_INVALID_REQUEST;
     if (rq->features_count > LISTED_MAX || rq->listeners_count > LISTED_MAX ||
         rq->log_dirs_count > LISTED_MAX)

@@ -5,6 +5,7 @@
  * Who is parked:   PREPARING: members with join_call     COMPLETING: members with sync_call
  *                  STABLE: a static member whose new id is being written, with join_call */
 #include "group/group.h"
+#include "base/mark.h"
 #include "group/members.h"
 #include "group/text.h"
 
@@ -333,7 +334,8 @@ static bool elect_joined_leader(struct group *g)
 
 static void next_generation(struct group *g, const struct group_world *w)
 {
-    g->generation = g->generation == INT32_MAX ? 0 : g->generation + 1;
+    if (!MUTANT(SAME_GENERATION) || g->generation < 1)
+        g->generation = g->generation == INT32_MAX ? 0 : g->generation + 1;
     text_set(&g->protocol, g->members_count > 0 ? members_select_protocol(g) : STR_NULL);
     members_compute_subscribed(g);
     g->join_timer = JOIN_TIMER_NONE;
@@ -744,7 +746,7 @@ enum kafka_error group_admit_commit(struct group *g, const struct group_world *w
         return KAFKA_UNKNOWN_MEMBER_ID;
     enum kafka_error e = validate_member(g, member_id, instance_id);
     if (e) return e;
-    if (generation != g->generation) return KAFKA_ILLEGAL_GENERATION;
+    if (generation != g->generation && !MUTANT(STALE_COMMITS)) return KAFKA_ILLEGAL_GENERATION;
     if (g->state == GROUP_COMPLETING) return KAFKA_REBALANCE_IN_PROGRESS;
     struct group_member *m = group_find_member(g, member_id);
     renew_session(g, w, m, m->session_timeout_ms);

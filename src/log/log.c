@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "log/log_internal.h"
 #include "log/partition_metadata.h"
@@ -282,7 +283,7 @@ enum err log_replay_batch(struct log *log, const struct batch_header *h, const u
         epoch_cache_assign(&log->epochs, h->leader_epoch, h->base_offset);
     if (h->producer_id == NO_PRODUCER_ID || h->magic < BATCH_MAGIC) return ERR_OK;
     if (!log->producers) log->producers = producer_state_new();
-    if (!batch_is(h, BATCH_CONTROL)) {
+    if (!batch_is(h, BATCH_CONTROL) && !MUTANT(FOLLOWERS_FORGET_PRODUCERS)) {
         producer_state_add(log->producers, h);
         return ERR_OK;
     }

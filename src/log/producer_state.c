@@ -11,6 +11,7 @@
 #include "log/producer_state.h"
 
 #include "base/crc32c.h"
+#include "base/mark.h"
 #include "base/mem.h"
 
 enum { SNAPSHOT_VERSION = 1, SNAPSHOT_HEAD_BYTES = 10, SNAPSHOT_ENTRY_BYTES = 46 };
@@ -159,7 +160,7 @@ enum append_error producer_state_check(const struct producer_state *s, const str
     *duplicate = NULL;
     const struct producer_entry *e = producer_state_find(s, h->producer_id);
     bool behind = origin == APPEND_FROM_CLIENT && is_behind_refused(s, h);
-    if (!e) /* forgotten or new: any sequence is accepted */
+    if (!e || MUTANT(NO_SEQUENCES)) /* forgotten or new: any sequence is accepted */
         return behind ? APPEND_NO_SPACE : APPEND_OK;
     if (h->producer_epoch < e->epoch) return APPEND_INVALID_PRODUCER_EPOCH;
     if (origin == APPEND_FROM_CLIENT) {

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "base/mark.h"
 #include "log/log_write.h"
 #include "log/partition_metadata.h"
 
@@ -207,7 +208,7 @@ static enum err drop_last_segment(struct log *log)
 static bool checksum_ok(const uint8_t *data, const struct batch_header *h)
 {
     enum { LEGACY_CRC_AT = 12, LEGACY_COVERED_FROM = 16 };
-    if (h->magic == BATCH_MAGIC) return batch_crc_ok(data, h);
+    if (h->magic == BATCH_MAGIC) return batch_crc_ok(data, h) || MUTANT(RECOVERS_TORN_TAIL);
     if (h->size <= LEGACY_COVERED_FROM) return false;
     uLong crc = crc32(0, data + LEGACY_COVERED_FROM, (uInt)(h->size - LEGACY_COVERED_FROM));
     return (uint32_t)crc == load_be32(data + LEGACY_CRC_AT);

@@ -1,5 +1,6 @@
 #include "metadata/replay_topics.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "metadata/image_edit.h"
 
@@ -122,7 +123,7 @@ enum err replay_partition_change(struct image *image, const struct partition_cha
     OVERLAY(replicas, r->replicas, r->replicas_count);
     if (r->leader != LEADER_NO_CHANGE) {
         c.leader = r->leader;
-        c.leader_epoch++;
+        if (!MUTANT(SAME_LEADER_EPOCH)) c.leader_epoch++;
     }
     if (r->leader_recovery_state != RECOVERY_NO_CHANGE)
         c.leader_recovery_state = r->leader_recovery_state;

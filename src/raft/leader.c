@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "base/mem.h"
 #include "raft/internal.h"
 
@@ -133,7 +134,7 @@ static void move_high_watermark(struct raft *r, int64_t now_ms)
     for (int32_t i = 0; i < l->voters_count; i++)
         offsets[i] = is_self(r, &l->tracked[i]) ? r->durable_end : l->tracked[i].end_offset;
     qsort(offsets, (size_t)l->voters_count, sizeof *offsets, descending);
-    int64_t majority = offsets[l->voters_count / 2];
+    int64_t majority = offsets[MUTANT(MINORITY_COMMITS) ? 0 : l->voters_count / 2];
     mem_free(offsets);
     if (majority <= l->epoch_start || majority <= l->high_watermark) return;
     l->high_watermark = majority;

@@ -9,6 +9,7 @@
  * committed: so any two successive sets have majorities that overlap. A change that is not over in
  * request_timeout_ms is told to have timed out; what was appended stands nevertheless. */
 #include "base/assert.h"
+#include "base/mark.h"
 #include "raft/internal.h"
 
 static struct raft_change_answer refuse(enum kafka_error error, const char *message)
@@ -159,7 +160,9 @@ struct raft_change_answer raft_remove_voter(struct raft *r, int64_t now_ms,
         return refuse(KAFKA_VOTER_NOT_FOUND, "No voter has this id and directory id.");
     if (voters->voters_count == 1)
         return refuse(KAFKA_VOTER_NOT_FOUND, "The last voter cannot be removed.");
-    change_append(r, voter_set_copy(voters, &voter, NULL), -1);
+    struct voter_set *left = voter_set_copy(voters, &voter, NULL);
+    if (MUTANT(REMOVES_TWO_VOTERS) && left->record.voters_count > 1) left->record.voters_count--;
+    change_append(r, left, -1);
     begin_change(r, now_ms, CHANGE_REMOVE, timeout_ms);
     return answer;
 }

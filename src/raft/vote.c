@@ -9,6 +9,7 @@
  *   CANDIDATE, RESIGNED      log up to date                    no
  *   LEADER                   no                                no */
 #include "base/assert.h"
+#include "base/mark.h"
 #include "base/mem.h"
 #include "raft/internal.h"
 
@@ -78,7 +79,8 @@ void election_answered(struct raft *r, int64_t now_ms, int32_t voter_id, bool gr
 static bool up_to_date(const struct raft *r, const struct raft_vote_request *rq)
 {
     int32_t own = log_last_epoch(r);
-    return rq->last_epoch > own || (rq->last_epoch == own && rq->last_offset >= log_end(r));
+    return rq->last_epoch > own || (rq->last_epoch == own && rq->last_offset >= log_end(r)) ||
+           MUTANT(VOTES_FOR_SHORTER_LOG);
 }
 
 static bool may_have_vote(const struct raft *r, const struct raft_vote_request *rq)
@@ -87,7 +89,8 @@ static bool may_have_vote(const struct raft *r, const struct raft_vote_request *
     case RAFT_UNATTACHED:
     case RAFT_PROSPECTIVE:
         if (rq->pre_vote) return up_to_date(r, rq);
-        if (r->state.voted.id >= 0) return voters_match(r->state.voted, rq->candidate);
+        if (r->state.voted.id >= 0 && !MUTANT(VOTES_TWICE))
+            return voters_match(r->state.voted, rq->candidate);
         return r->state.leader_id < 0 && up_to_date(r, rq);
     case RAFT_FOLLOWER: return rq->pre_vote && !r->following.has_fetched && up_to_date(r, rq);
     case RAFT_CANDIDATE:

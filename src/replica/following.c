@@ -1,5 +1,7 @@
 #include "replica/following.h"
 
+#include "base/mark.h"
+
 enum { REST_MS_FIRST = 10 };
 
 static const struct follow_step fetch_on = {FOLLOW_FETCH, NO_OFFSET};
@@ -59,7 +61,8 @@ struct follow_step following_begin(struct following *f, int32_t leader_epoch,
     f->lagging = true; /* until an answer says how far the leader is */
     f->state = FOLLOWING_FETCHING;
     following_moved(f, log);
-    if (log->latest_epoch == NO_LEADER_EPOCH && log->high_watermark < log->log_end_offset)
+    bool blind = log->latest_epoch == NO_LEADER_EPOCH || MUTANT(TRUNCATES_TO_WATERMARK);
+    if (blind && log->high_watermark < log->log_end_offset)
         return (struct follow_step){FOLLOW_TRUNCATE, log->high_watermark};
     return fetch_on;
 }

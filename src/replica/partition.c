@@ -1,6 +1,7 @@
 #include "replica/partition.h"
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "base/mem.h"
 
 /* Long before any real time, and far from overflow in a subtraction. */
@@ -112,8 +113,9 @@ static unsigned maybe_expand(struct partition *p, const struct partition_world *
 {
     if (p->isr_state != ISR_COMMITTED || f->committed) return 0;
     /* Behind the start of our leadership it may lack committed records (S8). */
-    if (f->log_end_offset < p->high_watermark || f->log_end_offset < p->epoch_start_offset)
-        return 0;
+    bool behind =
+        f->log_end_offset < p->high_watermark || f->log_end_offset < p->epoch_start_offset;
+    if (behind && !MUTANT(JOINS_BEHIND)) return 0;
     if (!is_eligible(w, f)) return 0;
     for (int32_t i = 0; i < p->followers_count; i++)
         p->followers[i].proposed = p->followers[i].committed;
@@ -150,14 +152,16 @@ static unsigned expand_any(struct partition *p, const struct partition_world *w)
 static unsigned maybe_advance(struct partition *p, const struct partition_world *w)
 {
     if (p->role != PARTITION_LEADER) return 0;
-    if (partition_isr_count(p) < partition_isr_min(p)) return 0; /* frozen: S4 */
+    bool frozen = partition_isr_count(p) < partition_isr_min(p);
+    if (frozen && !MUTANT(COMMITS_BELOW_MIN)) return 0; /* S4 */
     int64_t least = p->log_end_offset;
     for (int32_t i = 0; i < p->followers_count; i++) {
         const struct follower *f = &p->followers[i];
         if (f->log_end_offset >= least) continue;
         /* One that keeps up and may join is waited for, or it would chase the watermark for ever.
          */
-        if (is_maximal(p, f) || (is_caught_up(p, w, f) && is_eligible(w, f)))
+        if ((is_maximal(p, f) && !MUTANT(COMMITS_ALONE)) ||
+            (is_caught_up(p, w, f) && is_eligible(w, f)))
             least = f->log_end_offset;
     }
     if (least <= p->high_watermark) return 0;
@@ -482,7 +486,7 @@ unsigned partition_failed(struct partition *p)
 enum kafka_error partition_admit(const struct partition *p, int32_t leader_epoch, bool leader_only)
 {
     if (p->role == PARTITION_OFFLINE) return KAFKA_KAFKA_STORAGE_ERROR;
-    if (leader_epoch != -1) {
+    if (leader_epoch != -1 && !MUTANT(NO_EPOCH_CHECK)) {
         if (leader_epoch < p->leader_epoch) return KAFKA_FENCED_LEADER_EPOCH;
         if (leader_epoch > p->leader_epoch) return KAFKA_UNKNOWN_LEADER_EPOCH;
     }
@@ -523,7 +527,8 @@ enum kafka_error partition_ack(const struct partition *p)
 
 bool partition_high_watermark_is_known(const struct partition *p)
 {
-    return p->role != PARTITION_LEADER || p->high_watermark >= p->epoch_start_offset;
+    return p->role != PARTITION_LEADER || p->high_watermark >= p->epoch_start_offset ||
+           MUTANT(EXPOSES_STALE_WATERMARK);
 }
 
 int64_t partition_low_watermark(const struct partition *p, const struct partition_world *w)

@@ -1,5 +1,6 @@
 #include "replica/manager.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 /* ---- life ---- */
@@ -238,6 +239,7 @@ static enum kafka_error check_divergence(const struct replica *r,
     if (o->offset < r->core.log_start_offset) return KAFKA_OFFSET_OUT_OF_RANGE;
     read->diverging = end.epoch < o->last_fetched_epoch || end.end_offset < o->offset;
     read->diverging_epoch = end;
+    if (MUTANT(NO_DIVERGENCE)) read->diverging = false;
     return KAFKA_NONE;
 }
 
@@ -249,7 +251,9 @@ static void sample(const struct replica *r, const struct replica_read_options *o
     read->log_start_offset = r->core.log_start_offset;
     read->log_end_offset = r->core.log_end_offset;
     switch (o->isolation) {
-    case FETCH_UNCOMMITTED: read->bound = read->high_watermark; break;
+    case FETCH_UNCOMMITTED:
+        read->bound = MUTANT(READS_UNCOMMITTED) ? read->log_end_offset : read->high_watermark;
+        break;
     case FETCH_COMMITTED: read->bound = read->last_stable_offset; break;
     case FETCH_LOG_END: read->bound = read->log_end_offset; break;
     }

@@ -8,6 +8,7 @@
  * which are then all that lies between `replayed` and the log end offset: as leader nobody else
  * appends (transaction markers, when there will be any, come through this shard too). */
 #include "base/mem.h"
+#include "base/mark.h"
 #include "rsm/rsm.h"
 
 /* A batch in flight, or (size 0) a barrier. */
@@ -215,7 +216,8 @@ static void complete_step(struct rsm_shard *s)
     int32_t leader_epoch = s->leader_epoch;
     while (s->state == RSM_ACTIVE && s->leader_epoch == leader_epoch && !list_empty(&s->pending)) {
         struct rsm_pending *p = CONTAINER_OF(s->pending.next, struct rsm_pending, node);
-        if (p->end_offset > s->log->ops->high_watermark(s->log)) break;
+        bool committed = p->end_offset <= s->log->ops->high_watermark(s->log);
+        if (!committed && !MUTANT(COORDINATOR_ANSWERS_EARLY)) break;
         list_remove(&p->node);
         int64_t size;
         if (p->size > 0) {
@@ -270,7 +272,8 @@ static void pending_add(struct rsm_shard *s, struct rsm_pending *p, struct rsm_w
     list_push_back(&s->pending, &p->node);
     s->pending_bytes += (int64_t)size;
     if (!timer_armed(&s->timeout)) timer_arm(s->env->clock, &s->timeout, p->deadline);
-    if (end_offset <= s->log->ops->high_watermark(s->log)) task_post(s->env->clock, &s->step);
+    if (end_offset <= s->log->ops->high_watermark(s->log) || MUTANT(COORDINATOR_ANSWERS_EARLY))
+        task_post(s->env->clock, &s->step);
 }
 
 enum kafka_error rsm_shard_write(struct rsm_shard *s, struct rsm_write *write,

@@ -8,7 +8,7 @@
 #include "base/mark.h"
 #include "run.h"
 
-enum { CHILDREN_MAX = 64, REAL_SECONDS_MAX = 100 };
+enum { CHILDREN_MAX = 64, CPU_SECONDS_MAX = 100 };
 
 struct children;
 

@@ -92,6 +92,8 @@ static void draw_settings(struct plan *p, struct prng *r)
     p->link_us = either(r, 500, 5000, prng_between(r, 100, 50000));
     p->tiny_reads = prng_chance(r, 1, 8) ? prng_between(r, 100, 2000) : 0;
     p->tiny_writes = prng_chance(r, 1, 8) ? prng_between(r, 100, 2000) : 0;
+    if (p->tiny_reads + p->tiny_writes > 0 && p->value_bytes * p->batch_records > 2000)
+        p->value_bytes = 20; /* many events say no more than few */
     p->resets = prng_chance(r, 1, 8) ? prng_between(r, 100, 3000) : 0;
     p->sync_us = either(r, 2000, 20000, prng_between(r, 200, 200000));
     p->drift_ppm = prng_chance(r, 1, 4) ? prng_between(r, 100, 50000) : 0;

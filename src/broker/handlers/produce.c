@@ -10,6 +10,7 @@
  * The record bytes are the request's own buffer: patched in place and written from there. */
 #include "protocol/produce.h"
 
+#include "base/mark.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
 #include "broker/metadata_view.h"
@@ -238,7 +239,8 @@ static void produce_partition(struct produce *p, struct located at, struct str t
         if (!e) {
             a->base_offset = result.base_offset;
             a->log_append_time_ms = result.log_append_time_ms;
-            if (q->acks == -1 && !replica_committed(at.replica, result.last_offset + 1)) {
+            if (q->acks == -1 && !replica_committed(at.replica, result.last_offset + 1) &&
+                !MUTANT(ACKS_BEFORE_COMMIT)) {
                 struct produce_wait *w = &p->waits[p->waits_count++];
                 *w = (struct produce_wait){.produce = p, .answer = a};
                 offset_wait_init(&w->wait, result.last_offset + 1, committed);
