@@ -51,8 +51,9 @@ static int32_t add_address(struct detector_address *out, int32_t count, int32_t 
     return count + 1;
 }
 
-/* Of a broker: its inter-broker listener, which every broker has, and when the node is a controller
- * too, that listener as well. Not what only clients use: it may lead through other machines. */
+/* Of a broker: its inter-broker listener, and when the node is a controller too, that listener as
+ * well. Not what only clients use: it may lead through other machines. Where the inter-broker
+ * listener is not known here, as on a controller that is configured without it, all must do. */
 static int32_t broker_addresses(const struct watch *w, int32_t id, int64_t epoch,
                                 struct detector_address *out, int32_t max)
 {
@@ -60,8 +61,10 @@ static int32_t broker_addresses(const struct watch *w, int32_t id, int64_t epoch
     const struct image_broker *b = image ? image_broker(image, id) : NULL;
     if (!b || (epoch >= 0 && b->epoch != epoch)) return 0;
     const struct image_endpoint *e = image_broker_endpoint(b, str_of(w->roles->inter_broker_name));
-    if (!e) return 0;
-    int32_t count = add_address(out, 0, max, e->host, e->port);
+    int32_t count = e ? add_address(out, 0, max, e->host, e->port) : 0;
+    for (int32_t i = 0; !e && i < b->endpoints_count; i++)
+        count = add_address(out, count, max, b->endpoints[i].host, b->endpoints[i].port);
+    if (count == 0) return 0;
     const struct image_controller *c = image_controller(image, id);
     for (int32_t i = 0; c && i < c->endpoints_count; i++)
         count = add_address(out, count, max, c->endpoints[i].host, c->endpoints[i].port);
