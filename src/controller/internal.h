@@ -51,6 +51,7 @@ struct session {
     int64_t metadata_offset; /* last reported as applied; -1 */
     int64_t shutdown_offset; /* reached by all, it may stop; -1: not in controlled shutdown */
     bool live;               /* contact counts: expires when nothing is heard */
+    int8_t excuses;          /* how often it was lengthened since that contact */
 };
 
 struct controller {

@@ -9,7 +9,7 @@
 
 /* A timer this late says that the process stood still; and so long its unread heartbeats may take.
  */
-enum { DEAF_MS = 250 };
+enum { DEAF_MS = 250, EXCUSES_MAX = 3 };
 
 static int32_t session_index(const struct controller *c, int32_t broker)
 {
@@ -93,6 +93,7 @@ static void check_arm(struct controller *c)
 void session_touch(struct controller *c, struct session *s)
 {
     s->live = true;
+    s->excuses = 0;
     s->contact = now_of(c);
     /* the timer may stand at an older end: it finds nobody then, and moves */
     if (!timer_armed(&c->sessions_check)) check_arm(c);
@@ -133,29 +134,28 @@ static bool fence_now(struct controller *c, int32_t id, int64_t epoch,
 }
 
 /* The timer fired late: this process did not run, so it did not listen either. What was sent
- * meanwhile waits to be read; nobody is to blame for our silence. */
-static bool was_deaf(struct controller *c, const struct timer *t)
+ * meanwhile waits to be read; nobody is to blame for our silence. Only so often: a controller that
+ * is late for ever must still notice who is gone. */
+static void excuse_silence(struct controller *c, const struct timer *t)
 {
     int64_t late_ns = now_of(c).ns - t->due.ns;
-    if (late_ns < DEAF_MS * NS_PER_MS) return false;
+    if (late_ns < DEAF_MS * NS_PER_MS) return;
     trace_warn(c->options.trace, "controller",
                "sessions are %lld ms longer: so long this process did not run",
                (long long)(late_ns / NS_PER_MS));
     for (int32_t i = 0; i < c->sessions_count; i++) {
-        int64_t contact_ns = c->sessions[i].contact.ns + late_ns + DEAF_MS * NS_PER_MS;
-        if (contact_ns > now_of(c).ns) contact_ns = now_of(c).ns;
-        if (c->sessions[i].live) c->sessions[i].contact.ns = contact_ns;
+        struct session *s = &c->sessions[i];
+        if (!s->live || s->excuses == EXCUSES_MAX) continue;
+        s->excuses++;
+        s->contact.ns += late_ns + DEAF_MS * NS_PER_MS;
+        if (s->contact.ns > now_of(c).ns) s->contact = now_of(c);
     }
-    return true;
 }
 
 void sessions_check_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, sessions_check);
-    if (was_deaf(c, t)) {
-        check_arm(c);
-        return;
-    }
+    excuse_silence(c, t);
     /* one after the other, so that each decision sees the one before */
     for (int32_t i = 0; i < c->sessions_count; i++) {
         struct session *s = &c->sessions[i];

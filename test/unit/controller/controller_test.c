@@ -466,6 +466,12 @@ TEST(sessions_wait_for_a_controller_that_stood_still)
     world_sleep(&w, 2000);
     assert_false(image_broker(controller_image(w.c), 1)->fenced);
     assert_true(image_broker(controller_image(w.c), 2)->fenced); /* silent since */
+    for (int i = 0; i < 4; i++) { /* a controller that is late for ever still notices */
+        assert_false(image_broker(controller_image(w.c), 1)->fenced);
+        w.now = mono_add_ms(w.now, 30000);
+        world_sleep(&w, 1);
+    }
+    assert_true(image_broker(controller_image(w.c), 1)->fenced);
     world_check(&w);
     world_free(&w);
 }
