@@ -131,14 +131,15 @@ int tool_delete_records(int argc, char **argv)
     struct client *c = client_open_args(&a, false);
     int32_t count;
     struct deletion *d = read_file(c, args_value(&a, "offset-json-file"), &count);
-    if (!client_refresh(c, "deleteRecords")) fail(client_failure_line(c));
     printf("Executing records delete operation\n");
     struct str *names = ARENA_ARRAY(&c->arena, struct str, count + 1);
     for (int32_t i = 0; i < count; i++) names[i] = d[i].topic;
-    const struct metadata_response *m = client_topics(c, names, count);
-    if (!m) fail(client_failure_line(c));
-    for (int32_t i = 0; i < count; i++)
-        d[i].leader = client_leader(c, m, d[i].topic, d[i].partition, &d[i].error_code);
+    const struct metadata_response *m = NULL;
+    if (count && client_refresh(c, "deleteRecords")) m = client_topics(c, names, count);
+    for (int32_t i = 0; i < count; i++) {
+        d[i].error_code = KAFKA_REQUEST_TIMED_OUT; /* each by itself, when nobody answers */
+        if (m) d[i].leader = client_leader(c, m, d[i].topic, d[i].partition, &d[i].error_code);
+    }
     for (int32_t i = 0; i < count; i++) {
         bool first = d[i].leader != NULL;
         for (int32_t k = 0; k < i && first; k++) first = d[k].leader != d[i].leader;

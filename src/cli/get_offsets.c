@@ -154,9 +154,9 @@ int tool_get_offsets(int argc, char **argv)
     int64_t time_ms = parse_time(c, args_value(&a, "time"));
     struct rules rules;
     read_rules(c, &a, &rules);
-    if (!client_refresh(c, "listTopics")) fail(c->failure.text);
+    if (!client_refresh(c, "listTopics")) fail(client_failure_line(c));
     const struct metadata_response *m = client_topics(c, NULL, 0);
-    if (!m) fail(c->failure.text);
+    if (!m) fail(client_failure_line(c));
     int32_t all = 0, count = 0;
     for (int32_t i = 0; i < m->topics_count; i++) all += m->topics[i].partitions_count;
     struct offset_query *q = ARENA_ARRAY(&c->arena, struct offset_query, all + 1);
@@ -168,7 +168,7 @@ int tool_get_offsets(int argc, char **argv)
                                           .partition = m->topics[i].partitions[k].partition_index,
                                           .timestamp = time_ms};
     if (!count) fail("Could not match any topic-partitions with the specified filters");
-    if (!client_list_offsets(c, q, count)) fail(c->failure.text);
+    if (!client_list_offsets(c, q, count)) fail(client_failure_line(c));
     qsort(q, (size_t)count, sizeof *q, offset_query_compare);
     for (int32_t i = 0; i < count; i++) {
         if (q[i].error_code != KAFKA_NONE)

@@ -216,7 +216,8 @@ static void describe(struct client *c, const struct args *a)
         fail("One of --status or --replication must be specified with describe sub-command");
     if (status && args_has(a, "human-readable"))
         fail("The option --human-readable is only supported along with --replication");
-    if (!client_refresh(c, "describeMetadataQuorum")) fail(client_failure_line(c));
+    if (!client_refresh(c, status ? "listNodes" : "describeMetadataQuorum"))
+        fail(client_failure_line(c));
     struct quorum q = read_quorum(c);
     if (status)
         print_status(c, &q);

@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from comparison import NOISE, Case, Comparison, json_lines, json_values  # noqa: E402
 from lib import ROOT, Count, Node  # noqa: E402
-from mistakes import mistakes  # noqa: E402
+from mistakes import mistakes, unreachable  # noqa: E402
 
 KAFKA_VERSION = "4.3.1"
 
@@ -42,6 +42,7 @@ def cases():
     yield from measurements()
     yield from without_server()
     yield from mistakes()
+    yield from unreachable()
 
 
 def topics():

@@ -168,3 +168,42 @@ def mistakes():
     for line in LINES.strip().splitlines():
         tool, _, args = line.partition(" ")
         yield Case(tool, args, server=False, mistake=True)
+
+
+UNREACHABLE = """
+topics --command-config {X} --bootstrap-server 127.0.0.1:1 --list
+topics --command-config {X} --bootstrap-server 127.0.0.1:1 --describe --topic t
+configs --command-config {X} --bootstrap-server 127.0.0.1:1 --describe --topic t
+configs --command-config {X} --bootstrap-server 127.0.0.1:1 --alter --topic t --add-config retention.ms=1
+cluster cluster-id --command-config {X} --bootstrap-server 127.0.0.1:1
+cluster list-endpoints --command-config {X} --bootstrap-controller 127.0.0.1:1
+cluster unregister --command-config {X} --bootstrap-server 127.0.0.1:1 --id 1
+features --command-config {X} --bootstrap-server 127.0.0.1:1 describe
+features --command-config {X} --bootstrap-server 127.0.0.1:1 upgrade --release-version 4.3
+metadata-quorum --command-config {X} --bootstrap-server 127.0.0.1:1 describe --status
+metadata-quorum --command-config {X} --bootstrap-controller 127.0.0.1:1 describe --replication
+metadata-quorum --command-config {X} --bootstrap-controller 127.0.0.1:1 remove-controller -i 1 -d AAAAAAAAAAAAAAAAAAAAAQ
+leader-election --admin.config {X} --bootstrap-server 127.0.0.1:1 --election-type preferred --all-topic-partitions
+reassign-partitions --command-config {X} --bootstrap-server 127.0.0.1:1 --list
+reassign-partitions --command-config {X} --bootstrap-controller 127.0.0.1:1 --list
+log-dirs --command-config {X} --bootstrap-server 127.0.0.1:1 --describe
+get-offsets --command-config {X} --bootstrap-server 127.0.0.1:1
+delete-records --command-config {X} --bootstrap-server 127.0.0.1:1 --offset-json-file {J:{"partitions":[{"topic":"t","partition":0,"offset":1}]}}
+broker-api-versions --command-config {X} --bootstrap-server 127.0.0.1:1
+topics --bootstrap-server nowhere --list
+cluster cluster-id --bootstrap-server nowhere
+features --bootstrap-server nowhere describe
+metadata-quorum --bootstrap-server nowhere describe --status
+log-dirs --bootstrap-server nowhere --describe
+get-offsets --bootstrap-server nowhere
+"""
+
+
+def unreachable():
+    """Nobody listens there: every tool says so within its time, or at once where it is no address."""
+    config = "{J:default.api.timeout.ms=1200\\nrequest.timeout.ms=800}"
+    for line in UNREACHABLE.strip().splitlines():
+        tool, _, args = line.partition(" ")
+        # kafka-topics.sh says it on its output; of an address that is none Kafka's say that there is no client
+        mistake = tool != "topics" and "nowhere" not in args
+        yield Case(tool, args.replace("{X}", config), server=False, mistake=mistake)
