@@ -39,6 +39,7 @@ void log_free(struct log *log)
     list_remove(&log->new_node);
     for (int32_t i = 0; i < log->segments_count; i++) segment_free(&log->segments[i]);
     mem_free(log->segments);
+    mem_free(log->tail);
     epoch_cache_free(&log->epochs);
     producer_state_free(log->producers);
     log_config_unref(log->config);

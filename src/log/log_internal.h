@@ -31,6 +31,19 @@ struct segment {
     bool name_synced; /* the directory entry is durable */
 };
 
+/* The newest batches of the active segment, and where they lie: what followers and consumers at the
+ * end ask for, over and over. Made by the first append, and forgotten whenever the log is cut. */
+enum { LOG_TAIL_BATCHES = 16 };
+
+struct log_tail {
+    int64_t segment_base; /* of the segment they lie in */
+    uint32_t count;       /* ever added since; the last LOG_TAIL_BATCHES of them are here */
+    struct {
+        int64_t base_offset;
+        int32_t position, size;
+    } batches[LOG_TAIL_BATCHES];
+};
+
 struct log {
     struct log_dir *dir;
     struct list_node open_node; /* in dir->open_logs while a file is open, most recent first */
@@ -45,6 +58,7 @@ struct log {
 
     struct segment *segments; /* by base offset; none before the first append */
     int32_t segments_count, segments_capacity;
+    struct log_tail *tail; /* NULL: nothing was appended yet */
     int64_t start_offset, end_offset, high_watermark, recovery_point;
 
     struct epoch_cache epochs;
@@ -78,6 +92,16 @@ void log_segment_path(const struct log *log, int64_t offset, const char *suffix,
 enum err log_io_failed(struct log *log, enum err e, const char *what);
 
 struct segment *log_active(struct log *log); /* NULL before the first append */
+
+/* A batch was appended at `position` of the active segment. */
+void log_tail_add(struct log *log, const struct batch_header *h, int64_t position);
+
+/* Where the batch that begins at `offset` lies in the active segment; false when it is not
+ * known. */
+bool log_tail_find(struct log *log, int64_t offset, int64_t *position, int64_t *size);
+
+/* The log was cut. */
+void log_tail_forget(struct log *log);
 
 /* The segment whose base is the greatest <= offset; NULL when there is none. */
 struct segment *log_segment_for(struct log *log, int64_t offset);

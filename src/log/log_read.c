@@ -1,8 +1,47 @@
 /* Finding things: ranges for fetches, batches for replay, offsets by timestamp, aborted
  * transactions. */
+#include "base/mem.h"
 #include "log/log_internal.h"
 
 enum { DECOMPRESSED_BYTES_MAX = 256 << 20 };
+
+/* ---- the tail ---- */
+
+void log_tail_add(struct log *log, const struct batch_header *h, int64_t position)
+{
+    int64_t segment_base = log_active(log)->base_offset;
+    if (!log->tail) log->tail = MEM_NEW(struct log_tail);
+    struct log_tail *t = log->tail;
+    if (t->segment_base != segment_base) t->count = 0;
+    t->segment_base = segment_base;
+    uint32_t i = t->count++ % LOG_TAIL_BATCHES;
+    t->batches[i].base_offset = h->base_offset;
+    t->batches[i].position = (int32_t)position;
+    t->batches[i].size = (int32_t)h->size;
+}
+
+bool log_tail_find(struct log *log, int64_t offset, int64_t *position, int64_t *size)
+{
+    const struct log_tail *t = log->tail;
+    if (!t || t->count == 0 || t->segment_base != log_active(log)->base_offset) return false;
+    uint32_t known = t->count < LOG_TAIL_BATCHES ? t->count : LOG_TAIL_BATCHES;
+    for (uint32_t back = 1; back <= known; back++) {
+        uint32_t i = (t->count - back) % LOG_TAIL_BATCHES;
+        if (t->batches[i].base_offset < offset) return false;
+        if (t->batches[i].base_offset > offset) continue;
+        *position = t->batches[i].position;
+        *size = t->batches[i].size;
+        return true;
+    }
+    return false;
+}
+
+void log_tail_forget(struct log *log)
+{
+    if (log->tail) log->tail->count = 0;
+}
+
+/* ---- ranges ---- */
 
 /* The segment that holds the first batch with a last offset >= `offset`, and where. Compaction and
  * truncation leave gaps, so the batch may lie in a later segment. Err: NOT_FOUND (log end). */
@@ -25,8 +64,10 @@ static enum err end_position(struct log *log, struct segment *s, int64_t end_off
                              int64_t *position)
 {
     struct batch_header h;
+    int64_t size;
     *position = s->size;
     if (end_offset >= log->end_offset) return ERR_OK;
+    if (s == log_active(log) && log_tail_find(log, end_offset, position, &size)) return ERR_OK;
     if (s != log_active(log) && end_offset >= s[1].base_offset) return ERR_OK;
     enum err e = segment_find(log, s, end_offset, position, &h);
     return e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -38,17 +79,21 @@ enum err log_read(struct log *log, const struct log_read_options *o, struct log_
     if (log->dir->offline) return ERR_OFFLINE;
     if (o->offset < log->start_offset || o->offset > log->end_offset) return ERR_OUT_OF_RANGE;
     if (o->offset >= o->end_offset || o->offset == log->end_offset) return ERR_OK;
-    struct segment *s;
+    struct segment *s = log_active(log);
     struct batch_header h;
-    int64_t position, end;
-    enum err e = find_batch(log, o->offset, &s, &position, &h);
-    if (e == ERR_NOT_FOUND) return ERR_OK;
+    int64_t position, end, first_size = 0;
+    enum err e = ERR_OK;
+    if (!log_tail_find(log, o->offset, &position, &first_size)) {
+        e = find_batch(log, o->offset, &s, &position, &h);
+        if (e == ERR_NOT_FOUND) return ERR_OK;
+        first_size = h.size;
+    }
     if (!e) e = end_position(log, s, o->end_offset, &end);
     if (e) return e;
     int64_t len = end - position;
     int64_t most = o->bytes_max > 0 ? o->bytes_max : 0;
     /* A first batch that would be cut is of no use to anybody. */
-    if (most < h.size) most = o->min_one_batch ? h.size : 0;
+    if (most < first_size) most = o->min_one_batch ? first_size : 0;
     if (len > most) len = most;
     slice->segment_base_offset = s->base_offset;
     if (len <= 0) return ERR_OK;

@@ -52,6 +52,7 @@ static void lower_flushes(struct log *log, int64_t offset)
 static void end_moved(struct log *log, int64_t offset)
 {
     log->end_offset = offset;
+    log_tail_forget(log);
     lower_flushes(log, offset);
     if (log->recovery_point > offset) log->recovery_point = offset;
     if (log->high_watermark > offset) log_set_high_watermark(log, offset);
@@ -104,6 +105,7 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
     enum err e = log_begin_segment(log, offset);
     if (!e) e = log_remove_snapshots_above(log, -1);
     if (e) return e;
+    log_tail_forget(log);
     epoch_cache_clear(&log->epochs);
     if (log->producers) producer_state_clear(log->producers);
     log->start_offset = start_offset;

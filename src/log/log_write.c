@@ -146,6 +146,7 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
         const uint8_t *batch = w->data + at;
         enum err parsed = batch_parse((struct bytes){batch, (int64_t)(w->len - at)}, &h);
         INVARIANT(!parsed); /* the caller has walked it */
+        log_tail_add(log, &h, s->size);
         segment_index_batch(s, &h, s->size, log->config->index_interval_bytes);
         log->end_offset = batch_last_offset(&h) + 1;
         e = log_replay_batch(log, &h, batch, true);

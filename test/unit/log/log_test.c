@@ -338,6 +338,29 @@ TEST(truncation_gives_back_the_offsets_and_the_producers_state)
     world_free(&w);
 }
 
+TEST(what_is_known_of_the_tail_is_forgotten_with_it)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    for (int i = 0; i < 20; i++) world_append_ok(&w, 1 + i % 3);
+    int64_t end = log_end_offset(w.log);
+    assert_ok(log_truncate_to(w.log, end - 5));
+    int64_t cut = log_end_offset(w.log);
+    for (int i = 0; i < 20; i++) { /* other batches at offsets that were known */
+        world_append_ok(&w, 2);
+        for (int64_t offset = 0; offset < log_end_offset(w.log); offset++) {
+            int64_t base = world_read_at(&w, offset);
+            assert_true(base <= offset && base >= offset - 2);
+            if (offset >= cut) assert_int_equal(base, offset - (offset - cut) % 2);
+        }
+        if (i == 10) assert_ok(log_roll(w.log));
+    }
+    assert_ok(log_truncate_fully_and_start_at(w.log, 7));
+    world_append_ok(&w, 1);
+    assert_int_equal(world_read_at(&w, 7), 7);
+    world_free(&w);
+}
+
 TEST(raising_the_start_hides_records_and_deletes_whole_segments_later)
 {
     struct log_world w;
