@@ -148,8 +148,8 @@ enum err quorum_append(struct quorum *q, int32_t epoch, const struct metadata_re
 /* Give up leadership of `epoch`. */
 void quorum_resign(struct quorum *q, int32_t epoch);
 
-/* The leader's process is known to be gone: stand within `stagger_ms`, not at the end of the fetch
- * timeout. No-op unless `leader_id` is followed. */
+/* The leader's process is known to be gone: stand in turn, `stagger_ms` apart, not at the end of
+ * the fetch timeout. No-op unless `leader_id` is followed. */
 void quorum_leader_lost(struct quorum *q, int32_t leader_id, int64_t stagger_ms);
 
 /* As committer_ops.raise_kraft_version: the control records are appended on return. Err: INVALID

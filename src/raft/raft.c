@@ -244,10 +244,23 @@ void raft_forget_below(struct raft *r, int64_t offset)
 
 /* ---- from outside ---- */
 
+/* All learn it within milliseconds, and two that stand in the same one have a pre-vote of each
+ * other and then split the votes, which costs an election timeout: so they have an order. */
+static int64_t place_among_survivors(const struct raft *r, int32_t leader_id)
+{
+    const struct voters_record *voters = voters_latest(r->voters);
+    int64_t place = 0;
+    for (int32_t i = 0; i < voters->voters_count; i++) {
+        int32_t id = voters->voters[i].voter_id;
+        place += id != leader_id && id < r->options.self.id;
+    }
+    return place;
+}
+
 void raft_leader_lost(struct raft *r, int64_t now_ms, int32_t leader_id, int64_t stagger_ms)
 {
     if (r->role != RAFT_FOLLOWER || r->state.leader_id != leader_id || !role_may_stand(r)) return;
-    int64_t wait = stagger_ms > 0 ? (int64_t)prng_below(&r->prng, (uint64_t)stagger_ms + 1) : 0;
+    int64_t wait = place_among_survivors(r, leader_id) * stagger_ms;
     r->following.fetch_at = earlier(r->following.fetch_at, now_ms + wait);
     /* As if this leader had never answered: who stands first may have this node's pre-vote. */
     r->following.has_fetched = false;

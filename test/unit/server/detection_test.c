@@ -144,15 +144,17 @@ TEST(a_killed_broker_is_fenced_and_replaced_at_once)
     }
 }
 
+/* Many times: when both that are left stood at the same moment they split the votes, and stood
+ * again after an election timeout only. */
 TEST(a_killed_controller_is_replaced_at_once_and_the_broker_in_it)
 {
-    for (uint64_t seed = 10; seed < 20; seed++) {
+    for (uint64_t seed = 100; seed < 250; seed++) {
         struct cluster *c = settled(seed, both, 3, "default.replication.factor=3\n");
         int32_t id = active(c);
         int64_t began = sim_now_ms(c->sim);
         crash(c, id);
         UNTIL(c, is_fenced(c, id) && all_are_led(c));
-        assert_true(sim_now_ms(c->sim) - began < 2 * AT_ONCE_MS);
+        assert_true(sim_now_ms(c->sim) - began < AT_ONCE_MS);
         assert_true(noticed(c, HISTORY_PROCESS_GONE, id, "quorum-leader") >= 1);
         cluster_free(c);
     }
@@ -165,7 +167,7 @@ TEST(brokers_apart_find_the_new_controller_and_stay)
     int64_t began = sim_now_ms(c->sim);
     crash(c, id);
     UNTIL(c, active(c));
-    assert_true(sim_now_ms(c->sim) - began < 2 * AT_ONCE_MS);
+    assert_true(sim_now_ms(c->sim) - began < AT_ONCE_MS);
     sim_run_ms(c->sim, 2 * SESSION_MS);
     assert_true(all_are_members(c));
     for (int32_t broker = 4; broker <= 5; broker++) {
