@@ -3,7 +3,9 @@
 for each other and following each other; and a quorum whose voters are of both kinds, led by either and
 surviving the loss of the other. Replicas and metadata logs are compared byte by byte.
 
-    test/interop/cluster_mixed.py [--cluster kafka] [RUN ...]    kafka: every node an Apache Kafka"""
+    test/interop/cluster_mixed.py [--cluster kafka] [RUN ...]    kafka: every node an Apache Kafka
+
+kafka-voters, two of whose three voters are Apache Kafka's, runs only when it is named: it takes long."""
 import os
 import subprocess
 import sys
@@ -134,7 +136,7 @@ def main():
     os.environ.update(KAFKA_HEAP_OPTS="-Xms64m -Xmx256m", KAFKA_JIT="1")
     count = Count()
     runs = layouts(samsa, kafka)
-    for name in [a for a in sys.argv[1:] if a in runs] or runs:
+    for name in [a for a in sys.argv[1:] if a in runs] or [r for r in runs if r != "kafka-voters"]:
         run(count, name, *runs[name])
     return count.finish()
 

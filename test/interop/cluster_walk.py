@@ -23,6 +23,7 @@ from namespaces import inside_namespaces  # noqa: E402
 PAGE = os.path.join(ROOT, "docs", "cluster.md")
 BLOCK_SECONDS = 240
 SETTLE_SECONDS = 120
+MAILS_SECONDS = 300  # also for two Spring applications to start
 MAILS_MORE = 50
 
 
@@ -49,13 +50,13 @@ class Terminal:
         self.process.stdin.flush()
         deadline = time.monotonic() + seconds
         with self.arrived:
-            while not (self.lines and self.lines[-1].startswith(prompt)):
+            while not (at := [i for i, line in enumerate(self.lines) if line.startswith(prompt)]):
                 left = deadline - time.monotonic()
                 if left <= 0 or self.process.poll() is not None:
                     raise RuntimeError(f"the shell did not come back from\n{text}\n{''.join(self.lines)}")
                 self.arrived.wait(min(left, 1))
-            said, status = "".join(self.lines[:-1]), int(self.lines[-1][len(prompt):])
-            self.lines = []
+            said, status = "".join(self.lines[:at[0]]), int(self.lines[at[0]][len(prompt):])
+            self.lines = self.lines[at[0] + 1:]  # what runs in the background may go on printing
         return status, said
 
 
@@ -123,7 +124,7 @@ class Applications:
     def go_on(self, _=None):
         """Both have come further since they were last asked about, by MAILS_MORE mails."""
         sent = len(self.lines("sent"))
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + MAILS_SECONDS
         while time.monotonic() < deadline:
             if len(self.lines("received")) >= sent + MAILS_MORE:
                 return True
