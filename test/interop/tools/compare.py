@@ -118,7 +118,7 @@ def consoles():
                "--formatter-property print.offset=true --formatter-property print.partition=true "
                "--formatter-property print.timestamp=true --formatter-property print.epoch=true "
                "--formatter-property key.separator=|")
-    yield Case("console-consumer", "--topic {T}-k --from-beginning --timeout-ms 4500 "
+    yield Case("console-consumer", "--topic {T}-k --from-beginning --timeout-ms 10000 "
                                    "--property print.value=false --property print.key=true", unordered=True)
     yield Case("console-producer", "--topic {T}-k --reader-property parse.key=true", stdin="no key\n")
     yield Case("console-consumer", "--topic first --offset 3")
@@ -136,7 +136,7 @@ def others():
                  "earliest-pending-upload", "1", "4102444800000"):
         yield Case("get-offsets", f"--topic first --time {when}", mistake=True)
     yield Case("get-offsets", "--topic-partitions first:-1,first:2-,fi.*:1 --exclude-internal-topics")
-    yield Case("get-offsets", "")
+    yield Case("get-offsets", "--exclude-internal-topics", shared=True)
     yield Case("cluster", "cluster-id --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-controller {C}", server=False)
@@ -205,8 +205,8 @@ def sent(text):
 def read(text):
     """The rows of consumer-perf-test, with megabytes and records as they are."""
     rows = [line.split(", ") for line in text.splitlines()]
-    return "\n".join(", ".join(c if i in (2, 4) or not c[:1].isdigit() else "N" for i, c in enumerate(row))
-                     for row in rows)
+    return "\n".join(", ".join(c if i in (2, 4) or not re.match(r"-?\d|NaN|Infinity|-Inf", c) else "N"
+                               for i, c in enumerate(row)) for row in rows)
 
 
 def steps(text):
@@ -225,10 +225,6 @@ def steps(text):
         else:
             kinds.append(json.dumps(e, sort_keys=True))
     return "\n".join(kinds + [f"{k}: {v}" for k, v in sorted(counted.items())])
-
-
-def of_group(group):
-    return lambda text: json_lines(text, lambda v: v if v["key"]["data"]["group"] == group else None)
 
 
 def in_order(value):
@@ -251,15 +247,16 @@ def measurements():
                                      "--payload-file {J:one,two,three}", view=figures)
     yield Case("consumer-perf-test", "--topic {T}-w --num-records 60", view=read)
     yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --hide-header --show-detailed-stats")
-    yield Case("consumer-perf-test", "--include {T}-w --messages 61 --timeout 500", view=read)
+    yield Case("consumer-perf-test", "--include {T}-w --messages 60", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-z --num-records 1 --timeout 300", view=read)
     yield Case("e2e-latency", "--topic {T}-e --num-records 5 --producer-acks all --record-size 100 "
                               "--record-key-size 5 --num-headers 2 --record-header-key-size 3 "
                               "--record-header-size 4", view=figures)
     yield Case("e2e-latency", "{B} {T}-e 2 1 10", server=False, view=figures)
-    formatters = "--topic __consumer_offsets --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools."
-    yield Case("console-consumer", formatters + "consumer.OffsetsMessageFormatter", view=of_group("committed"))
-    yield Case("console-consumer", formatters + "consumer.GroupMetadataMessageFormatter", view=of_group("member"))
-    yield Case("console-consumer", formatters + "consumer.TransactionLogMessageFormatter")
+    formatters = "--topic __consumer_offsets --offset earliest --formatter org.apache.kafka.tools.consumer."
+    yield Case("console-consumer", formatters + "OffsetsMessageFormatter {committed}", view=json_lines)
+    yield Case("console-consumer", formatters + "GroupMetadataMessageFormatter {member}", view=json_lines)
+    yield Case("console-consumer", formatters + "TransactionLogMessageFormatter {committed}")
     yield Case("console-consumer", "--topic first --partition 0 --offset earliest --max-messages 1 "
                                    "--formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter")
 
@@ -419,6 +416,17 @@ def prepare(node, kafka):
     raise RuntimeError(f"the member did not join: {state}")
 
 
+def records_of(node, group):
+    """Options of console-consumer that read what there is now of a group's partition of __consumer_offsets."""
+    number = 0
+    for c in group:  # Java's hashCode
+        number = (31 * number + ord(c)) & 0xFFFFFFFF
+    partition = (number & 0x7FFFFFFF) % 50
+    end = node.tool("get-offsets", "--bootstrap-server", node.bootstrap, "--topic-partitions",
+                    f"__consumer_offsets:{partition}", home=ROOT).stdout.split(":")[-1].strip()
+    return f"--partition {partition} --max-messages {end}"
+
+
 def main():
     arguments = sys.argv[1:]
     server = ROOT
@@ -442,7 +450,8 @@ def main():
             "{brokeronly}": f"{{J:{common}process.roles=broker\\nlisteners=PLAINTEXT://:9092\\n"
                             "controller.quorum.bootstrap.servers=localhost:9093}",
             "{B}": node.bootstrap, "{C}": f"127.0.0.1:{node.controller_port}", "{P}": unformatted,
-            "{L}": node.logs, "{F}": node.config})
+            "{L}": node.logs, "{F}": node.config,
+            **{f"{{{group}}}": records_of(node, group) for group in ("committed", "member")}})
         try:
             for case in cases():
                 if part in case.title:

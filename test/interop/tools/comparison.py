@@ -15,7 +15,7 @@ import time
 from lib import ROOT
 from resident import Resident
 
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 # Lines of the JVM's logging and stack traces, which are not part of the answer.
 NOISE = re.compile(r"^(\[\d{4}-\d\d-\d\d .*|\tat .*|Caused by: .*|\s*\.\.\. \d+ more"
