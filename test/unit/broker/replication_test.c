@@ -98,6 +98,38 @@ TEST(a_round_trip_commits_and_none_waits_for_a_long_poll)
     cluster_close(c);
 }
 
+TEST(every_broker_leads_and_follows_and_no_record_waits)
+{
+    static const char *const config[] = {"num.replica.fetchers", "2", NULL};
+    struct cluster *c = cluster_open(5, 3, config);
+    enum { LEADERS = 3, EACH = 4, ROUNDS = 300 };
+    struct cluster_produced sent[LEADERS][EACH] = {0};
+    int64_t at[LEADERS][EACH] = {0}, longest = 0;
+    for (uint8_t leader = 0; leader < LEADERS; leader++) {
+        int32_t order[] = {leader + 1, (leader + 1) % 3 + 1, (leader + 2) % 3 + 1};
+        char name[] = {'t', (char)('1' + leader), 0};
+        cluster_topic(c, name, (uint8_t)(TOPIC + leader), EACH, order, 3);
+    }
+    cluster_pass(c, 100);
+    struct prng dice = sim_fork(c->sim, "pace");
+    for (int32_t round = 0; round < ROUNDS * LEADERS * EACH; round++) {
+        int32_t leader = (int32_t)prng_below(&dice, LEADERS), p = (int32_t)prng_below(&dice, EACH);
+        char name[] = {'t', (char)('1' + leader), 0};
+        struct cluster_produced *x = &sent[leader][p];
+        int64_t now = sim_now_ms(c->sim);
+        if (x->answered) assert_int_equal(x->error, KAFKA_NONE);
+        if (at[leader][p] == 0 || x->answered) {
+            at[leader][p] = now;
+            cluster_produce(c, leader + 1, name, p, -1, "x", 60000, x);
+        } else if (now - at[leader][p] > longest) {
+            longest = now - at[leader][p];
+        }
+        if (prng_below(&dice, 3) == 0) cluster_pass(c, 1);
+    }
+    assert_true(longest < 10); /* a few round trips of at most a millisecond */
+    cluster_close(c);
+}
+
 TEST(a_restarted_follower_catches_up_and_is_taken_back)
 {
     struct cluster *c = open_three();
