@@ -136,20 +136,38 @@ static void advance(struct os_conn *c, int64_t bytes)
     }
 }
 
-/* One sendmsg of the memory chunks from chunk_at on. */
+/* The rest of a small range, read to `to`. False: it is not small, has no room, or cannot be read;
+ * send_file says why. */
+static bool read_small(const struct chunk *k, int64_t skip, uint8_t *to, size_t room)
+{
+    size_t left = (size_t)(k->len - skip);
+    int fd;
+    if (k->len > OS_NET_SMALL_BYTES || left > room || os_file_fd(k->file, &fd)) return false;
+    return pread(fd, to, left, k->file_offset + skip) == (ssize_t)left;
+}
+
+/* One sendmsg of the chunks from chunk_at on, up to a range of a file that is not small. 0: it
+ * begins with one. */
 static ssize_t send_memory(struct os_conn *c)
 {
+    struct os_net *net = net_of(c->conn.net);
     struct iovec iov[IOV_AT_ONCE];
     int32_t at = c->chunk_at;
     int n = 0;
     int64_t skip = c->chunk_sent;
+    size_t used = 0;
     for (; at < c->out.chunks_count && n < IOV_AT_ONCE; at++) {
         const struct chunk *k = &c->out.chunks[at];
-        if (!k->data) break;
-        iov[n++] = (struct iovec){.iov_base = (void *)(uintptr_t)(k->data + skip),
-                                  .iov_len = (size_t)(k->len - skip)};
+        const uint8_t *from = k->data ? k->data + skip : net->small + used;
+        if (!k->data) {
+            if (!read_small(k, skip, net->small + used, sizeof net->small - used)) break;
+            used += (size_t)(k->len - skip);
+        }
+        iov[n++] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)from, .iov_len = (size_t)(k->len - skip)};
         skip = 0;
     }
+    if (n == 0) return 0;
     bool more = at < c->out.chunks_count; /* a file range follows: one packet with it */
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
     return sendmsg(c->source.fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
@@ -180,7 +198,8 @@ static enum err send_some(struct os_conn *c)
             need_attention(c);
             return ERR_AGAIN;
         }
-        ssize_t n = c->out.chunks[c->chunk_at].data ? send_memory(c) : send_file(c);
+        ssize_t n = send_memory(c);
+        if (n == 0) n = send_file(c);
         if (n > 0) {
             advance(c, n);
         } else if (errno == EAGAIN) {
