@@ -5,6 +5,7 @@
  * not at the next tick of a coarse check. */
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "controller/internal.h"
 
 /* A timer this late says that the process stood still; and so long its unread heartbeats may take.
@@ -195,7 +196,8 @@ int64_t sessions_lowest_offset(const struct controller *c)
 enum kafka_error broker_epoch_check(const struct controller *c, int32_t broker, int64_t epoch)
 {
     const struct image_broker *b = image_broker(image_of(c), broker);
-    return b && b->epoch == epoch ? KAFKA_NONE : KAFKA_STALE_BROKER_EPOCH;
+    return b && (b->epoch == epoch || MUTANT(STALE_BROKER_EPOCHS)) ? KAFKA_NONE
+                                                                   : KAFKA_STALE_BROKER_EPOCH;
 }
 
 int32_t controller_sessions(const struct controller *c, struct arena *arena,

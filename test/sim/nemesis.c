@@ -1,6 +1,7 @@
 #include "nemesis.h"
 
 #include "base/mem.h"
+#include "impostor.h"
 #include "oracles.h"
 
 struct fault {
@@ -13,6 +14,7 @@ struct nemesis {
     struct admin *admin;
     struct member **members;
     int32_t members_count;
+    struct impostor *impostor;
     struct fault faults[PLAN_ACTIONS_MAX];
     bool healed;
     bool controller_replaced;
@@ -226,7 +228,9 @@ static bool apply(struct nemesis *n, const struct action *a, bool on)
     case ACTION_WALL_STEP:
     case ACTION_WALL_FREEZE: return clock(n, a, on);
     case ACTION_MEMBER_STOP: return member_stop(n, a, on);
-    case ACTION_IMPOSTOR: return false;
+    case ACTION_IMPOSTOR:
+        return on && machine_of(n, a->a)->is_broker &&
+               impostor_try(n->impostor, machine_of(n, a->a), a->x);
     default:
         if (on) admin_do(n->admin, a);
         return on;
@@ -314,6 +318,7 @@ struct nemesis *nemesis_new(struct cluster *c, struct admin *admin, struct membe
     n->admin = admin;
     n->members = members;
     n->members_count = members_count;
+    n->impostor = impostor_new(c);
     for (int32_t i = 0; i < c->plan->actions_count; i++) {
         n->faults[i] = (struct fault){.nemesis = n, .action = &c->plan->actions[i]};
         sim_at_ms(c->sim, sim_now_ms(c->sim) + c->plan->actions[i].at_ms, fault_begins,
@@ -324,6 +329,7 @@ struct nemesis *nemesis_new(struct cluster *c, struct admin *admin, struct membe
 
 void nemesis_free(struct nemesis *n)
 {
+    impostor_free(n->impostor);
     mem_free(n);
 }
 

@@ -14,7 +14,7 @@ enum {
     CLIENTS_MAX = 8,
     SETUP_MS_MAX = 60000, /* the topics of the plan must be there */
     HEAL_MS_MAX = 120000,
-    READ_MS_MAX = 60000,
+    READ_MS_MAX = 600000,
     LOOK_MS = 100, /* between two looks at whether all is well */
 };
 

@@ -1,0 +1,114 @@
+#include "impostor.h"
+
+#include "base/mem.h"
+#include "oracles.h"
+#include "protocol/broker_heartbeat.h"
+#include "protocol/broker_registration.h"
+
+enum { TIMEOUT_MS = 3000 };
+
+struct impostor {
+    struct cluster *cluster;
+    struct env *env;
+    struct channel *channel; /* to the controller of the attempt; NULL: none yet */
+    struct call call;
+    bool trying;
+    const struct machine *as;
+};
+
+static void over(struct impostor *i, enum err e, int16_t error, const char *what)
+{
+    i->trying = false;
+    cluster_say(i->cluster, "impostor", what, "as %s: %s", i->as->name,
+                e ? err_text(e) : kafka_error_name(error));
+    if (!e && error == KAFKA_NONE)
+        cluster_broken(i->cluster, "S25", "%s was taken for %s", what, i->as->name);
+}
+
+static void registered(struct call *call, enum err e, const void *response)
+{
+    const struct broker_registration_response *r = response;
+    over(CONTAINER_OF(call, struct impostor, call), e, e ? (int16_t)0 : r->error_code,
+         "another cluster's broker");
+}
+
+static void beaten(struct call *call, enum err e, const void *response)
+{
+    const struct broker_heartbeat_response *r = response;
+    over(CONTAINER_OF(call, struct impostor, call), e, e ? (int16_t)0 : r->error_code,
+         "an earlier incarnation");
+}
+
+static void ask_to_register(struct impostor *i)
+{
+    const struct image_broker *b = image_broker(oracles_image(i->cluster->oracles), i->as->id);
+    struct broker_registration_request_listener listener = {
+        .name = STR("PLAINTEXT"), .host = STR("elsewhere"), .port = 9092};
+    struct broker_registration_request_feature features[32];
+    struct broker_registration_request q;
+    broker_registration_request_init(&q);
+    q.broker_id = i->as->id;
+    q.cluster_id = STR("another-cluster");
+    q.incarnation_id = (struct uuid){{7, 7, 7}};
+    q.listeners = &listener;
+    q.listeners_count = 1;
+    for (int32_t k = 0; k < b->features_count && k < 32; k++)
+        features[q.features_count++] = (struct broker_registration_request_feature){
+            b->features[k].name, b->features[k].min, b->features[k].max};
+    q.features = features;
+    struct uuid directory = {{9, 9, 9}};
+    q.log_dirs = &directory;
+    q.log_dirs_count = 1;
+    q.previous_broker_epoch = -1;
+    channel_call(i->channel, &i->call, API_BROKER_REGISTRATION, -1, &q, registered);
+}
+
+static void beat_late(struct impostor *i)
+{
+    const struct image_broker *b = image_broker(oracles_image(i->cluster->oracles), i->as->id);
+    struct broker_heartbeat_request q;
+    broker_heartbeat_request_init(&q);
+    q.broker_id = i->as->id;
+    q.broker_epoch = b->epoch - 1;
+    q.current_metadata_offset = oracles_image(i->cluster->oracles)->end_offset;
+    channel_call(i->channel, &i->call, API_BROKER_HEARTBEAT, -1, &q, beaten);
+}
+
+bool impostor_try(struct impostor *i, const struct machine *as, int64_t x)
+{
+    if (i->trying || !image_broker(oracles_image(i->cluster->oracles), as->id)) return false;
+    const struct machine *to = NULL; /* mostly the one that leads */
+    for (int32_t k = 0; k < i->cluster->count; k++) {
+        const struct machine *m = &i->cluster->machines[k];
+        if (m->is_controller && (!to || i->cluster->oracles->quorum[k].leads)) to = m;
+    }
+    if (i->channel) channel_destroy(i->channel);
+    i->channel = channel_create(i->env, &(struct channel_config){.host = to->name,
+                                                                 .port = 9093,
+                                                                 .client_id = "impostor",
+                                                                 .request_timeout_ms = TIMEOUT_MS,
+                                                                 .backoff_ms = CLIENT_BACKOFF_MS});
+    i->as = as;
+    i->trying = true;
+    if (x % 2)
+        ask_to_register(i);
+    else
+        beat_late(i);
+    return true;
+}
+
+struct impostor *impostor_new(struct cluster *c)
+{
+    struct impostor *i = MEM_NEW(struct impostor);
+    i->cluster = c;
+    i->env = sim_node_env(c->sim, "impostor");
+    call_init(&i->call);
+    return i;
+}
+
+void impostor_free(struct impostor *i)
+{
+    channel_cancel(&i->call);
+    if (i->channel) channel_destroy(i->channel);
+    mem_free(i);
+}
