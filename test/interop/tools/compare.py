@@ -210,9 +210,10 @@ def read(text):
 
 
 def steps(text):
-    """Events of a verifiable consumer: how it cuts records into batches is its own."""
+    """Events of a verifiable consumer: how it cuts records into batches, and which partition comes first, is
+    its own."""
     events = json_values(text)
-    kinds, counted = [], {}
+    kinds, records, counted = [], [], {}
     for e in events:
         e.pop("timestamp")
         if e["name"] in ("records_consumed", "offsets_committed"):
@@ -222,9 +223,11 @@ def steps(text):
                 counted[key] = {"count": before.get("count", 0) + p.get("count", 0),
                                 "first": before.get("first", p.get("minOffset")),
                                 "last": p.get("maxOffset", p.get("offset"))}
+        elif e["name"] == "record_data":
+            records.append((e["partition"], e["offset"], json.dumps(e, sort_keys=True)))
         else:
             kinds.append(json.dumps(e, sort_keys=True))
-    return "\n".join(kinds + [f"{k}: {v}" for k, v in sorted(counted.items())])
+    return "\n".join(kinds + [r[2] for r in sorted(records)] + [f"{k}: {v}" for k, v in sorted(counted.items())])
 
 
 def in_order(value):
