@@ -404,7 +404,7 @@ int args_parse_commands(struct args *a, enum args_mistakes mistakes, const char 
                         const char *description, const struct option *options,
                         const struct subcommand *commands, int argc, char **argv)
 {
-    char list[512], name[128];
+    char list[512];
     *a = (struct args){.program = program, .mistakes = mistakes, .description = description};
     a->options = a->joined;
     for (; options->name; options++) a->joined[a->options_count++] = *options;
@@ -419,8 +419,8 @@ int args_parse_commands(struct args *a, enum args_mistakes mistakes, const char 
     while (commands[chosen].name && given && strcmp(commands[chosen].name, given) != 0) chosen++;
     if (!given || !commands[chosen].name)
         answer_no_command(mistakes, program, description, command_list(commands, list), given);
-    snprintf(name, sizeof name, "%s %s", program, given);
-    a->program = strdup(name);
+    snprintf(a->with_command, sizeof a->with_command, "%s %s", program, given);
+    a->program = a->with_command;
     a->description = commands[chosen].meaning;
     a->known_from = a->options_count;
     for (const struct option *o = commands[chosen].options; o->name; o++)

@@ -48,6 +48,7 @@ enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
 struct args {
     const char *program; /* "kafka-storage" */
     enum args_mistakes mistakes;
+    char with_command[128];                /* "kafka-x up": the program, once one is chosen */
     struct option joined[OPTIONS_MAX + 1]; /* a tool's and its subcommand's options */
     int32_t known_from;                    /* the options before this one are not known any more */
     const char *description;               /* first line of help */
