@@ -156,6 +156,25 @@ TEST(a_follower_that_lost_its_disk_starts_anew)
     cluster_close(c);
 }
 
+TEST(a_follower_knows_its_watermark_again_after_a_restart)
+{
+    /* replication-offset-checkpoint: written every 5 s, and on a clean stop. */
+    struct cluster *c = open_three();
+    produce(c, 1, -1, 5, "x");
+    cluster_pass(c, 1000);
+    assert_int_equal(cluster_high(c, 2, TOPIC, 0), 5);
+    cut(c, 1, 2, true);
+    cut(c, 1, 3, true);
+    cluster_stop(c, 2);
+    cluster_start(c, 2);
+    assert_int_equal(cluster_high(c, 2, TOPIC, 0), 5);
+    cluster_pass(c, 6000);
+    cluster_crash(c, 3);
+    cluster_start(c, 3);
+    assert_int_equal(cluster_high(c, 3, TOPIC, 0), 5);
+    cluster_close(c);
+}
+
 TEST(partitions_at_rest_cost_no_answers)
 {
     struct cluster *c = cluster_open(1, 2, NULL);
