@@ -23,6 +23,8 @@ enum { FORWARD_TIMEOUT_MS = 60000, FORWARD_RETRY_MS = 20 };
 
 struct forward {
     struct broker *broker;
+    forward_merge *merge; /* may be NULL */
+    void *merge_context;
     struct request *request; /* NULL: its client has gone */
     struct call call;
     struct timer retry;
@@ -40,6 +42,7 @@ static void forward_end(struct forward *f)
 static void forward_finish(struct forward *f, enum outcome outcome, const void *response)
 {
     if (outcome == ANSWERED) {
+        if (f->merge) response = f->merge(f->request, f->merge_context, response);
         request_reply(f->request, response);
         forward_end(f);
         return;
@@ -170,10 +173,12 @@ static void forward_abandoned(struct request *rq)
     if (!f->call.channel) forward_end(f); /* else its answer ends it */
 }
 
-void handle_forward(struct request *rq, void *context)
+void forward(struct broker *b, struct request *rq, forward_merge *merge, void *merge_context)
 {
     struct forward *f = MEM_NEW(struct forward);
-    f->broker = context;
+    f->broker = b;
+    f->merge = merge;
+    f->merge_context = merge_context;
     f->request = rq;
     f->deadline = mono_add_ms(clock_mono(f->broker->env.clock), FORWARD_TIMEOUT_MS);
     call_init(&f->call);
@@ -181,4 +186,9 @@ void handle_forward(struct request *rq, void *context)
     rq->context = f;
     rq->abandoned = forward_abandoned;
     forward_send(&f->retry);
+}
+
+void handle_forward(struct request *rq, void *context)
+{
+    forward(context, rq, NULL, NULL);
 }

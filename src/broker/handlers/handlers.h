@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 
+void handle_alter_configs(struct request *rq, void *context);
 void handle_api_versions(struct request *rq, void *context);
 void handle_delete_groups(struct request *rq, void *context);
 void handle_delete_records(struct request *rq, void *context);
@@ -16,6 +17,7 @@ void handle_describe_topic_partitions(struct request *rq, void *context);
 void handle_fetch(struct request *rq, void *context);
 void handle_find_coordinator(struct request *rq, void *context);
 void handle_heartbeat(struct request *rq, void *context);
+void handle_incremental_alter_configs(struct request *rq, void *context);
 void handle_init_producer_id(struct request *rq, void *context);
 void handle_join_group(struct request *rq, void *context);
 void handle_leave_group(struct request *rq, void *context);
@@ -52,5 +54,10 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *fac
 
 /* Hands the request to the active controller and its answer back, at the same version. */
 void handle_forward(struct request *rq, void *context);
+
+/* The same, but `merge` makes the client's answer of the controller's; what it gives lives in the
+ * request's arena. */
+typedef const void *forward_merge(struct request *rq, void *context, const void *response);
+void forward(struct broker *b, struct request *rq, forward_merge *merge, void *merge_context);
 
 #endif

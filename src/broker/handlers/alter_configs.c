@@ -1,0 +1,249 @@
+/* AlterConfigs, versions 0 to 2, and IncrementalAlterConfigs, versions 0 and 1: what is a broker's
+ * own to judge is judged here, and the rest forwarded, as in Kafka (ConfigAdminManager.preprocess).
+ *
+ *   resources ── refused here ────────────────────────────────────────┐
+ *             └─ passed on ──> the active controller ── its answers ──┴──> one answer
+ *
+ * A broker's values are checked by that broker alone, which knows its listeners and directories. */
+#include "broker/handlers/handlers.h"
+#include "config/config.h"
+#include "protocol/alter_configs.h"
+#include "protocol/error.h"
+#include "protocol/incremental_alter_configs.h"
+#include "metadata/image.h"
+
+enum { OP_SET = 0, OP_DELETE = 1 };
+enum {
+    ITEMS_MAX = 10000
+}; /* resources, or values of one: more are the controller's to refuse, unread */
+
+/* One resource of either request. */
+struct change {
+    int8_t type;
+    struct str name;
+    const struct config_pair *pairs; /* in the order of the request */
+    const int8_t *operations;        /* OP_SET, OP_DELETE, … of each */
+    int32_t count;
+};
+
+struct verdict {
+    enum kafka_error error; /* NONE: to be forwarded */
+    struct str message;
+};
+
+struct judged {
+    const void *whole; /* the request as it came */
+    struct verdict *verdicts;
+    int32_t refused;
+};
+
+static struct verdict refusal(struct str message)
+{
+    return (struct verdict){KAFKA_INVALID_REQUEST, message};
+}
+
+/* As Java reads an int: a sign, digits, no more than 32 bits. */
+static bool is_int(struct str text)
+{
+    int64_t value = 0;
+    int32_t at = text.len > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0;
+    if (at == text.len) return false;
+    for (; at < text.len; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9') return false;
+        value = value * 10 + (text.data[at] - '0');
+        if (value > (int64_t)INT32_MAX + (text.data[0] == '-')) return false;
+    }
+    return true;
+}
+
+static struct verdict judge_broker(const struct broker *b, struct arena *arena,
+                                   const struct change *change)
+{
+    struct str own = arena_printf(arena, "%d", b->node_id);
+    if (change->name.len > 0 && !is_int(change->name))
+        return refusal(arena_printf(arena, "Node id must be an integer, but it is: %.*s",
+                                    STR_ARG(change->name)));
+    if (change->name.len > 0 && !str_equal(change->name, own))
+        return refusal(arena_printf(arena, "Unexpected broker id, expected %d, but received %.*s",
+                                    b->node_id, STR_ARG(change->name)));
+    struct config_pair *set = ARENA_ARRAY(arena, struct config_pair, change->count + 1);
+    int32_t count = 0;
+    for (int32_t i = 0; i < change->count; i++)
+        if (change->operations[i] == OP_SET) set[count++] = change->pairs[i];
+    struct config_error *error = ARENA_NEW(arena, struct config_error);
+    if (config_validate_broker(set, count, change->name.len > 0, error))
+        return refusal(str_of(error->text));
+    return (struct verdict){KAFKA_NONE, STR_NULL};
+}
+
+static struct verdict judge(const struct broker *b, struct arena *arena,
+                            const struct change *change)
+{
+    struct str nulls = STR_NULL;
+    if (change->count > ITEMS_MAX) return (struct verdict){KAFKA_NONE, STR_NULL};
+    for (int32_t i = 0; i < change->count; i++) {
+        for (int32_t k = 0; k < i; k++)
+            if (str_equal(change->pairs[k].name, change->pairs[i].name))
+                return refusal(STR("Error due to duplicate config keys"));
+        if (change->operations[i] == OP_DELETE || change->pairs[i].value.len >= 0) continue;
+        nulls = nulls.len < 0 ? change->pairs[i].name
+                              : arena_printf(arena, "%.*s, %.*s", STR_ARG(nulls),
+                                             STR_ARG(change->pairs[i].name));
+    }
+    if (nulls.len >= 0)
+        return refusal(arena_printf(arena, "Null value not supported for : %.*s", STR_ARG(nulls)));
+    if (change->type == RESOURCE_BROKER) return judge_broker(b, arena, change);
+    return (struct verdict){KAFKA_NONE, STR_NULL};
+}
+
+static struct judged *judge_all(const struct broker *b, struct request *rq,
+                                const struct change *changes, int32_t count)
+{
+    struct judged *j = ARENA_NEW(&rq->arena, struct judged);
+    *j = (struct judged){rq->body, ARENA_ARRAY(&rq->arena, struct verdict, count + 1), 0};
+    for (int32_t i = 0; i < count; i++) {
+        bool twice = false;
+        for (int32_t k = 0; k < count && !twice; k++)
+            twice = k != i && changes[k].type == changes[i].type &&
+                    str_equal(changes[k].name, changes[i].name);
+        j->verdicts[i] = twice ? refusal(STR("Each resource must appear at most once."))
+                               : judge(b, &rq->arena, &changes[i]);
+        j->refused += j->verdicts[i].error != KAFKA_NONE;
+    }
+    return j;
+}
+
+/* ---- IncrementalAlterConfigs */
+
+static struct change
+change_of_incremental(struct arena *arena,
+                      const struct incremental_alter_configs_request_alter_configs_resource *r)
+{
+    struct config_pair *pairs = ARENA_ARRAY(arena, struct config_pair, r->configs_count + 1);
+    int8_t *operations = ARENA_ARRAY(arena, int8_t, r->configs_count + 1);
+    for (int32_t i = 0; i < r->configs_count; i++) {
+        pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
+        operations[i] = r->configs[i].config_operation;
+    }
+    return (struct change){r->resource_type, r->resource_name, pairs, operations, r->configs_count};
+}
+
+static const void *merge_incremental(struct request *rq, void *context, const void *response)
+{
+    const struct judged *j = context;
+    const struct incremental_alter_configs_request *q = j->whole;
+    const struct incremental_alter_configs_response *theirs = response;
+    struct incremental_alter_configs_response *all =
+        ARENA_NEW(&rq->arena, struct incremental_alter_configs_response);
+    incremental_alter_configs_response_init(all);
+    if (theirs) all->throttle_time_ms = theirs->throttle_time_ms;
+    all->responses = incremental_alter_configs_response_alter_configs_resource_response_new(
+        &rq->arena, q->resources_count);
+    all->responses_count = q->resources_count;
+    for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
+        if (!j->verdicts[i].error && theirs && next < theirs->responses_count) {
+            all->responses[i] = theirs->responses[next++];
+            continue;
+        }
+        all->responses[i].error_code = (int16_t)j->verdicts[i].error;
+        all->responses[i].error_message = j->verdicts[i].message;
+        all->responses[i].resource_type = q->resources[i].resource_type;
+        all->responses[i].resource_name = q->resources[i].resource_name;
+    }
+    return all;
+}
+
+void handle_incremental_alter_configs(struct request *rq, void *context)
+{
+    const struct incremental_alter_configs_request *q = rq->body;
+    if (q->resources_count > ITEMS_MAX) {
+        handle_forward(rq, context);
+        return;
+    }
+    struct change *changes = ARENA_ARRAY(&rq->arena, struct change, q->resources_count + 1);
+    for (int32_t i = 0; i < q->resources_count; i++)
+        changes[i] = change_of_incremental(&rq->arena, &q->resources[i]);
+    struct judged *j = judge_all(context, rq, changes, q->resources_count);
+    if (j->refused == 0) {
+        handle_forward(rq, context);
+    } else if (j->refused == q->resources_count) {
+        request_reply(rq, merge_incremental(rq, j, NULL));
+    } else {
+        struct incremental_alter_configs_request *rest =
+            ARENA_NEW(&rq->arena, struct incremental_alter_configs_request);
+        *rest = *q;
+        rest->resources = incremental_alter_configs_request_alter_configs_resource_new(
+            &rq->arena, q->resources_count);
+        rest->resources_count = 0;
+        for (int32_t i = 0; i < q->resources_count; i++)
+            if (!j->verdicts[i].error) rest->resources[rest->resources_count++] = q->resources[i];
+        rq->body = rest;
+        forward(context, rq, merge_incremental, j);
+    }
+}
+
+/* ---- AlterConfigs */
+
+static struct change change_of_legacy(struct arena *arena,
+                                      const struct alter_configs_request_alter_configs_resource *r)
+{
+    struct config_pair *pairs = ARENA_ARRAY(arena, struct config_pair, r->configs_count + 1);
+    int8_t *operations = ARENA_ARRAY(arena, int8_t, r->configs_count + 1); /* all OP_SET */
+    for (int32_t i = 0; i < r->configs_count; i++) {
+        pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
+        operations[i] = OP_SET;
+    }
+    return (struct change){r->resource_type, r->resource_name, pairs, operations, r->configs_count};
+}
+
+static const void *merge_legacy(struct request *rq, void *context, const void *response)
+{
+    const struct judged *j = context;
+    const struct alter_configs_request *q = j->whole;
+    const struct alter_configs_response *theirs = response;
+    struct alter_configs_response *all = ARENA_NEW(&rq->arena, struct alter_configs_response);
+    alter_configs_response_init(all);
+    if (theirs) all->throttle_time_ms = theirs->throttle_time_ms;
+    all->responses =
+        alter_configs_response_alter_configs_resource_response_new(&rq->arena, q->resources_count);
+    all->responses_count = q->resources_count;
+    for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
+        if (!j->verdicts[i].error && theirs && next < theirs->responses_count) {
+            all->responses[i] = theirs->responses[next++];
+            continue;
+        }
+        all->responses[i].error_code = (int16_t)j->verdicts[i].error;
+        all->responses[i].error_message = j->verdicts[i].message;
+        all->responses[i].resource_type = q->resources[i].resource_type;
+        all->responses[i].resource_name = q->resources[i].resource_name;
+    }
+    return all;
+}
+
+void handle_alter_configs(struct request *rq, void *context)
+{
+    const struct alter_configs_request *q = rq->body;
+    if (q->resources_count > ITEMS_MAX) {
+        handle_forward(rq, context);
+        return;
+    }
+    struct change *changes = ARENA_ARRAY(&rq->arena, struct change, q->resources_count + 1);
+    for (int32_t i = 0; i < q->resources_count; i++)
+        changes[i] = change_of_legacy(&rq->arena, &q->resources[i]);
+    struct judged *j = judge_all(context, rq, changes, q->resources_count);
+    if (j->refused == 0) {
+        handle_forward(rq, context);
+    } else if (j->refused == q->resources_count) {
+        request_reply(rq, merge_legacy(rq, j, NULL));
+    } else {
+        struct alter_configs_request *rest = ARENA_NEW(&rq->arena, struct alter_configs_request);
+        *rest = *q;
+        rest->resources =
+            alter_configs_request_alter_configs_resource_new(&rq->arena, q->resources_count);
+        rest->resources_count = 0;
+        for (int32_t i = 0; i < q->resources_count; i++)
+            if (!j->verdicts[i].error) rest->resources[rest->resources_count++] = q->resources[i];
+        rq->body = rest;
+        forward(context, rq, merge_legacy, j);
+    }
+}
