@@ -89,17 +89,25 @@ bool view_topic_is_internal(struct str name)
            str_equal_z(name, "__share_group_state");
 }
 
-const char *view_topic_name_fault(struct str name)
+struct str view_topic_name_fault(struct str name, struct arena *arena)
 {
-    if (name.len <= 0) return "the empty string is not allowed";
-    if (name.len > TOPIC_NAME_LEN_MAX) return "it is longer than 249 characters";
-    if (str_equal_z(name, ".") || str_equal_z(name, "..")) return "'.' and '..' are not allowed";
+    if (name.len <= 0) return STR("Topic name is invalid: the empty string is not allowed");
+    if (str_equal_z(name, ".") || str_equal_z(name, ".."))
+        return arena_printf(arena, "Topic name is invalid: '%.*s' is not allowed", STR_ARG(name));
+    if (name.len > TOPIC_NAME_LEN_MAX)
+        return arena_printf(arena,
+                            "Topic name is invalid: the length of '%.*s' is longer than the max "
+                            "allowed length %d",
+                            STR_ARG(name), TOPIC_NAME_LEN_MAX);
     for (int32_t i = 0; i < name.len; i++) {
         char c = name.data[i];
         bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                     c == '.' || c == '_' || c == '-';
         if (!fine)
-            return "it contains a character other than ASCII alphanumerics, '.', '_' and '-'";
+            return arena_printf(arena,
+                                "Topic name is invalid: '%.*s' contains one or more characters "
+                                "other than ASCII alphanumerics, '.', '_' and '-'",
+                                STR_ARG(name));
     }
-    return NULL;
+    return STR_NULL;
 }

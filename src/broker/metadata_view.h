@@ -47,7 +47,8 @@ struct view_partition view_partition(const struct broker *b, const struct image_
 /* __consumer_offsets, __transaction_state, __share_group_state. */
 bool view_topic_is_internal(struct str name);
 
-/* 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..". NULL when fine, else why not. */
-const char *view_topic_name_fault(struct str name);
+/* 1 to 249 of [a-zA-Z0-9._-], neither "." nor "..". Null when fine, else a sentence that says
+ * why not. */
+struct str view_topic_name_fault(struct str name, struct arena *arena);
 
 #endif

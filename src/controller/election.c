@@ -77,9 +77,8 @@ static bool acceptable(const struct election *e, int32_t broker)
     if (broker != e->added && !image_broker_is_active(image, broker)) return false;
     if (!partition_has_replica(e->p, broker)) return true;
     /* One that says just now where its replica is may lead from there: it was lost until now. */
-    struct uuid directory = broker == e->directory_broker
-                                ? e->directory
-                                : partition_directory_of(image, e->p, broker);
+    struct uuid directory =
+        broker == e->directory_broker ? e->directory : partition_directory_of(image, e->p, broker);
     return image_directory_is_online(image, broker, directory);
 }
 

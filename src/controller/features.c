@@ -31,12 +31,15 @@ static void put_results(struct controller_call *call, struct problem problem)
         return;
     }
     struct update_features_response *r = RESPONSE(call, update_features_response);
+    r->error_message = STR_NULL;
     if (call->version > 1) return;
     r->results = update_features_response_updatable_feature_result_new(call->arena,
                                                                        rq->feature_updates_count);
     r->results_count = rq->feature_updates_count;
-    for (int32_t i = 0; i < rq->feature_updates_count; i++)
+    for (int32_t i = 0; i < rq->feature_updates_count; i++) {
         r->results[i].feature = rq->feature_updates[i].feature;
+        r->results[i].error_message = STR("NONE");
+    }
 }
 
 static int8_t type_of(const struct controller_call *call, update *u)
@@ -259,7 +262,7 @@ void decide_update_features(struct controller *c, struct decision *d, struct con
 {
     const struct update_features_request *rq = call->request;
     d->atomic = true;
-    struct problem problem = check_dependents(c, call);
+    struct problem problem = NO_PROBLEM;
     if (rq->feature_updates_count > UPDATES_MAX) problem = PROBLEM_BARE(KAFKA_INVALID_REQUEST);
     for (int32_t i = 0; i < rq->feature_updates_count && !problem.error; i++) {
         for (int32_t k = 0; k < i; k++)
@@ -268,6 +271,7 @@ void decide_update_features(struct controller *c, struct decision *d, struct con
                                   STR_ARG(rq->feature_updates[i].feature));
         if (!problem.error) problem = update_one(c, d, call, &rq->feature_updates[i]);
     }
+    if (!problem.error) problem = check_dependents(c, call);
     if (!problem.error) problem = raise_kraft_version(c, d, call);
     put_results(call, problem);
     if (problem.error || rq->validate_only) d->count = 0;

@@ -139,9 +139,7 @@ static struct problem create_partitions(struct controller *c, struct decision *d
                                         new_partitions *rq)
 {
     const struct image_topic *t = image_topic_by_name(image_of(c), rq->name);
-    if (!t)
-        return PROBLEM(d->arena, KAFKA_UNKNOWN_TOPIC_OR_PARTITION,
-                       "This server does not host this topic-partition.");
+    if (!t) return PROBLEM_BARE(KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     if (rq->count == t->partitions_count)
         return PROBLEM(d->arena, KAFKA_INVALID_PARTITIONS, "Topic already has %d partition(s).",
                        t->partitions_count);

@@ -13,6 +13,7 @@ static struct alter_partition_reassignments_response *open_for(struct controller
     const struct alter_partition_reassignments_request *rq = call->request;
     struct alter_partition_reassignments_response *r =
         RESPONSE(call, alter_partition_reassignments_response);
+    r->error_message = STR_NULL;
     r->allow_replication_factor_change = rq->allow_replication_factor_change;
     r->responses = alter_partition_reassignments_response_reassignable_topic_response_new(
         call->arena, rq->topics_count);
@@ -50,8 +51,7 @@ static struct problem cancel(struct controller *c, struct decision *d, const str
     struct election e;
     election_init(&e, c, d, t, partition);
     if (e.removing.count + e.adding.count == 0)
-        return PROBLEM(d->arena, KAFKA_NO_REASSIGNMENT_IN_PROGRESS,
-                       "No partition reassignment is in progress.");
+        return PROBLEM_BARE(KAFKA_NO_REASSIGNMENT_IN_PROGRESS);
     bool unclean = settings_unclean(c, t->name);
     e.replicas = ids_without(d->arena, e.replicas, e.adding);
     e.isr = ids_without(d->arena, e.isr, e.adding);
@@ -191,6 +191,7 @@ void decide_list_partition_reassignments(struct controller *c, struct decision *
         RESPONSE(call, list_partition_reassignments_response);
     int32_t count = rq->topics_count;
     const struct image_topic **all = NULL;
+    r->error_message = STR_NULL;
     (void)d;
     if (rq->topics_count < 0) all = image_topics_sorted(image_of(c), call->arena, &count);
     r->topics =

@@ -236,6 +236,20 @@ void refuse_create_topics(struct controller_call *call, enum kafka_error error, 
         put_problem(&results[i], (struct problem){error, message});
 }
 
+/* A name that was given more than once is told once, as in Kafka. */
+static void drop_repeated(struct controller_call *call)
+{
+    struct create_topics_response *r = (void *)(uintptr_t)call->response; /* ours */
+    int32_t kept = 0;
+    for (int32_t i = 0; i < r->topics_count; i++) {
+        bool repeated = false;
+        for (int32_t k = 0; k < kept && !repeated; k++)
+            repeated = str_equal(r->topics[k].name, r->topics[i].name);
+        if (!repeated) r->topics[kept++] = r->topics[i];
+    }
+    r->topics_count = kept;
+}
+
 static bool too_many_partitions(const struct controller *c, const struct create_topics_request *rq)
 {
     int64_t total = 0;
@@ -268,6 +282,7 @@ void decide_create_topics(struct controller *c, struct decision *d, struct contr
         if (problem.error) d->count = before;
         put_problem(&results[i], problem);
     }
+    drop_repeated(call);
     if (rq->validate_only) d->count = 0;
 }
 
@@ -278,12 +293,12 @@ static int32_t targets(const struct controller_call *call,
                        struct delete_topics_request_delete_topic_state **out)
 {
     const struct delete_topics_request *rq = call->request;
+    int32_t count = call->version >= 6 ? rq->topics_count : rq->topic_names_count;
+    *out = ARENA_ARRAY(call->arena, struct delete_topics_request_delete_topic_state, count + 1);
     if (call->version >= 6) {
-        *out = rq->topics;
-        return rq->topics_count;
+        for (int32_t i = 0; i < count; i++) (*out)[i] = rq->topics[i];
+        return count;
     }
-    *out = ARENA_ARRAY(call->arena, struct delete_topics_request_delete_topic_state,
-                       rq->topic_names_count);
     for (int32_t i = 0; i < rq->topic_names_count; i++) (*out)[i].name = rq->topic_names[i];
     return rq->topic_names_count;
 }
@@ -337,6 +352,41 @@ static struct problem find_target(const struct controller *c, struct arena *aren
     return NO_PROBLEM;
 }
 
+typedef const struct delete_topics_request_delete_topic_state delete_target;
+
+static bool is_same_target(delete_target *a, delete_target *b)
+{
+    if (a->name.len >= 0)
+        return uuid_is_zero(a->topic_id) && uuid_is_zero(b->topic_id) &&
+               str_equal(a->name, b->name);
+    return b->name.len < 0 && !uuid_is_zero(a->topic_id) && uuid_equal(a->topic_id, b->topic_id);
+}
+
+/* What was asked more than once is refused, and told once, as in Kafka. Gives how many are left,
+ * in `topics` and in the answer. */
+static int32_t drop_repeated_targets(struct controller_call *call,
+                                     struct delete_topics_request_delete_topic_state *topics,
+                                     int32_t count)
+{
+    struct delete_topics_response *r = (void *)(uintptr_t)call->response; /* ours */
+    int32_t kept = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t at = 0;
+        while (at < kept && !is_same_target(&topics[at], &topics[i])) at++;
+        if (at == kept) {
+            topics[kept] = topics[i];
+            r->responses[kept++] = r->responses[i];
+            continue;
+        }
+        bool by_name = topics[at].name.len >= 0;
+        r->responses[at].error_code = KAFKA_INVALID_REQUEST;
+        r->responses[at].error_message =
+            by_name ? STR("Duplicate topic name.") : STR("Duplicate topic id.");
+    }
+    r->responses_count = kept;
+    return kept;
+}
+
 void decide_delete_topics(struct controller *c, struct decision *d, struct controller_call *call)
 {
     if (!config_bool(c->options.config, CONFIG_DELETE_TOPIC_ENABLE)) {
@@ -356,7 +406,9 @@ void decide_delete_topics(struct controller *c, struct decision *d, struct contr
         return;
     }
     const struct image_topic **found = ARENA_ARRAY(call->arena, const struct image_topic *, count);
+    count = drop_repeated_targets(call, topics, count);
     for (int32_t i = 0; i < count; i++) {
+        if (results[i].error_code) continue;
         struct problem problem = find_target(c, call->arena, topics, i, &found[i]);
         if (found[i]) {
             /* the topic goes with the replay, before the answer is encoded */

@@ -86,10 +86,10 @@ static void describe_members(const struct group *g, struct arena *arena,
         d->client_id = m->client_id;
         d->client_host = m->client_host;
         d->member_metadata = d->member_assignment = BYTES_EMPTY;
+        if (m->assignment.len > 0) d->member_assignment = m->assignment;
         if (g->state != GROUP_STABLE) continue;
         struct bytes metadata = group_member_metadata(g, m);
         if (metadata.len > 0) d->member_metadata = metadata;
-        if (m->assignment.len > 0) d->member_assignment = m->assignment;
     }
 }
 

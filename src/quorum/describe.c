@@ -56,6 +56,27 @@ static void describe_partition(struct request *rq, const struct quorum *q,
                                               : &p->observers[p->observers_count++]);
 }
 
+/* Every partition asked for is unknown, whatever its name. */
+static void refuse(struct request *rq, struct describe_quorum_response *r)
+{
+    const struct describe_quorum_request *request = rq->body;
+    r->topics_count = request->topics_count;
+    r->topics = describe_quorum_response_topic_data_new(&rq->arena, r->topics_count);
+    for (int32_t i = 0; i < r->topics_count; i++) {
+        struct describe_quorum_response_topic_data *t = &r->topics[i];
+        t->topic_name = request->topics[i].topic_name;
+        t->partitions_count = request->topics[i].partitions_count;
+        t->partitions =
+            describe_quorum_response_partition_data_new(&rq->arena, t->partitions_count);
+        for (int32_t k = 0; k < t->partitions_count; k++) {
+            t->partitions[k].partition_index = request->topics[i].partitions[k].partition_index;
+            t->partitions[k].error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+            t->partitions[k].error_message = STR("This server does not host this topic-partition.");
+        }
+    }
+    request_reply(rq, r);
+}
+
 void quorum_handle_describe(struct request *rq, void *context)
 {
     struct quorum *q = context;
@@ -65,15 +86,17 @@ void quorum_handle_describe(struct request *rq, void *context)
     bool fine = request->topics_count == 1 && request->topics[0].partitions_count == 1 &&
                 str_equal_z(request->topics[0].topic_name, "__cluster_metadata") &&
                 request->topics[0].partitions[0].partition_index == 0;
+    if (!fine) {
+        refuse(rq, &r);
+        return;
+    }
     r.topics_count = 1;
     r.topics = describe_quorum_response_topic_data_new(&rq->arena, 1);
     r.topics[0].topic_name = STR("__cluster_metadata");
     r.topics[0].partitions_count = 1;
     r.topics[0].partitions = describe_quorum_response_partition_data_new(&rq->arena, 1);
     struct describe_quorum_response_partition_data *p = &r.topics[0].partitions[0];
-    if (!fine) {
-        p->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    } else if (!quorum_is_leader(q)) {
+    if (!quorum_is_leader(q)) {
         p->error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
     } else {
         describe_partition(rq, q, p);

@@ -34,7 +34,6 @@ void handle_describe_cluster(struct request *rq, void *context)
     const struct describe_cluster_request *q = rq->body;
     struct describe_cluster_response r;
     describe_cluster_response_init(&r);
-    r.cluster_id = b->cluster_id;
     r.controller_id = -1;
     if (q->endpoint_type == ENDPOINT_CONTROLLERS) {
         r.error_code = KAFKA_MISMATCHED_ENDPOINT_TYPE;
@@ -46,6 +45,7 @@ void handle_describe_cluster(struct request *rq, void *context)
         r.error_message =
             arena_printf(&rq->arena, "Unsupported endpoint type %d", q->endpoint_type);
     } else {
+        r.cluster_id = b->cluster_id;
         r.endpoint_type = ENDPOINT_BROKERS;
         r.controller_id = view_controller(b, request_listener(rq), &rq->arena);
         list_brokers(b, rq, &r);

@@ -53,7 +53,7 @@ static void add_configs(struct request *rq,
         c->config_source = (int8_t)described[i].source;
         c->is_sensitive = described[i].sensitive;
         c->config_type = described[i].type;
-        if (q->include_documentation) c->documentation = str_of(described[i].documentation);
+        c->documentation = q->include_documentation ? str_of(described[i].documentation) : STR_NULL;
         if (q->include_synonyms) add_synonyms(rq, &described[i], c);
     }
 }
@@ -79,14 +79,13 @@ static void describe_topic(const struct configs_facts *f, struct request *rq,
                            const struct describe_configs_request_describe_configs_resource *asked,
                            struct describe_configs_response_describe_configs_result *result)
 {
-    const char *fault = view_topic_name_fault(asked->resource_name);
-    if (fault) {
-        fail(result, KAFKA_INVALID_TOPIC_EXCEPTION,
-             arena_printf(&rq->arena, "Topic name is invalid: %s", fault));
+    struct str fault = view_topic_name_fault(asked->resource_name, &rq->arena);
+    if (!str_is_null(fault)) {
+        fail(result, KAFKA_INVALID_TOPIC_EXCEPTION, fault);
         return;
     }
     if (!image_topic_by_name(f->image, asked->resource_name)) {
-        fail(result, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, STR_NULL);
+        fail(result, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, STR(""));
         return;
     }
     int32_t pairs_count, count;
@@ -125,11 +124,12 @@ static void describe_broker(const struct configs_facts *f, struct request *rq,
             char *end;
             (void)strtol(name, &end, 10);
             fail(result, KAFKA_INVALID_REQUEST,
-                 *end ? arena_printf(&rq->arena, "Node id must be an integer, but it is: %s", name)
-                      : arena_printf(&rq->arena,
-                                     "Unexpected broker id, expected %d or empty string, but "
-                                     "received %s",
-                                     f->node_id, name));
+                 *end
+                     ? arena_printf(&rq->arena, "Broker id must be an integer, but it is: %s", name)
+                     : arena_printf(&rq->arena,
+                                    "Unexpected broker id, expected %d or empty string, but "
+                                    "received %s",
+                                    f->node_id, name));
             return;
         }
     }
@@ -137,6 +137,12 @@ static void describe_broker(const struct configs_facts *f, struct request *rq,
     int32_t count;
     config_describe_broker(f->config, this_broker, &rq->arena, &described, &count);
     add_configs(rq, asked, described, count, result);
+}
+
+static bool is_kind(int8_t type)
+{
+    return type == RESOURCE_TOPIC || type == RESOURCE_BROKER || type == RESOURCE_BROKER_LOGGER ||
+           type == RESOURCE_CLIENT_METRICS || type == RESOURCE_GROUP;
 }
 
 void answer_describe_configs(struct request *rq, const struct configs_facts *f)
@@ -147,11 +153,18 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *f)
     r.results =
         describe_configs_response_describe_configs_result_new(&rq->arena, q->resources_count);
     r.results_count = q->resources_count;
+    bool unknown_kind = false; /* one is enough to have the whole request refused, as in Kafka */
+    for (int32_t i = 0; i < q->resources_count; i++)
+        unknown_kind |= !is_kind(q->resources[i].resource_type);
     for (int32_t i = 0; i < q->resources_count; i++) {
         const struct describe_configs_request_describe_configs_resource *asked = &q->resources[i];
         struct describe_configs_response_describe_configs_result *result = &r.results[i];
         result->resource_type = asked->resource_type;
         result->resource_name = asked->resource_name;
+        if (unknown_kind) {
+            fail(result, KAFKA_INVALID_REQUEST, str_of(kafka_error_text(KAFKA_INVALID_REQUEST)));
+            continue;
+        }
         switch (asked->resource_type) {
         case RESOURCE_TOPIC: describe_topic(f, rq, asked, result); break;
         case RESOURCE_BROKER: describe_broker(f, rq, asked, result); break;

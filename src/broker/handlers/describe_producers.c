@@ -39,7 +39,14 @@ void handle_describe_producers(struct request *rq, void *context)
     for (int32_t i = 0; i < q->topics_count; i++) {
         const struct describe_producers_request_topic_request *t = &q->topics[i];
         struct describe_producers_response_topic_response *a = &r.topics[i];
-        const char *fault = view_topic_name_fault(t->name);
+        enum kafka_error topic_error = KAFKA_NONE;
+        struct str why = view_topic_name_fault(t->name, &rq->arena);
+        if (!str_is_null(why)) {
+            topic_error = KAFKA_INVALID_TOPIC_EXCEPTION;
+        } else if (!image_topic_by_name(b->image, t->name)) {
+            topic_error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+            why = STR("This server does not host this topic-partition.");
+        }
         a->name = t->name;
         a->partitions_count = t->partition_indexes_count;
         a->partitions = describe_producers_response_partition_response_new(
@@ -47,9 +54,9 @@ void handle_describe_producers(struct request *rq, void *context)
         for (int32_t j = 0; j < t->partition_indexes_count; j++) {
             a->partitions[j].partition_index = t->partition_indexes[j];
             enum kafka_error e =
-                fault ? KAFKA_INVALID_TOPIC_EXCEPTION : describe(b, rq, t->name, &a->partitions[j]);
+                topic_error ? topic_error : describe(b, rq, t->name, &a->partitions[j]);
             a->partitions[j].error_code = (int16_t)e;
-            if (fault) a->partitions[j].error_message = str_of(fault);
+            if (topic_error) a->partitions[j].error_message = why;
         }
     }
     request_reply(rq, &r);

@@ -102,13 +102,13 @@ static void add_topic(struct page *page, struct str name, int32_t first)
     const struct image_topic *topic = image_topic_by_name(page->broker->image, name);
     out->name = name;
     out->is_internal = view_topic_is_internal(name);
+    out->topic_authorized_operations = OPERATIONS_ON_TOPIC;
     if (!topic) {
-        out->error_code = view_topic_name_fault(name) ? KAFKA_INVALID_TOPIC_EXCEPTION
-                                                      : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        bool fine = str_is_null(view_topic_name_fault(name, &page->request->arena));
+        out->error_code = fine ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_INVALID_TOPIC_EXCEPTION;
         return;
     }
     out->topic_id = topic->id;
-    out->topic_authorized_operations = OPERATIONS_ON_TOPIC;
     add_partitions(page, topic, first, out);
 }
 

@@ -190,7 +190,10 @@ static void fill_partition(struct fetch *f, struct fetched *x,
     d->preferred_read_replica = x->error ? -1 : x->near_replica;
     d->records = records_of(NULL, 0);
     d->aborted_transactions = NULL;
-    d->aborted_transactions_count = -1;
+    /* None, rather than not asked for, where there is nothing that could be read: Kafka's words. */
+    bool unknown =
+        x->error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || x->error == KAFKA_UNKNOWN_TOPIC_ID;
+    d->aborted_transactions_count = unknown ? 0 : -1;
     if (read->diverging) {
         d->diverging_epoch.epoch = read->diverging_epoch.epoch;
         d->diverging_epoch.end_offset = read->diverging_epoch.end_offset;

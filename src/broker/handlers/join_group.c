@@ -7,8 +7,9 @@
 static void joined(struct group_call *call, const void *response)
 {
     struct join_group_response r = *(const struct join_group_response *)response;
-    /* Before version 7 the protocol's name cannot be null. */
+    /* Before version 7 the protocol's name cannot be null; since, who is refused has none. */
     if (call->version < 7 && str_is_null(r.protocol_name)) r.protocol_name = STR("");
+    if (call->version >= 7 && r.error_code) r.protocol_name = STR_NULL;
     request_reply(group_wait_request(call), &r);
 }
 

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "protocol/error.h"
 
-enum { VERSION_NULL_NAMES = 12, VERSION_LISTENER_ERRORS = 6, VERSION_ALL_IS_NULL = 1 };
+enum { VERSION_IDS = 12, VERSION_LISTENER_ERRORS = 6, VERSION_ALL_IS_NULL = 1 };
 
 static void describe_partitions(const struct broker *b, struct request *rq,
                                 const struct image_topic *topic,
@@ -59,12 +59,12 @@ static void describe_missing(struct broker *b, struct request *rq,
     if (str_is_null(asked->name)) {
         out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
         out->topic_id = asked->topic_id;
-        out->name = rq->api_version >= VERSION_NULL_NAMES ? STR_NULL : STR("");
+        out->name = STR_NULL;
         return;
     }
     out->name = asked->name;
     out->is_internal = view_topic_is_internal(asked->name);
-    if (view_topic_name_fault(asked->name)) {
+    if (!str_is_null(view_topic_name_fault(asked->name, &rq->arena))) {
         out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
         return;
     }
@@ -99,12 +99,38 @@ static void describe_all(const struct broker *b, struct request *rq, struct meta
     for (int32_t i = 0; i < count; i++) describe_topic(b, rq, topics[i], &r->topics[i]);
 }
 
+/* Versions 10 and 11 have a place for topics' ids, but did not mean them yet (KAFKA-12701). */
+static bool gives_ids_early(const struct metadata_request *q, int16_t version)
+{
+    if (version >= VERSION_IDS) return false;
+    for (int32_t i = 0; i < q->topics_count; i++)
+        if (str_is_null(q->topics[i].name) || !uuid_is_zero(q->topics[i].topic_id)) return true;
+    return false;
+}
+
+static void refuse(struct request *rq, struct metadata_response *r)
+{
+    const struct metadata_request *q = rq->body;
+    r->topics = metadata_response_topic_new(&rq->arena, q->topics_count);
+    r->topics_count = q->topics_count;
+    for (int32_t i = 0; i < q->topics_count; i++) {
+        r->topics[i].error_code = KAFKA_INVALID_REQUEST;
+        r->topics[i].name = str_is_null(q->topics[i].name) ? STR("") : q->topics[i].name;
+        r->topics[i].topic_id = q->topics[i].topic_id;
+    }
+    request_reply(rq, r);
+}
+
 void handle_metadata(struct request *rq, void *context)
 {
     struct broker *b = context;
     const struct metadata_request *q = rq->body;
     struct metadata_response r;
     metadata_response_init(&r);
+    if (gives_ids_early(q, rq->api_version)) {
+        refuse(rq, &r);
+        return;
+    }
     int32_t count;
     const struct image_broker **brokers = view_brokers(b, request_listener(rq), &rq->arena, &count);
     r.brokers = metadata_response_broker_new(&rq->arena, count);

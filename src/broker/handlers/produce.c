@@ -171,6 +171,20 @@ static enum kafka_error check_framing(const struct records *records, int16_t ver
     return size <= left ? KAFKA_INVALID_RECORD : KAFKA_NONE;
 }
 
+/* Why a client's first batch is no batch at all; null: for another reason than these. */
+static struct str framing_fault(const struct records *records, struct arena *arena)
+{
+    if (records->len < BATCH_OVERHEAD_BYTES) return STR_NULL;
+    int32_t size = (int32_t)load_be32(records->data + 8);
+    if (size < 14)
+        return arena_printf(arena, "Record size %d is less than the minimum record overhead (14)",
+                            size);
+    if (records->len < BATCH_PREFIX_BYTES) return STR_NULL;
+    int8_t magic = (int8_t)records->data[16];
+    if (magic >= 0 && magic <= BATCH_MAGIC) return STR_NULL;
+    return arena_printf(arena, "Invalid magic found in record: %d", magic);
+}
+
 /* Only some refusals tell where the log starts, as in Kafka (ReplicaManager.appendToLocalLog). */
 static bool tells_log_start(enum kafka_error e)
 {
@@ -250,6 +264,8 @@ static void produce_partition(struct produce *p, struct located at, struct str t
         } else if (e == KAFKA_INVALID_RECORD || e == KAFKA_INVALID_TIMESTAMP) {
             add_record_errors(p, &result, a);
         }
+    } else if (e == KAFKA_CORRUPT_MESSAGE && len == 0) {
+        a->error_message = framing_fault(&data->records, &p->request->arena);
     }
     a->error_code = (int16_t)e;
     if (e) p->failed = true;
