@@ -11,6 +11,7 @@ import java.util.regex.Pattern;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
+import org.apache.kafka.common.message.MetadataResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 
@@ -40,11 +41,13 @@ public final class Differential {
         }
     }
 
+    static final int AWAIT_TRIES = 2400;
+
     final Side samsa, kafka;
     private final List<Allowed> allowed = new ArrayList<>();
     private final Map<ApiKeys, short[]> common = new TreeMap<>();
     private final String only;
-    private int passed, failed;
+    private int passed, failed, settled;
 
     Differential(int samsaPort, int kafkaPort, String only) {
         samsa = new Side("Samsa", samsaPort);
@@ -150,6 +153,35 @@ public final class Differential {
 
     void once(String name, ApiKeys key, Request request) throws IOException {
         once(name, key, request, (side, answer, version) -> { });
+    }
+
+    interface Ready {
+        boolean is(ApiMessage answer);
+    }
+
+    /** Asks each until it is ready. */
+    void await(ApiKeys key, Request request, Ready ready) throws IOException {
+        short version = newest(key);
+        for (Side side : List.of(kafka, samsa))
+            for (int i = 0; !ready.is(side.call(key, version, request.of(side, version))); i++)
+                try {
+                    if (i == AWAIT_TRIES) throw new IOException(side.name + " does not become ready: " + key);
+                    Thread.sleep(50);
+                } catch (InterruptedException e) {
+                    throw new IOException(e);
+                }
+    }
+
+    /** What the controllers have done, the brokers know. The first new topic shows that an update has begun, the
+     * second that it has ended. */
+    void settle() throws IOException {
+        for (int i = 0; i < 2; i++) {
+            String name = "settled-" + settled++;
+            for (Side side : List.of(kafka, samsa))
+                side.call(ApiKeys.CREATE_TOPICS, newest(ApiKeys.CREATE_TOPICS), TopicCases.create(false, TopicCases.topic(name, 1, 1)));
+            await(ApiKeys.METADATA, (s, v) -> TopicCases.names(false, name), m ->
+                ((MetadataResponseData) m).topics().iterator().next().errorCode() == 0);
+        }
     }
 
     void compareText(String name, String ours, String theirs) {

@@ -65,9 +65,11 @@ final class Labels {
             items.forEach(out::add);
             return out;
         }
+        if (field.equals("logDir")) return TextNode.valueOf("<a directory>");
         if (node.isTextual()) return TextNode.valueOf(text(field, node.textValue()));
         if (node.isNumber() && node.longValue() > THIS_MILLENNIUM_MS && node.longValue() < 2 * THIS_MILLENNIUM_MS)
             return TextNode.valueOf("<a time>");
+        if (field.equals("usableBytes") || field.equals("totalBytes")) return TextNode.valueOf("<a disk's bytes>");
         if (field.equals("port")) return TextNode.valueOf("<a port>");
         if (field.equals("producerId") && node.longValue() >= 0)
             return TextNode.valueOf(label("producer", "producer " + node.longValue()));

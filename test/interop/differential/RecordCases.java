@@ -41,6 +41,7 @@ final class RecordCases {
     }
 
     private void produce() throws IOException {
+        d.settle();
         d.ask("produce", PRODUCE, (s, v) -> produce(s, v, -1, "records", 0, Records.plain("a" + v, "b" + v, null)));
         d.ask("produce to the leader", PRODUCE, (s, v) -> produce(s, v, 1, "records", 1, Records.plain("a" + v)));
         for (Compression codec : List.of(Compression.gzip().build(), Compression.lz4().build(), Compression.snappy().build(),
@@ -68,7 +69,14 @@ final class RecordCases {
         d.ask("produce no topics", PRODUCE, (s, v) -> new ProduceRequestData().setAcks((short) -1).setTimeoutMs(1000));
     }
 
+    /** The first block of producer ids is asked of the controller when the first producer comes. */
+    private void awaitProducerIds() throws IOException {
+        d.await(INIT_PRODUCER_ID, (s, v) -> new InitProducerIdRequestData().setTransactionalId(null)
+            .setTransactionTimeoutMs(60000), m -> ((InitProducerIdResponseData) m).errorCode() == 0);
+    }
+
     private void idempotent() throws IOException {
+        awaitProducerIds();
         d.ask("a producer id", INIT_PRODUCER_ID, 0, 99, (s, v) -> new InitProducerIdRequestData().setTransactionalId(null)
             .setTransactionTimeoutMs(60000), (s, m, v) -> {
                 InitProducerIdResponseData r = (InitProducerIdResponseData) m;

@@ -22,7 +22,7 @@ import org.apache.kafka.common.requests.ResponseHeader;
 /** One of the two brokers: a connection on which requests are made by Kafka's own classes, and what the cases
  * have learned from its answers. */
 final class Side {
-    static final int ANSWER_MS_MAX = 30_000;
+    static final int ANSWER_MS_MAX = 120_000;
 
     /** The broker closed the connection instead of answering, or did neither. */
     static final class NoAnswer extends IOException {

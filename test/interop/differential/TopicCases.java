@@ -86,13 +86,14 @@ final class TopicCases {
         d.ask("create nothing", CREATE_TOPICS, (s, v) -> create(false));
     }
 
-    private static MetadataRequestData names(boolean create, String... names) {
+    static MetadataRequestData names(boolean create, String... names) {
         MetadataRequestData r = new MetadataRequestData().setAllowAutoTopicCreation(create).setTopics(new ArrayList<>());
         for (String n : names) r.topics().add(new MetadataRequestTopic().setName(n));
         return r;
     }
 
     private void metadata() throws IOException {
+        d.settle();
         d.ask("metadata of a topic", METADATA, (s, v) -> names(true, "records"));
         d.ask("metadata of an unknown topic", METADATA, (s, v) -> names(false, "unknown"));
         d.ask("metadata of a bad name", METADATA, (s, v) -> names(false, "bad name", ""));
@@ -171,6 +172,7 @@ final class TopicCases {
 
     private void configs() throws IOException {
         final int topic = 2, broker = 4;
+        d.settle();
         d.ask("set", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 0, "retention.ms", "77", 0,
             "cleanup.policy", "compact"));
         d.ask("append", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 2, "cleanup.policy", "delete"));
@@ -186,10 +188,33 @@ final class TopicCases {
             "retention.ms", "1"));
         d.ask("set on an unknown broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "77", false, 0,
             "log.retention.ms", "1"));
+        d.ask("set on a broker that is no number", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "one", false, 0,
+            "log.retention.ms", "1"));
+        d.ask("set on a broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 0,
+            "log.cleaner.threads", "2"));
+        d.ask("unset on a broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 1,
+            "log.cleaner.threads", null));
+        d.ask("set a bad value on a broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 0,
+            "log.cleaner.threads", "many"));
+        d.ask("set a fixed key on a broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 0,
+            "node.id", "4"));
+        d.ask("set a null", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 0, "retention.ms", null,
+            0, "segment.ms", null));
+        d.ask("set on a good and a bad resource", INCREMENTAL_ALTER_CONFIGS, (s, v) -> {
+            IncrementalAlterConfigsRequestData r = incremental(broker, "77", false, 0, "log.retention.ms", "1");
+            r.resources().add(incremental(topic, "grow", true, 0, "segment.ms", "700000").resources().find((byte) topic,
+                "grow").duplicate());
+            r.resources().add(incremental(broker, "78", false, 0, "log.retention.ms", "1").resources().find((byte) broker,
+                "78").duplicate());
+            return r;
+        });
+        d.ask("replace on an unknown broker", ALTER_CONFIGS, (s, v) -> replace(broker, "77", "log.retention.ms", "1"));
+        d.ask("replace a null", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "retention.ms", null));
         d.ask("an unknown operation", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 9, "retention.ms", "1"));
         d.ask("replace", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "retention.ms", "88", "max.message.bytes", "2000"));
         d.ask("replace with an unknown key", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "no.such", "88"));
         d.ask("replace on an unknown topic", ALTER_CONFIGS, (s, v) -> replace(topic, "unknown", "retention.ms", "88"));
+        d.settle();
         d.ask("describe a topic's keys", DESCRIBE_CONFIGS, (s, v) -> describe(topic, "grow", "retention.ms", "cleanup.policy",
             "max.message.bytes", "segment.bytes", "no.such"));
         d.ask("describe a topic", DESCRIBE_CONFIGS, (s, v) -> describe(topic, "grow"));
@@ -203,6 +228,7 @@ final class TopicCases {
         d.ask("describe an unknown kind", DESCRIBE_CONFIGS, (s, v) -> describe(99, "x"));
         d.ask("set for all brokers", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "", false, 0,
             "log.retention.ms", "123456789"));
+        d.settle();
         d.ask("describe all brokers, set", DESCRIBE_CONFIGS, (s, v) -> describe(broker, ""));
         d.ask("describe the topic under it", DESCRIBE_CONFIGS, (s, v) -> describe(topic, "records", "retention.ms"));
         d.ask("unset for all brokers", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "", false, 1,
@@ -210,6 +236,7 @@ final class TopicCases {
     }
 
     private void delete() throws IOException {
+        d.settle();
         d.ask("delete", DELETE_TOPICS, 0, 5, (s, v) -> new DeleteTopicsRequestData().setTimeoutMs(30000)
             .setTopicNames(List.of("create-" + (v + 1), "unknown")), (s, m, v) -> { });
         d.ask("delete by name", DELETE_TOPICS, 6, 6, (s, v) -> new DeleteTopicsRequestData().setTimeoutMs(30000).setTopics(
