@@ -18,6 +18,7 @@ struct nemesis {
     struct fault faults[PLAN_ACTIONS_MAX];
     bool healed;
     bool controller_replaced;
+    int32_t disturbing; /* faults under way that may get a sound machine fenced */
     int32_t done, spared;
 };
 
@@ -28,13 +29,21 @@ static struct machine *machine_of(struct nemesis *n, int32_t index)
 
 /* ---- processes */
 
+/* A loss is survived by another that holds everything, so nobody else may be fenced by chance
+ * before the controller knows of it. */
+static bool may_lose(const struct nemesis *n, const struct machine *m)
+{
+    if (n->disturbing > 0 && n->cluster->plan->flush_messages != 1) return false;
+    return oracles_may_lose(n->cluster->oracles, m);
+}
+
 static bool take_down(struct nemesis *n, const struct action *a)
 {
     struct machine *m = machine_of(n, a->a);
     if (!machine_is_up(m)) return false;
     bool loses = a->kind == ACTION_POWER || a->kind == ACTION_DISK_NEW;
-    if (loses && !oracles_may_lose(n->cluster->oracles, m)) return false;
-    if (a->kind == ACTION_CRASH && !oracles_may_crash(n->cluster->oracles, m)) return false;
+    if (loses && !may_lose(n, m)) return false;
+    if (!loses && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
         if (!m->started || m->stopping) return false;
         machine_stop(m);
@@ -135,8 +144,7 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
 {
     struct machine *m = machine_of(n, a->a);
     /* A sync that fails drops what it should have written: a loss. */
-    if (on && (!machine_is_up(m) || m->may_fail || !oracles_may_lose(n->cluster->oracles, m)))
-        return false;
+    if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m))) return false;
     if (on) {
         m->may_fail = true;
         oracles_has_lost(n->cluster->oracles, m);
@@ -237,6 +245,25 @@ static bool apply(struct nemesis *n, const struct action *a, bool on)
     }
 }
 
+/* May get a sound machine fenced, or its data moved or led elsewhere. */
+static bool disturbs(enum action_kind kind)
+{
+    switch (kind) {
+    case ACTION_PAUSE:
+    case ACTION_CUT:
+    case ACTION_SPLIT:
+    case ACTION_ISOLATE:
+    case ACTION_CLOG:
+    case ACTION_DISK_SLOW:
+    case ACTION_DISK_STILL:
+    case ACTION_SYNC_SLOW:
+    case ACTION_DISK_FULL:
+    case ACTION_ELECT:
+    case ACTION_REASSIGN: return true;
+    default: return false;
+    }
+}
+
 static bool has_end(enum action_kind kind)
 {
     switch (kind) {
@@ -264,6 +291,7 @@ static void fault_ends(void *owner)
     cluster_say(n->cluster, "nemesis", "end", "%s a=%d b=%d", action_name(f->action->kind),
                 f->action->a, f->action->b);
     apply(n, f->action, false);
+    n->disturbing -= disturbs(f->action->kind);
 }
 
 static void fault_begins(void *owner)
@@ -274,12 +302,15 @@ static void fault_begins(void *owner)
     if (n->healed) return;
     cluster_say(n->cluster, "nemesis", "begin", "%s a=%d b=%d ms=%lld x=%lld", action_name(a->kind),
                 a->a, a->b, (long long)a->ms, (long long)a->x);
-    if (!apply(n, a, true)) {
+    bool untimely = disturbs(a->kind) && n->cluster->plan->flush_messages != 1 &&
+                    oracles_loss_is_unknown(n->cluster->oracles);
+    if (untimely || !apply(n, a, true)) {
         n->spared++;
         cluster_say(n->cluster, "nemesis", "spared", "%s", action_name(a->kind));
         return;
     }
     n->done++;
+    n->disturbing += disturbs(a->kind) && has_end(a->kind);
     if (has_end(a->kind))
         sim_at_ms(n->cluster->sim, sim_now_ms(n->cluster->sim) + a->ms, fault_ends, f);
 }

@@ -82,6 +82,13 @@ static bool loss_is_unknown(const struct oracles *o, const struct machine *m)
     return m->lost_epoch >= 0 && b && b->epoch == m->lost_epoch;
 }
 
+bool oracles_loss_is_unknown(const struct oracles *o)
+{
+    for (int32_t i = 0; i < o->cluster->count; i++)
+        if (loss_is_unknown(o, &o->cluster->machines[i])) return true;
+    return false;
+}
+
 /* Another replica that is in the in-sync set, runs, and holds everything. */
 static bool another_holds(struct oracles *o, const struct truth *t, const struct image_partition *p,
                           const struct machine *m)

@@ -79,8 +79,11 @@ static inline const struct image *oracles_image(const struct oracles *o)
  * README.md. */
 bool oracles_may_lose(struct oracles *o, const struct machine *m);
 
-/* May it crash? A crash is an unclean stop, after which it is out of ISR and ELR: so while the loss
- * of another is not known to the controller yet, somebody who holds everything must stay. */
+/* Has some machine lost what the controller does not know of yet? */
+bool oracles_loss_is_unknown(const struct oracles *o);
+
+/* May it crash, or stop cleanly? It is out of the ISR then: so while the loss of another is not
+ * known to the controller yet, somebody who holds everything must stay. */
 bool oracles_may_crash(struct oracles *o, const struct machine *m);
 
 /* It has lost: a partition of which it was the only replica may be shorter now. */
