@@ -45,6 +45,18 @@ def lose(case, node):
     return body
 
 
+def replace(case, node, home):
+    """The node becomes one of the other kind, on the same configuration and directories, and goes back."""
+    def body():
+        for other in (home, node.home):
+            node.stop()
+            node.home = other
+            node.start()
+            case.cluster.wait_whole()
+            case.load.wait_progress()
+    return body
+
+
 def brokers_of_both(count, name, cluster):
     """Three brokers, number 3 of the other kind, each leading one partition for the other two."""
     case = Case(count, cluster, EACH_LEADS_ONE)
@@ -52,6 +64,8 @@ def brokers_of_both(count, name, cluster):
     count.check(f"{name}: brokers of both kinds lead, and follow each other", led == [1, 2, 3], str(led))
     case.fault(f"{name}: the one of the other kind dies and comes back", lose(case, cluster.nodes[3]))
     case.fault(f"{name}: one of the majority dies and comes back", lose(case, cluster.nodes[2]))
+    case.fault(f"{name}: the one of the other kind becomes one of the majority's, and goes back",
+               replace(case, cluster.nodes[3], cluster.nodes[2].home))
     case.finish(name)
     compare_metadata(count, name, cluster)
 
@@ -91,6 +105,8 @@ def voters_of_both(count, name, cluster):
     case.fault(f"{name}: the one of the other kind leads the quorum", other_leads)
     case.fault(f"{name}: it dies, and one of the majority takes over", lose_other)
     case.fault(f"{name}: that dies, and one of two that are of both kinds takes over", lambda: lose(leader()))
+    case.fault(f"{name}: the voter of the other kind becomes one of the majority's, and goes back",
+               replace(case, other, one.home))
     case.finish(name)
     compare_metadata(count, name, cluster)
 
