@@ -134,15 +134,11 @@ static bool add_partitions(struct admin *a, int32_t more)
 
 static void set_config(struct admin *a, int64_t x)
 {
-    /* Never below what the plan's promise rests on; nor above: a leader that has not heard of a
-     * higher value yet goes by the old one (KAFKA-16540; README.md). */
-    char least[8];
-    snprintf(least, sizeof least, "%d", plan_isr_min(a->client.cluster->plan));
+    /* Not min.insync.replicas: README.md says why. */
     struct incremental_alter_configs_request_alterable_config c =
         x % 3
-            ? (struct incremental_alter_configs_request_alterable_config){.name = STR("min.insync."
-                                                                                      "replicas"),
-                                                                          .value = str_of(least)}
+            ? (struct incremental_alter_configs_request_alterable_config){.name = STR("segment.ms"),
+                                                                          .value = STR("5000")}
             : (struct incremental_alter_configs_request_alterable_config){
                   .name = STR("retention.bytes"), .value = x % 2 ? STR("20000") : STR("-1")};
     struct incremental_alter_configs_request_alter_configs_resource resource = {

@@ -91,8 +91,11 @@ static void say_partition(struct oracles *o, const struct truth *t, const struct
     for (int32_t i = 0; i < p->elr_count; i++)
         snprintf(elr + strlen(elr), sizeof elr - strlen(elr), "%s%d", i ? "," : "",
                  partition_elr(p)[i]);
-    cluster_say(o->cluster, t->directory, "partition", "leader %d epoch %d.%d isr %s elr %s",
-                p->leader, p->leader_epoch, p->partition_epoch, isr, elr);
+    char last[8] = "";
+    if (p->last_known_elr_count > 0)
+        snprintf(last, sizeof last, " was %d", partition_last_known_elr(p)[0]);
+    cluster_say(o->cluster, t->directory, "partition", "leader %d epoch %d.%d isr %s elr %s%s",
+                p->leader, p->leader_epoch, p->partition_epoch, isr, elr, last);
 }
 
 /* What is committed of one partition (S3, S24, KIP-966). */
