@@ -105,7 +105,10 @@ static int32_t elect(const struct election *e, bool *unclean)
     for (int32_t i = 0; i < e->replicas.count; i++)
         if (valid(e, e->replicas.items[i])) return e->replicas.items[i];
     *unclean = true;
-    if (last_known_acceptable(e)) return partition_last_known_elr(e->p)[0];
+    if (last_known_acceptable(e)) {
+        MARK("the last known leader is elected");
+        return partition_last_known_elr(e->p)[0];
+    }
     if (e->kind == ELECTION_UNCLEAN)
         for (int32_t i = 0; i < e->replicas.count; i++)
             if (acceptable(e, e->replicas.items[i])) return e->replicas.items[i];
@@ -170,6 +173,7 @@ static void elect_into(struct election *e, struct partition_change_record *r)
     if (leader == e->p->leader) return;
     struct arena *arena = e->d->arena;
     if (ids_contain(e->elr.items, e->elr.count, leader)) {
+        MARK("a leader comes from the ELR");
         e->isr = ids_copy(arena, &leader, 1);
         e->elr = ids_without(arena, e->elr, e->isr);
     }

@@ -169,6 +169,7 @@ enum append_error producer_state_check(const struct producer_state *s, const str
                 const struct producer_batch *b = &e->batches[i];
                 if (first_sequence(b) == h->base_sequence &&
                     b->last_sequence == batch_last_sequence(h)) {
+                    MARK("a batch comes a second time");
                     *duplicate = b;
                     return APPEND_OK;
                 }

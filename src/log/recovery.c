@@ -252,6 +252,7 @@ static enum err recover_segment(struct log *log, struct segment *s, int64_t limi
         return log_io_failed(log, e, "recovery");
     *cut = s->size < size;
     if (!*cut) return ERR_OK;
+    MARK("recovery cuts a torn tail");
     trace_warn(log->dir->env->trace, "log",
                "%.*s-%d: cut segment %020" PRId64 " from %" PRId64 " to %" PRId64
                " bytes, at offset %" PRId64 ": %s",

@@ -2,6 +2,7 @@
  * (FollowerState, KafkaRaftClient.handleFetchResponse). It believes nothing that would cost
  * committed records: an answer that asks for that is ignored, and the leader asked again. */
 #include "base/assert.h"
+#include "base/mark.h"
 #include "raft/internal.h"
 
 void follower_begin(struct raft *r, int64_t now_ms)
@@ -116,6 +117,7 @@ enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,
 {
     *good = true;
     if (answer->diverging.epoch >= 0) {
+        MARK("a voter cuts its metadata log");
         *good = cut_log(r, answer->diverging);
     } else if (answer->snapshot.end_offset >= 0 || answer->snapshot.epoch >= 0) {
         *good = answer->snapshot.end_offset >= 0 && load_snapshot(r, answer->snapshot);

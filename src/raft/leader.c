@@ -236,6 +236,7 @@ void leader_voters_changed(struct raft *r, int64_t now_ms)
 void leader_tick(struct raft *r, int64_t now_ms)
 {
     if (r->leading.voters_count > 1 && now_ms >= r->leading.check_quorum_at) {
+        MARK("a leader resigns by check-quorum");
         role_become_resigned(r, now_ms);
         return;
     }

@@ -94,6 +94,7 @@ static struct follow_step diverges(struct following *f, const struct followed_lo
         (a->diverging.epoch < 0 || a->diverging.epoch >= log->latest_epoch))
         return rest(f);
     f->errors = 0;
+    MARK("a follower cuts its log");
     return (struct follow_step){FOLLOW_TRUNCATE, to};
 }
 
@@ -107,7 +108,9 @@ struct follow_step following_answered(struct following *f, const struct followed
         return (struct follow_step){FOLLOW_APPEND, NO_OFFSET};
     case KAFKA_OFFSET_OUT_OF_RANGE: return step(f, FOLLOWING_ASKING_END, FOLLOW_ASK_END);
     /* The leader has a newer epoch than ours: metadata is on its way. */
-    case KAFKA_FENCED_LEADER_EPOCH: return step(f, FOLLOWING_FAILED, FOLLOW_FAIL);
+    case KAFKA_FENCED_LEADER_EPOCH:
+        MARK("a follower is of an older epoch than its leader");
+        return step(f, FOLLOWING_FAILED, FOLLOW_FAIL);
     default: return rest(f);
     }
 }

@@ -153,6 +153,7 @@ static unsigned maybe_advance(struct partition *p, const struct partition_world 
 {
     if (p->role != PARTITION_LEADER) return 0;
     bool frozen = partition_isr_count(p) < partition_isr_min(p);
+    if (frozen) MARK("a high watermark is frozen below min.insync.replicas");
     if (frozen && !MUTANT(COMMITS_BELOW_MIN)) return 0; /* S4 */
     int64_t least = p->log_end_offset;
     for (int32_t i = 0; i < p->followers_count; i++) {

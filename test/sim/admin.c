@@ -27,7 +27,7 @@ struct admin {
     struct job jobs[QUEUE_MAX];
     int32_t first, end; /* of those not done */
     int32_t made;       /* topics of the start */
-    bool busy;
+    bool busy, resting;
     char topic[64]; /* of the job under way */
 };
 
@@ -47,7 +47,10 @@ static void job_done(struct admin *a, enum err e, int16_t error)
     if (j->must && good) a->made++;
     bool retry = !good && (j->must || e || client_should_retry(error) ||
                            error == KAFKA_INVALID_REPLICATION_FACTOR);
-    if (!retry || (!j->must && ++j->attempts >= ATTEMPTS_MAX)) a->first++;
+    if (a->resting)
+        a->first = a->end;
+    else if (!retry || (!j->must && ++j->attempts >= ATTEMPTS_MAX))
+        a->first++;
     again(a, RETRY_MS);
 }
 
@@ -311,6 +314,12 @@ void admin_make_topics(struct admin *a)
 bool admin_has_made_topics(const struct admin *a)
 {
     return a->made >= a->client.cluster->plan->topics;
+}
+
+void admin_rest(struct admin *a)
+{
+    a->resting = true;
+    if (!a->busy) a->first = a->end;
 }
 
 bool admin_is_idle(const struct admin *a)

@@ -20,6 +20,8 @@ bool admin_has_made_topics(const struct admin *a);
 /* Queue one of the actions from TOPIC_CREATE to VOTER_ADD and TRUNCATE. */
 void admin_do(struct admin *a, const struct action *action);
 
+/* What is queued is dropped; what is under way ends. */
+void admin_rest(struct admin *a);
 bool admin_is_idle(const struct admin *a);
 
 #endif

@@ -82,20 +82,25 @@ static struct truth *truth_of(struct oracles *o, const struct image_topic *topic
     return t;
 }
 
+static const char *list(char text[40], const int32_t *ids, int32_t count)
+{
+    text[0] = '\0';
+    for (int32_t i = 0; i < count; i++)
+        snprintf(text + strlen(text), 40 - strlen(text), "%s%d", i ? "," : "", ids[i]);
+    return text;
+}
+
 static void say_partition(struct oracles *o, const struct truth *t, const struct image_partition *p)
 {
-    char isr[64] = "", elr[64] = "";
-    for (int32_t i = 0; i < p->isr_count; i++)
-        snprintf(isr + strlen(isr), sizeof isr - strlen(isr), "%s%d", i ? "," : "",
-                 partition_isr(p)[i]);
-    for (int32_t i = 0; i < p->elr_count; i++)
-        snprintf(elr + strlen(elr), sizeof elr - strlen(elr), "%s%d", i ? "," : "",
-                 partition_elr(p)[i]);
-    char last[8] = "";
-    if (p->last_known_elr_count > 0)
-        snprintf(last, sizeof last, " was %d", partition_last_known_elr(p)[0]);
-    cluster_say(o->cluster, t->directory, "partition", "leader %d epoch %d.%d isr %s elr %s%s",
-                p->leader, p->leader_epoch, p->partition_epoch, isr, elr, last);
+    char a[40], b[40], c[40], d[40], e[40], f[40];
+    cluster_say(o->cluster, t->directory, "partition",
+                "leader %d epoch %d.%d isr %s elr %s last %s replicas %s adding %s removing %s",
+                p->leader, p->leader_epoch, p->partition_epoch,
+                list(a, partition_isr(p), p->isr_count), list(b, partition_elr(p), p->elr_count),
+                list(c, partition_last_known_elr(p), p->last_known_elr_count),
+                list(d, partition_replicas(p), p->replicas_count),
+                list(e, partition_adding(p), p->adding_count),
+                list(f, partition_removing(p), p->removing_count));
 }
 
 /* What is committed of one partition (S3, S24, KIP-966). */

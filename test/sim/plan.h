@@ -76,7 +76,7 @@ enum { PLAN_NODES_MAX = 7, PLAN_ACTIONS_MAX = 400 };
     A(TOPIC_CREATE, "topic of number a, with b partitions")                              \
     A(TOPIC_DELETE, "topic of number a, one that an action made")                        \
     A(PARTITIONS, "topic a gets b more partitions")                                      \
-    A(CONFIG, "topic a gets min.insync.replicas or retention by x")                      \
+    A(CONFIG, "retention.bytes of topic a, by x")                                        \
     A(REASSIGN, "a partition of topic a moves, by x")                                    \
     A(ELECT, "preferred election of everything")                                         \
     A(VOTER_REMOVE, "node a leaves the quorum")                                          \

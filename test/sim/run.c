@@ -193,6 +193,7 @@ static void heal(struct run *r)
     struct cluster *c = r->cluster;
     c->healing = true;
     for (int32_t i = 0; i < r->producers_count; i++) producer_rest(r->producers[i]);
+    admin_rest(r->admin);
     nemesis_heal(r->nemesis);
     if (!run_until(r, all_is_well, HEAL_MS_MAX)) return;
     cluster_say(c, "run", "well", " ");

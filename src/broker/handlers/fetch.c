@@ -9,6 +9,7 @@
  * reading records no follower's progress again. */
 #include "protocol/fetch.h"
 
+#include "base/mark.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
 #include "broker/near_replica.h"
@@ -111,6 +112,7 @@ static void read_entry(struct fetch *f, struct fetched *x, int64_t *room, bool *
     if (!e->replica) {
         struct located at = locate_entry(f, e);
         x->error = at.error;
+        if (at.replica && f->read_before) MARK("a partition is heard of while its fetch waits");
         if (at.replica) fetch_entry_attach(e, at.replica, &at.replica->purgatory);
         x->unknown =
             at.error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION || at.error == KAFKA_UNKNOWN_TOPIC_ID;
