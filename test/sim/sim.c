@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "children.h"
@@ -56,12 +57,16 @@ static void count(void *owner, const struct plan *plan, const struct run_result 
 
 static int report(const struct tally *t, double seconds)
 {
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    double core = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
     printf("%" PRId64 " runs, %" PRId64 " events, %" PRId64 " values acknowledged, %" PRId64
            " restarts, %" PRId64 " actions (%" PRId64 " spared), %" PRId64
-           " rebalances, %.0f virtual seconds in %.0f: %.0f times real time\n",
+           " rebalances, %.0f virtual seconds in %.0f; per core %.0f times real time\n",
            t->passed + t->failed, t->events, t->acked, t->restarts, t->actions, t->spared,
            t->rebalances, (double)t->virtual_ms / 1000, seconds,
-           seconds > 0 ? (double)t->virtual_ms / 1000 / seconds : 0.0);
+           core > 0 ? (double)t->virtual_ms / 1000 / core : 0.0);
     printf("%" PRId64 " passed, %" PRId64 " failed\n", t->passed, t->failed);
     return t->failed != 0;
 }
