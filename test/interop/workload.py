@@ -110,15 +110,24 @@ class Writer(Worker):
                 self.oracle.acknowledge(partition, offset if offset is not None and offset >= 0 else None, value, sent)
         return report
 
+    def send(self):
+        partition, value = self.sent % self.oracle.partitions, f"{self.label}-{self.sent}"
+        try:
+            self.producer.produce(self.topic, value, partition=partition,
+                                  on_delivery=self.delivered(partition, value, time.monotonic()))
+            self.sent += 1
+        except BufferError:
+            pass
+
     def work(self):
+        # The first record of a producer goes alone. A partition that does not know the producer yet takes any
+        # sequence, so of several under way the first may be refused (an Apache Kafka that does not lead quite
+        # yet) and a later one taken; librdkafka then believes the first to be there.
+        for _ in range(self.oracle.partitions):
+            self.send()
+            self.producer.flush(WAIT_SECONDS)
         while not self.stopping.is_set():
-            partition, value = self.sent % self.oracle.partitions, f"{self.label}-{self.sent}"
-            try:
-                self.producer.produce(self.topic, value, partition=partition,
-                                      on_delivery=self.delivered(partition, value, time.monotonic()))
-                self.sent += 1
-            except BufferError:
-                pass
+            self.send()
             self.producer.poll(PAUSE_SECONDS)
             self.stopping.wait(PAUSE_SECONDS)
         left = self.producer.flush(WAIT_SECONDS)
