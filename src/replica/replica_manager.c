@@ -325,7 +325,6 @@ static struct log *open_log(struct replica_manager *m, struct replica_topic *t,
     if (log && uuid_is_zero(log_topic_id(log)) && log_set_topic_id(log, t->id)) return NULL;
     if (log && !uuid_equal(log_topic_id(log), t->id) && !MUTANT(TOPICS_BY_NAME)) {
         /* An earlier topic of this name (S12): it is not ours to read, nor to destroy. */
-        MARK("a log is of an earlier topic of its name");
         trace_warn(m->env.trace, COMPONENT, "%.*s-%d belongs to another topic id, put aside",
                    STR_ARG(t->name), target->partition);
         if (log_dir_stray_log(log_directory(log), log)) return NULL;

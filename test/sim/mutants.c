@@ -1,5 +1,7 @@
 #include "mutants.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "children.h"
@@ -33,12 +35,32 @@ static void ended(void *owner, const struct plan *plan, const struct run_result 
     snprintf(h->broken, sizeof h->broken, "%s", r->broken);
 }
 
+static const char plans_folder[] = "test/sim/plans";
+
+/* The kept plans first: some rare courses of events are written there. */
+static void hunt_in_plans(struct children *c, struct hunt *h)
+{
+    struct dirent **names;
+    int found = scandir(plans_folder, &names, NULL, alphasort);
+    for (int i = 0; i < found; i++) {
+        char path[512];
+        struct plan plan;
+        snprintf(path, sizeof path, "%s/%s", plans_folder, names[i]->d_name);
+        FILE *f = strstr(names[i]->d_name, ".plan") ? fopen(path, "r") : NULL;
+        if (f && plan_read(&plan, f) && !h->caught) children_run(c, &plan, ended, h);
+        if (f) fclose(f);
+        free(names[i]);
+    }
+    if (found >= 0) free(names);
+}
+
 static bool hunt(enum mutant id, int jobs)
 {
     const struct defect *d = &defects[id];
     struct children_options options = {.jobs = jobs, .mutant = id};
     struct children *c = children_new(&options);
     struct hunt h = {0};
+    hunt_in_plans(c, &h);
     for (uint64_t seed = 1; seed <= (uint64_t)d->seeds && !h.caught; seed++) {
         struct plan plan;
         plan_draw(&plan, seed, PLAN_NODES_MAX);
@@ -47,8 +69,8 @@ static bool hunt(enum mutant id, int jobs)
     children_wait(c);
     children_free(c);
     if (h.caught)
-        printf("%-28s %-4s caught after %3d of %3d seeds, by %llu: %.90s\n", d->name, d->invariant,
-               h.runs, d->seeds, (unsigned long long)h.seed, h.broken);
+        printf("%-28s %-4s caught after %3d runs, of at most %3d seeds, by %llu: %.90s\n", d->name,
+               d->invariant, h.runs, d->seeds, (unsigned long long)h.seed, h.broken);
     else
         printf("%-28s %-4s NOT CAUGHT in %d seeds: %s\n", d->name, d->invariant, d->seeds, d->what);
     fflush(stdout);

@@ -41,7 +41,7 @@ static bool take_down(struct nemesis *n, const struct action *a)
 {
     struct machine *m = machine_of(n, a->a);
     if (!machine_is_up(m)) return false;
-    bool loses = a->kind == ACTION_POWER || a->kind == ACTION_DISK_NEW;
+    bool loses = a->kind != ACTION_STOP && a->kind != ACTION_CRASH;
     if (loses && !may_lose(n, m)) return false;
     if (!loses && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
@@ -93,6 +93,31 @@ static bool pause(struct nemesis *n, const struct action *a, bool on)
     struct machine *m = machine_of(n, a->a);
     if (!machine_is_up(m)) return false;
     sim_node_pause(m->sim, on);
+    return true;
+}
+
+static bool lose_directory(struct nemesis *n, const struct action *a)
+{
+    struct machine *m = machine_of(n, a->a);
+    if (n->cluster->plan->directories < 2 || !m->is_broker || !take_down(n, a)) return false;
+    enum err e = sim_disk_vanish(m->sim, cluster_directory(1));
+    POST(e == ERR_OK || e == ERR_NOT_FOUND);
+    return true;
+}
+
+/* In the first segment of some partition: what recovery cannot trust it must not keep. */
+static bool misread(struct nemesis *n, const struct action *a)
+{
+    const struct oracles *o = n->cluster->oracles;
+    if (o->truths_count == 0 || !take_down(n, a)) return false;
+    char suffix[48];
+    int len = snprintf(suffix, sizeof suffix, "%s/00000000000000000000.log",
+                       o->truths[a->x % o->truths_count]->directory);
+    if (len >= (int)sizeof suffix) return true; /* the power loss was enough */
+    /* No single bit: base offset and leader epoch are outside a batch's checksum. */
+    sim_disk_misread(machine_of(n, a->a)->sim,
+                     a->x / 7 % 2 ? SIM_MISREAD_STALE : SIM_MISREAD_MISDIRECTED, suffix,
+                     1 + a->x / 21 % 4);
     return true;
 }
 
@@ -216,6 +241,8 @@ static bool apply(struct nemesis *n, const struct action *a, bool on)
     case ACTION_STOP: return on && take_down(n, a);
     case ACTION_CRASH_ALL: return on && crash_all(n, a);
     case ACTION_DISK_NEW: return on && replace_disk(n, a);
+    case ACTION_DIRECTORY_GONE: return on && lose_directory(n, a);
+    case ACTION_MISREAD: return on && misread(n, a);
     case ACTION_PAUSE: return pause(n, a, on);
     case ACTION_CUT:
         if (!two(n, a)) return false;
@@ -329,6 +356,7 @@ void nemesis_heal(struct nemesis *n)
         bool broken_disk = m->may_fail;
         sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
         sim_disk_budget(m->sim, -1);
+        sim_disk_misread(m->sim, SIM_MISREAD_FLIPPED, "", 0);
         sim_disk_delay(m->sim, 0, 0, 0);
         sim_disk_stand_still(m->sim, 0);
         sim_disk_sync_delay(m->sim, 100, c->plan->sync_us);

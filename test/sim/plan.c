@@ -111,7 +111,8 @@ static const struct {
     [ACTION_CLOG] = {15, 6},         [ACTION_DISK_SLOW] = {10, 4},
     [ACTION_DISK_STILL] = {10, 3},   [ACTION_SYNC_SLOW] = {15, 4},
     [ACTION_DISK_FULL] = {10, 3},    [ACTION_DISK_ERROR] = {12, 3},
-    [ACTION_DISK_NEW] = {8, 1},      [ACTION_WALL_STEP] = {10, 3},
+    [ACTION_DISK_NEW] = {8, 1},      [ACTION_DIRECTORY_GONE] = {12, 3},
+    [ACTION_MISREAD] = {12, 4},      [ACTION_WALL_STEP] = {10, 3},
     [ACTION_WALL_FREEZE] = {8, 2},   [ACTION_TOPIC_CREATE] = {25, 4},
     [ACTION_TOPIC_DELETE] = {25, 4}, [ACTION_PARTITIONS] = {15, 2},
     [ACTION_CONFIG] = {15, 3},       [ACTION_REASSIGN] = {25, 6},
@@ -170,7 +171,8 @@ static void leave_out_what_loses(struct plan *p)
 {
     for (int32_t i = 0; i < p->actions_count && p->flush_messages != 1; i++) {
         enum action_kind kind = p->actions[i].kind;
-        if (kind == ACTION_POWER || kind == ACTION_DISK_NEW || kind == ACTION_DISK_ERROR)
+        if (kind == ACTION_POWER || kind == ACTION_DISK_NEW || kind == ACTION_DIRECTORY_GONE ||
+            kind == ACTION_MISREAD || kind == ACTION_DISK_ERROR)
             p->rebalance_check_s = 300;
     }
 }

@@ -53,36 +53,39 @@ enum { PLAN_NODES_MAX = 7, PLAN_ACTIONS_MAX = 400 };
     P(drift_ppm, 0, "clocks of nodes run apart by up to so much")
 
 /* What can be done to a cluster: name, letter of what a, b and x mean for the reader of a plan. */
-#define PLAN_ACTIONS(A)                                                                  \
-    A(CRASH, "kill -9 node a; back after ms")                                            \
-    A(POWER, "node a loses power, x 1: all that was not synced; back after ms")          \
-    A(STOP, "node a is stopped cleanly; back after ms")                                  \
-    A(CRASH_ALL, "kill -9 of every node at once; back after up to ms")                   \
-    A(PAUSE, "node a stands still (SIGSTOP) for ms")                                     \
-    A(CUT, "node a cannot be heard by node b for ms")                                    \
-    A(SPLIT, "nodes in the mask x and the others do not hear each other for ms")         \
-    A(ISOLATE, "node a and all others, clients too, do not hear each other for ms")      \
-    A(RESET, "every connection between nodes a and b is reset")                          \
-    A(RESET_CLIENTS, "every connection between node a and clients is reset")             \
-    A(CLOG, "from node a to node b everything takes up to x ms longer, for ms")          \
-    A(DISK_SLOW, "reads and writes of node a take up to x us, for ms")                   \
-    A(DISK_STILL, "the disk of node a stands still for ms")                              \
-    A(SYNC_SLOW, "syncs of node a take up to x ms, for ms")                              \
-    A(DISK_FULL, "node a has room for x more bytes, for ms")                             \
-    A(DISK_ERROR, "the x-th write or sync of node a fails; it ends, back after ms")      \
-    A(DISK_NEW, "node a gets a new, empty data disk; back after ms")                     \
-    A(WALL_STEP, "the wall clock of node a jumps to x ms beside the true one")           \
-    A(WALL_FREEZE, "the wall clock of node a stands still for ms")                       \
-    A(TOPIC_CREATE, "topic of number a, with b partitions")                              \
-    A(TOPIC_DELETE, "topic of number a, one that an action made")                        \
-    A(PARTITIONS, "topic a gets b more partitions")                                      \
-    A(CONFIG, "retention.bytes of topic a, by x")                                        \
-    A(REASSIGN, "a partition of topic a moves, by x")                                    \
-    A(ELECT, "preferred election of everything")                                         \
-    A(VOTER_REMOVE, "node a leaves the quorum")                                          \
-    A(VOTER_ADD, "node a joins the quorum")                                              \
-    A(TRUNCATE, "DeleteRecords of a partition of topic a, by x")                         \
-    A(IMPOSTOR, "another cluster's broker, or an earlier incarnation, speaks as node a") \
+#define PLAN_ACTIONS(A)                                                                         \
+    A(CRASH, "kill -9 node a; back after ms")                                                   \
+    A(POWER, "node a loses power, x 1: all that was not synced; back after ms")                 \
+    A(STOP, "node a is stopped cleanly; back after ms")                                         \
+    A(CRASH_ALL, "kill -9 of every node at once; back after up to ms")                          \
+    A(PAUSE, "node a stands still (SIGSTOP) for ms")                                            \
+    A(CUT, "node a cannot be heard by node b for ms")                                           \
+    A(SPLIT, "nodes in the mask x and the others do not hear each other for ms")                \
+    A(ISOLATE, "node a and all others, clients too, do not hear each other for ms")             \
+    A(RESET, "every connection between nodes a and b is reset")                                 \
+    A(RESET_CLIENTS, "every connection between node a and clients is reset")                    \
+    A(CLOG, "from node a to node b everything takes up to x ms longer, for ms")                 \
+    A(DISK_SLOW, "reads and writes of node a take up to x us, for ms")                          \
+    A(DISK_STILL, "the disk of node a stands still for ms")                                     \
+    A(SYNC_SLOW, "syncs of node a take up to x ms, for ms")                                     \
+    A(DISK_FULL, "node a has room for x more bytes, for ms")                                    \
+    A(DISK_ERROR, "the x-th write or sync of node a fails; it ends, back after ms")             \
+    A(DISK_NEW, "node a gets a new, empty data disk; back after ms")                            \
+    A(DIRECTORY_GONE,                                                                           \
+      "node a loses power, and the second of its log.dirs for good; back after ms")             \
+    A(MISREAD, "node a loses power; one read of its recovery gives wrong bytes; back after ms") \
+    A(WALL_STEP, "the wall clock of node a jumps to x ms beside the true one")                  \
+    A(WALL_FREEZE, "the wall clock of node a stands still for ms")                              \
+    A(TOPIC_CREATE, "topic of number a, with b partitions")                                     \
+    A(TOPIC_DELETE, "topic of number a, one that an action made")                               \
+    A(PARTITIONS, "topic a gets b more partitions")                                             \
+    A(CONFIG, "retention.bytes of topic a, by x")                                               \
+    A(REASSIGN, "a partition of topic a moves, by x")                                           \
+    A(ELECT, "preferred election of everything")                                                \
+    A(VOTER_REMOVE, "node a leaves the quorum")                                                 \
+    A(VOTER_ADD, "node a joins the quorum")                                                     \
+    A(TRUNCATE, "DeleteRecords of a partition of topic a, by x")                                \
+    A(IMPOSTOR, "another cluster's broker, or an earlier incarnation, speaks as node a")        \
     A(MEMBER_STOP, "member a of the group leaves; back after ms")
 
 enum action_kind {
