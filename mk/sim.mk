@@ -6,7 +6,9 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #   make sim-mutants             every planted defect must be noticed
-#   make sim-suite               what CI runs: kept seeds, then fresh ones for SIM_SECONDS
+#   make sim-suite               what CI runs: kept seeds, then fresh ones for SIM_SECONDS, at least
+#                                SIM_LEAST; the first is drawn from the commit, so that each commit
+#                                has seeds of its own and a failure can be run again
 #   make soak                    fresh seeds until stopped
 
 CFLAGS_sim := -O2 -fno-omit-frame-pointer -DSAMSA_SIM
@@ -14,6 +16,7 @@ SIM := build/sim/test/sim/sim
 SIM_SOURCES := $(sort $(wildcard test/sim/*.c))
 SIM_SECONDS ?= 245
 SIM_LEAST ?= 300
+SIM_FIRST = $(shell git rev-parse --short=12 HEAD 2>/dev/null | tr a-f 1-6 | sed 's/^0*//')
 SEED ?= 1
 SEEDS ?= 50
 
@@ -41,7 +44,7 @@ sim-mutants: sim-build
 sim-suite: sim-build
 	@$(SIM) --twice 1
 	@$(SIM) --kept test/sim/seeds
-	@$(SIM) --fresh $(SIM_LEAST) $(SIM_SECONDS)
+	@$(SIM) --fresh $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 soak: sim-build
 	@$(SIM) --soak
 

@@ -5,7 +5,7 @@
  *     sim --print SEED               the plan of a seed
  *     sim --shrink SEED | --shrink-plan FILE
  *     sim --seeds FIRST COUNT        so many, one after the other
- *     sim --fresh COUNT SECONDS      from the clock: at least so many, for at least so long
+ *     sim --fresh COUNT SECONDS [FIRST]  at least so many, for at least so long; else from the clock
  *     sim --soak                     from the clock, until stopped
  *     sim --kept FILE                the seeds of a file, and the plans in the folder beside it
  *     sim --mutants [NAME]           every planted defect must be noticed
@@ -206,7 +206,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: sim [-v|-vv] [-j N] [-n N] SEED | --plan FILE | --print SEED | --shrink "
-            "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS | "
+            "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS [FIRST] | "
             "--soak | --kept FILE | --mutants [NAME] | --twice SEED\n");
     return 2;
 }
@@ -232,7 +232,8 @@ static int command(const struct children_options *options, int argc, char **argv
     if (strcmp(what, "--seeds") == 0 && two)
         status = run_seeds(c, strtoull(one, NULL, 10), strtoll(two, NULL, 10), 0, false, false);
     else if (strcmp(what, "--fresh") == 0 && two)
-        status = run_seeds(c, fresh_seed(), strtoll(one, NULL, 10), strtod(two, NULL), true, true);
+        status = run_seeds(c, argc > 3 ? strtoull(argv[3], NULL, 10) : fresh_seed(),
+                           strtoll(one, NULL, 10), strtod(two, NULL), true, true);
     else if (strcmp(what, "--soak") == 0)
         status = run_seeds(c, fresh_seed(), INT64_MAX, 0, false, true);
     else if (strcmp(what, "--kept") == 0 && one)
