@@ -31,10 +31,10 @@ static struct machine *machine_of(struct nemesis *n, int32_t index)
 
 /* A loss is survived by another that holds everything, so nobody else may be fenced by chance
  * before the controller knows of it. */
-static bool may_lose(const struct nemesis *n, const struct machine *m)
+static bool may_lose(const struct nemesis *n, const struct machine *m, bool synced)
 {
-    if (n->disturbing > 0 && n->cluster->plan->flush_messages != 1) return false;
-    return oracles_may_lose(n->cluster->oracles, m);
+    if (n->disturbing > 0 && (synced || n->cluster->plan->flush_messages != 1)) return false;
+    return oracles_may_lose(n->cluster->oracles, m, synced);
 }
 
 static bool take_down(struct nemesis *n, const struct action *a)
@@ -42,7 +42,8 @@ static bool take_down(struct nemesis *n, const struct action *a)
     struct machine *m = machine_of(n, a->a);
     if (!machine_is_up(m)) return false;
     bool loses = a->kind != ACTION_STOP && a->kind != ACTION_CRASH;
-    if (loses && !may_lose(n, m)) return false;
+    bool synced = a->kind != ACTION_POWER; /* what had been synced too */
+    if (loses && !may_lose(n, m, synced)) return false;
     if (!loses && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
         if (!m->started || m->stopping) return false;
@@ -52,7 +53,7 @@ static bool take_down(struct nemesis *n, const struct action *a)
         machine_crash(m);
     } else {
         machine_power_loss(m, a->x % 4 ? SIM_LOSS_RANDOM : SIM_LOSS_ALL);
-        oracles_has_lost(n->cluster->oracles, m);
+        oracles_has_lost(n->cluster->oracles, m, synced);
     }
     machine_restart_in(m, a->ms);
     return true;
@@ -60,7 +61,7 @@ static bool take_down(struct nemesis *n, const struct action *a)
 
 static bool crash_all(struct nemesis *n, const struct action *a)
 {
-    if (n->cluster->plan->flush_messages != 1 && oracles_loss_is_unknown(n->cluster->oracles))
+    if (oracles_loss_is_unknown(n->cluster->oracles))
         return false; /* of those that hold everything one must stay */
     for (int32_t i = 0; i < n->cluster->count; i++) {
         struct machine *m = machine_of(n, i);
@@ -169,10 +170,10 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
 {
     struct machine *m = machine_of(n, a->a);
     /* A sync that fails drops what it should have written: a loss. */
-    if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m))) return false;
+    if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m, true))) return false;
     if (on) {
         m->may_fail = true;
-        oracles_has_lost(n->cluster->oracles, m);
+        oracles_has_lost(n->cluster->oracles, m, true);
         sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, false);
         return true;
     }
@@ -329,8 +330,7 @@ static void fault_begins(void *owner)
     if (n->healed) return;
     cluster_say(n->cluster, "nemesis", "begin", "%s a=%d b=%d ms=%lld x=%lld", action_name(a->kind),
                 a->a, a->b, (long long)a->ms, (long long)a->x);
-    bool untimely = disturbs(a->kind) && n->cluster->plan->flush_messages != 1 &&
-                    oracles_loss_is_unknown(n->cluster->oracles);
+    bool untimely = disturbs(a->kind) && oracles_loss_is_unknown(n->cluster->oracles);
     if (untimely || !apply(n, a, true)) {
         n->spared++;
         cluster_say(n->cluster, "nemesis", "spared", "%s", action_name(a->kind));

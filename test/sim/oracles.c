@@ -110,9 +110,10 @@ static bool matters(const struct image_partition *p, const struct machine *m)
            ids_contain(partition_last_known_elr(p), p->last_known_elr_count, m->id);
 }
 
-bool oracles_may_lose(struct oracles *o, const struct machine *m)
+bool oracles_may_lose(struct oracles *o, const struct machine *m, bool synced)
 {
-    if (o->cluster->plan->flush_messages == 1) return true; /* on disk before it is acknowledged */
+    if (!synced && o->cluster->plan->flush_messages == 1)
+        return true; /* on disk before it is acknowledged */
     for (int32_t i = 0; i < o->truths_count; i++) {
         struct truth *t = o->truths[i];
         const struct image_topic *topic = image_topic_by_id(oracles_image(o), t->topic_id);
@@ -129,14 +130,14 @@ bool oracles_may_crash(struct oracles *o, const struct machine *m)
     bool any = false;
     for (int32_t i = 0; i < o->cluster->count; i++)
         any |= loss_is_unknown(o, &o->cluster->machines[i]) && &o->cluster->machines[i] != m;
-    return !any || oracles_may_lose(o, m);
+    return !any || oracles_may_lose(o, m, true);
 }
 
-void oracles_has_lost(struct oracles *o, struct machine *m)
+void oracles_has_lost(struct oracles *o, struct machine *m, bool synced)
 {
+    if (!synced && o->cluster->plan->flush_messages == 1) return; /* nothing */
     const struct image_broker *b = image_broker(oracles_image(o), m->id);
     m->lost_epoch = b ? b->epoch : -1;
-    if (o->cluster->plan->flush_messages == 1) return;
     for (int32_t i = 0; i < o->truths_count; i++) {
         struct truth *t = o->truths[i];
         const struct image_topic *topic = image_topic_by_id(oracles_image(o), t->topic_id);

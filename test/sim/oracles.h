@@ -77,7 +77,7 @@ static inline const struct image *oracles_image(const struct oracles *o)
 
 /* May this machine lose what it has not synced, by Kafka's design, without loss to anybody? See
  * README.md. */
-bool oracles_may_lose(struct oracles *o, const struct machine *m);
+bool oracles_may_lose(struct oracles *o, const struct machine *m, bool synced);
 
 /* Has some machine lost what the controller does not know of yet? */
 bool oracles_loss_is_unknown(const struct oracles *o);
@@ -87,7 +87,7 @@ bool oracles_loss_is_unknown(const struct oracles *o);
 bool oracles_may_crash(struct oracles *o, const struct machine *m);
 
 /* It has lost: a partition of which it was the only replica may be shorter now. */
-void oracles_has_lost(struct oracles *o, struct machine *m);
+void oracles_has_lost(struct oracles *o, struct machine *m, bool synced);
 
 /* ---- for each other */
 void metadata_init(struct oracles *o);

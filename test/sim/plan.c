@@ -169,10 +169,10 @@ static void draw_actions(struct plan *p, struct prng *r)
  * that one has said so: Kafka's design does not survive it (README.md). */
 static void leave_out_what_loses(struct plan *p)
 {
-    for (int32_t i = 0; i < p->actions_count && p->flush_messages != 1; i++) {
+    for (int32_t i = 0; i < p->actions_count; i++) {
         enum action_kind kind = p->actions[i].kind;
-        if (kind == ACTION_POWER || kind == ACTION_DISK_NEW || kind == ACTION_DIRECTORY_GONE ||
-            kind == ACTION_MISREAD || kind == ACTION_DISK_ERROR)
+        if ((kind == ACTION_POWER && p->flush_messages != 1) || kind == ACTION_DISK_NEW ||
+            kind == ACTION_DIRECTORY_GONE || kind == ACTION_MISREAD || kind == ACTION_DISK_ERROR)
             p->rebalance_check_s = 300;
     }
 }

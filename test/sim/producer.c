@@ -21,7 +21,7 @@ struct out_batch {
     size_t len;
     int32_t first_value, count;
     int32_t base_sequence;
-    bool in_flight;
+    bool in_flight, sent_before;
 };
 
 /* One partition as one producer writes it. */
@@ -204,7 +204,7 @@ static void batch_send(struct out_batch *b, const struct client_partition *to)
     q.timeout_ms = ACKS_TIMEOUT_MS;
     q.topic_data = &topic;
     q.topic_data_count = 1;
-    b->in_flight = true;
+    b->in_flight = b->sent_before = true;
     l->sent_to = to->leader;
     l->in_flight++;
     channel_call(client_channel(&p->client, to->leader), &b->call, API_PRODUCE, p->version, &q,
@@ -226,7 +226,10 @@ static void lane_pump(struct lane *l)
     if (l->in_flight > 0 && l->sent_to != to->leader) return;
     LIST_EACH(&l->queue, node) {
         struct out_batch *b = CONTAINER_OF(node, struct out_batch, node);
-        if (l->in_flight == (l->known ? IN_FLIGHT_MAX : 1) || l->draining) return;
+        /* What is sent again goes one at a time, as with Kafka's own client: else those behind it
+         * could be acknowledged and followed by others until the log knows it no more. */
+        int32_t most = l->known && !b->sent_before ? IN_FLIGHT_MAX : 1;
+        if (l->in_flight >= most || l->draining) return;
         if (!b->in_flight) batch_send(b, to);
     }
 }
