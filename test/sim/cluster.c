@@ -309,6 +309,7 @@ void machine_replace_disk(struct machine *m)
         POST(e == ERR_OK || e == ERR_NOT_FOUND);
     }
     m->new_disk = true;
+    oracles_machine_down(m->cluster->oracles, m); /* a vote on the old disk is not this one's */
     cluster_say(m->cluster, m->name, "new disk", " ");
 }
 
