@@ -217,6 +217,7 @@ static void node_started(void *owner)
 {
     struct machine *m = owner;
     m->started = true;
+    sim_disk_misread(m->sim, SIM_MISREAD_STALE, "", 0); /* of recovery only: README.md */
     cluster_say(m->cluster, m->name, "started", "start %lld", (long long)m->starts);
 }
 
