@@ -5,7 +5,7 @@
  *     sim --print SEED               the plan of a seed
  *     sim --shrink SEED | --shrink-plan FILE
  *     sim --seeds FIRST COUNT        so many, one after the other
- *     sim --fresh COUNT SECONDS [FIRST]  at least so many, for at least so long; else from the clock
+ *     sim --fresh COUNT SECONDS [FIRST]  so many at least, for so long at least; or from the clock
  *     sim --soak                     from the clock, until stopped
  *     sim --kept FILE                the seeds of a file, and the plans in the folder beside it
  *     sim --mutants [NAME]           every planted defect must be noticed
