@@ -6,9 +6,8 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #   make sim-mutants             every planted defect must be noticed
-#   make sim-suite               what CI runs: kept seeds, then fresh ones for SIM_SECONDS, at least
-#                                SIM_LEAST; the first is drawn from the commit, so that each commit
-#                                has seeds of its own and a failure can be run again
+#   make sim-suite               what CI runs: one seed twice, the kept seeds, the standing ones
+#   make sim-fresh               seeds drawn from the commit, for SIM_SECONDS and SIM_LEAST of them
 #   make soak                    fresh seeds until stopped
 
 CFLAGS_sim := -O2 -fno-omit-frame-pointer -DSAMSA_SIM
@@ -44,8 +43,10 @@ sim-mutants: sim-build
 sim-suite: sim-build
 	@$(SIM) --twice 1
 	@$(SIM) --kept test/sim/seeds
+	@$(SIM) --kept test/sim/standing
+sim-fresh: sim-build
 	@$(SIM) --fresh $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 soak: sim-build
 	@$(SIM) --soak
 
-.PHONY: sim-build sim sims sim-shrink sim-mutants sim-suite soak
+.PHONY: sim-build sim sims sim-shrink sim-mutants sim-suite sim-fresh soak

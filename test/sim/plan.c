@@ -112,7 +112,7 @@ static const struct {
     [ACTION_DISK_STILL] = {10, 3},   [ACTION_SYNC_SLOW] = {15, 4},
     [ACTION_DISK_FULL] = {10, 3},    [ACTION_DISK_ERROR] = {12, 3},
     [ACTION_DISK_NEW] = {8, 1},      [ACTION_DIRECTORY_GONE] = {12, 3},
-    [ACTION_MISREAD] = {12, 4},      [ACTION_WALL_STEP] = {10, 3},
+    [ACTION_MISREAD] = {0, 0},       [ACTION_WALL_STEP] = {10, 3},
     [ACTION_WALL_FREEZE] = {8, 2},   [ACTION_TOPIC_CREATE] = {25, 4},
     [ACTION_TOPIC_DELETE] = {25, 4}, [ACTION_PARTITIONS] = {15, 2},
     [ACTION_CONFIG] = {15, 3},       [ACTION_REASSIGN] = {25, 6},
