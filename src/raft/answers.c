@@ -4,10 +4,13 @@
 
 /* ---- failures ---- */
 
-static void fetch_failed(struct raft *r, int64_t now_ms, const struct raft_sent *sent)
+/* After a timeout it is another server's turn at once: the next one may cost as much. */
+static void fetch_failed(struct raft *r, int64_t now_ms, const struct raft_sent *sent,
+                         bool timed_out)
 {
+    int32_t *failures = &r->following.failures;
     if (r->role == RAFT_FOLLOWER && sent->peer == r->state.leader_id)
-        r->following.failures++;
+        *failures += timed_out ? 2 - *failures % 2 : 1;
     else
         r->wire.ask_at = now_ms + r->options.retry_backoff_ms;
 }
@@ -17,7 +20,7 @@ static void failed(struct raft *r, int64_t now_ms, const struct raft_sent *sent,
     /* After a timeout there was rest enough. */
     if (!timed_out) wire_rest(r, sent->peer, now_ms + r->options.retry_backoff_ms);
     if (sent->kind == RAFT_FETCH || sent->kind == RAFT_FETCH_SNAPSHOT)
-        fetch_failed(r, now_ms, sent);
+        fetch_failed(r, now_ms, sent, timed_out);
     else if (sent->kind == RAFT_API_VERSIONS)
         change_api_versions_answered(r, now_ms, NULL);
 }

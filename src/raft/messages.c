@@ -134,7 +134,14 @@ static bool may_fetch(const struct raft *r)
     return (!r->options.is_controller || is_durable(r)) && !r->appending && !fetch_in_flight(r);
 }
 
-/* The first server that is ready, from a place that moves on with every message. */
+static bool is_leaders(const struct raft *r, struct raft_address a)
+{
+    return r->role == RAFT_FOLLOWER && str_equal(a.host, r->leader_address.host) &&
+           a.port == r->leader_address.port;
+}
+
+/* The first server that is ready, from a place that moves on with every message. Not the leader
+ * under its other name: whoever asks is a follower whom the leader does not answer. */
 static struct candidate ask_server(const struct raft *r)
 {
     struct candidate best = {.kind = RAFT_FETCH, .due_ms = INT64_MAX};
@@ -142,7 +149,7 @@ static struct candidate ask_server(const struct raft *r)
     for (int32_t i = 0; i < count && may_fetch(r); i++) {
         struct candidate c =
             server_at(r, (int32_t)((r->wire.first_server + (uint32_t)i) % (uint32_t)count));
-        if (c.due_ms < best.due_ms) best = c;
+        if (c.due_ms < best.due_ms && !is_leaders(r, c.address)) best = c;
     }
     if (best.due_ms < INT64_MAX) best.due_ms = later(best.due_ms, r->wire.ask_at);
     return best;
@@ -159,7 +166,7 @@ static struct candidate fetch_candidate(const struct raft *r)
         c.due_ms = INT64_MAX;
     } else if (f->failures > 0 && f->failures % 2 == 0) {
         struct candidate other = ask_server(r);
-        if (other.due_ms < c.due_ms) return other;
+        if (other.due_ms < INT64_MAX) return other;
     }
     return c;
 }

@@ -474,6 +474,33 @@ TEST(a_follower_whose_leader_does_not_answer_asks_the_others_too)
     world_free(w);
 }
 
+/* The machine of the leader is gone without a word: each attempt there costs a whole timeout, in
+ * which a broker is not heard of by the leader that was elected meanwhile. */
+TEST(after_a_timeout_another_server_is_asked_at_once_and_not_the_leader_by_its_address)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *w = world_new(seed);
+        w->puppets = w->servers_configured = true;
+        for (int32_t i = 0; i < 4; i++) world_add(w, i, true, 1);
+        world_static(w, 3);
+        struct node *n = first(w);
+        node_start(n);
+        assert_int_equal(node_follow(n, 1, 5), KAFKA_NONE);
+        for (int i = 0; i < 5; i++) {
+            const struct raft_message *m = node_message(n, RAFT_FETCH, 1);
+            assert_non_null(m);
+            raft_unanswered(n->raft, w->now_ms, m->token, true);
+            node_settle(n);
+            m = node_message(n, RAFT_FETCH, -1);
+            assert_non_null(m);
+            assert_true(!str_equal_z(m->host, "n1"));
+            raft_unanswered(n->raft, w->now_ms, m->token, true);
+            later(w, 20);
+        }
+        world_free(w);
+    }
+}
+
 TEST(an_unknown_leader_epoch_is_no_news)
 {
     struct world *w = following();
