@@ -327,6 +327,15 @@ bool admin_is_idle(const struct admin *a)
     return a->first == a->end && !a->busy;
 }
 
+bool admin_may_move(const struct admin *a)
+{
+    for (int32_t i = a->first; i < a->end; i++) {
+        enum action_kind kind = a->jobs[i % QUEUE_MAX].action.kind;
+        if (kind == ACTION_REASSIGN || kind == ACTION_ELECT) return true;
+    }
+    return false;
+}
+
 struct admin *admin_new(struct cluster *c)
 {
     struct admin *a = MEM_NEW(struct admin);

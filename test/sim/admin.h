@@ -24,4 +24,7 @@ void admin_do(struct admin *a, const struct action *action);
 void admin_rest(struct admin *a);
 bool admin_is_idle(const struct admin *a);
 
+/* A reassignment or an election is still to be asked for, or was and is not answered. */
+bool admin_may_move(const struct admin *a);
+
 #endif

@@ -231,6 +231,7 @@ static void node_stopped(void *owner, bool clean)
 static void machine_bury(struct machine *m)
 {
     if (m->node) node_abandon(m->node);
+    if (!m->stopped || !m->stopped_clean) m->unclean_in = m->starts;
     m->node = NULL;
     m->env = NULL;
     m->started = m->stopped = m->stopping = false;
@@ -382,7 +383,7 @@ struct cluster *cluster_new(const struct plan *plan, bool verbose)
         m->cluster = c;
         m->index = i;
         m->id = i + 1;
-        m->restart_ms = m->lost_epoch = -1;
+        m->restart_ms = -1;
         m->is_broker = plan_is_broker(plan, i);
         m->is_controller = plan_is_controller(plan, i);
         snprintf(m->name, sizeof m->name, "n%d", m->id);

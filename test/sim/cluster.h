@@ -33,7 +33,9 @@ struct machine {
     bool new_disk; /* was given an empty disk, and must be formatted at the next start */
     int64_t starts;
     int64_t wall_ms;       /* its wall clock is so far off */
-    int64_t lost_epoch;    /* broker epoch in which it lost unsynced bytes; -1: in none */
+    int64_t lost_in;       /* the start in which it last lost bytes; 0: none */
+    int64_t unclean_in;    /* the start that last ended by a crash or a loss; 0: none */
+    int64_t registered_in; /* the newest start that knows its broker to be registered */
     int64_t restart_ms;    /* after it has stopped: back then; -1: it stays down */
     struct uuid directory; /* of its metadata directory */
     struct config *config;

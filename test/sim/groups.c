@@ -26,7 +26,8 @@ void groups_were_cut(void *groups, struct truth *t)
     (void)t;
     for (int32_t i = 0; i < g->count; i++) g->partitions[i].acked = g->partitions[i].suspect = -1;
     g->generation = 0; /* the group itself may be forgotten */
-    for (int32_t i = 0; i < g->count; i++) g->partitions[i].generation = 0;
+    for (int32_t i = 0; i < g->count; i++)
+        g->partitions[i].generation = g->partitions[i].suspect_in = 0;
 }
 
 void groups_generation(struct groups *g, int32_t generation)
@@ -35,7 +36,6 @@ void groups_generation(struct groups *g, int32_t generation)
     g->generation = generation;
     g->rebalances++;
     cluster_say(g->cluster, "group", "generation", "%d", generation);
-    for (int32_t i = 0; i < g->count; i++) g->partitions[i].suspect = -1;
 }
 
 void groups_owns(struct groups *g, int32_t member, int32_t generation, struct truth *t)
@@ -56,6 +56,7 @@ void groups_committed(struct groups *g, int32_t generation, struct truth *t, int
     /* Answered late: a newer generation may have committed since. */
     if (generation < g->generation && offset < p->acked) return;
     p->acked = offset;
+    if (generation > p->suspect_in) p->suspect = -1;
 }
 
 void groups_maybe_committed(struct groups *g, int32_t generation, struct truth *t, int64_t offset)
@@ -63,6 +64,7 @@ void groups_maybe_committed(struct groups *g, int32_t generation, struct truth *
     struct group_partition *p = find(g, t);
     if (generation < g->generation) return; /* refused, or before what is known */
     if (p->suspect < 0 || offset < p->suspect) p->suspect = offset;
+    if (generation > p->suspect_in) p->suspect_in = generation;
 }
 
 int64_t groups_floor(struct groups *g, struct truth *t)

@@ -4,7 +4,8 @@
  * fetch was sent) and S19 (one owner per partition in a generation).
  *
  * A commit that was not answered may still arrive, even after a later one of the same generation:
- * until the next generation the floor stays at or below it. */
+ * until one of the next generation is acknowledged the floor stays at or below it. (Positions fall
+ * where a partition lost its end and its reader began anew.) */
 #ifndef SAMSA_TEST_SIM_GROUPS_H
 #define SAMSA_TEST_SIM_GROUPS_H
 
@@ -15,7 +16,8 @@ enum { GROUP_PARTITIONS_MAX = 64 };
 struct group_partition {
     struct truth *truth;
     int64_t acked;      /* the newest commit that was acknowledged; -1: none */
-    int64_t suspect;    /* least unanswered commit of this generation; -1: none */
+    int64_t suspect;    /* least unanswered commit since one of a later generation; -1: none */
+    int32_t suspect_in; /* newest generation of such */
     int32_t owner;      /* member that owns it in `generation`; -1: none */
     int32_t generation; /* in which owner was told */
 };

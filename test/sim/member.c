@@ -19,6 +19,9 @@ enum {
     BEAT_MS = 700,
     TICK_MS = 50,
     COMMIT_MS = 1000,
+    WAIT_MS = 500, /* of a fetch. A broker serves a connection's requests one by one, so what */
+    WAIT_HEALED_MS =
+        10, /* waits holds up the fetches of other partitions: less when all must be read */
     OWNED_MAX = 32,
     MEMBERS_MAX = 16,
     ASSIGNMENT_BYTES = 2048,
@@ -318,14 +321,28 @@ static void read_some(struct fetching *f, enum fetch_end end)
     (void)end;
 }
 
+static void read_or_reset(struct fetching *f, enum fetch_end end);
+
+static void read_from(struct owned *o, const struct client_partition *p)
+{
+    bool healing = o->fetching.client->cluster->healing;
+    o->busy = true;
+    fetching_start(&o->fetching, p->leader, p->leader_epoch, healing ? WAIT_HEALED_MS : WAIT_MS,
+                   read_or_reset);
+}
+
 static void read_or_reset(struct fetching *f, enum fetch_end end)
 {
     struct owned *o = CONTAINER_OF(f, struct owned, fetching);
     read_some(f, end);
     const struct client_partition *p = client_partition(f->client, f->truth);
-    if (end != FETCH_OUT_OF_RANGE || !p || p->leader < 0) return;
-    o->busy = true;
-    fetching_reset(f, p->leader, p->leader_epoch, read_some);
+    if (!p || p->leader < 0) return;
+    if (end == FETCH_SOME && f->client->cluster->healing) {
+        read_from(o, p);
+    } else if (end == FETCH_OUT_OF_RANGE) {
+        o->busy = true;
+        fetching_reset(f, p->leader, p->leader_epoch, read_some);
+    }
 }
 
 static void read_owned(struct member *m)
@@ -338,8 +355,7 @@ static void read_owned(struct member *m)
             client_refresh(&m->client);
             continue;
         }
-        o->busy = true;
-        fetching_start(&o->fetching, p->leader, p->leader_epoch, 500, read_or_reset);
+        read_from(o, p);
     }
 }
 
@@ -518,9 +534,16 @@ bool member_is_caught_up(const struct member *m)
     return true;
 }
 
-const char *member_state(const struct member *m)
+void member_say(const struct member *m, char *text, size_t size)
 {
-    return states[m->state];
+    int n = snprintf(text, size, "%s", states[m->state]);
+    for (int32_t i = 0; i < m->owned_count && n < (int)size; i++) {
+        const struct fetching *f = &m->owned[i].fetching;
+        if (f->truth->deleted || f->position >= f->truth->end) continue;
+        n += snprintf(text + n, size - (size_t)n, ", %s from %lld of %lld%s", f->truth->directory,
+                      (long long)f->position, (long long)f->truth->end,
+                      m->owned[i].busy ? " (asked)" : "");
+    }
 }
 
 struct member *member_new(struct cluster *c, int32_t number)

@@ -26,6 +26,7 @@ bool member_rests(const struct member *m);
 bool member_is_caught_up(const struct member *m);
 /* What it owns. */
 bool member_owns(const struct member *m, const struct truth *t);
-const char *member_state(const struct member *m);
+/* For a failure's text: its state, and what it has not read to the end. */
+void member_say(const struct member *m, char *text, size_t size);
 
 #endif

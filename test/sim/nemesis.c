@@ -33,7 +33,8 @@ static struct machine *machine_of(struct nemesis *n, int32_t index)
  * before the controller knows of it. */
 static bool may_lose(const struct nemesis *n, const struct machine *m, bool synced)
 {
-    if (n->disturbing > 0 && (synced || n->cluster->plan->flush_messages != 1)) return false;
+    bool loses = synced || n->cluster->plan->flush_messages != 1;
+    if (loses && (n->disturbing > 0 || admin_may_move(n->admin))) return false;
     return oracles_may_lose(n->cluster->oracles, m, synced);
 }
 
@@ -61,7 +62,7 @@ static bool take_down(struct nemesis *n, const struct action *a)
 
 static bool crash_all(struct nemesis *n, const struct action *a)
 {
-    if (oracles_loss_is_unknown(n->cluster->oracles))
+    if (!oracles_may_crash_all(n->cluster->oracles))
         return false; /* of those that hold everything one must stay */
     for (int32_t i = 0; i < n->cluster->count; i++) {
         struct machine *m = machine_of(n, i);

@@ -30,6 +30,9 @@ void oracles_free(struct oracles *o)
 void oracles_look(struct oracles *o, struct machine *m)
 {
     if (cluster_is_broken(o->cluster) || !machine_is_up(m) || m->stopped) return;
+    const struct broker *b = machine_broker(m);
+    const struct image_broker *registered = b ? image_broker(oracles_image(o), m->id) : NULL;
+    if (registered && registered->epoch == b->epoch) m->registered_in = m->starts;
     metadata_look(o, m);
     partitions_look(o, m);
     detection_look(o, m);
@@ -75,18 +78,46 @@ bool oracles_is_member(const struct oracles *o, const struct machine *m)
 
 /* ---- what may be lost */
 
-/* It has lost bytes, and the metadata does not show yet that it has registered anew. */
-static bool loss_is_unknown(const struct oracles *o, const struct machine *m)
+/* It has lost bytes, and has not registered anew since. */
+static bool loss_is_unknown(const struct machine *m)
 {
-    const struct image_broker *b = image_broker(oracles_image(o), m->id);
-    return m->lost_epoch >= 0 && b && b->epoch == m->lost_epoch;
+    return m->is_broker && m->lost_in > 0 && m->registered_in <= m->lost_in;
 }
 
 bool oracles_loss_is_unknown(const struct oracles *o)
 {
     for (int32_t i = 0; i < o->cluster->count; i++)
-        if (loss_is_unknown(o, &o->cluster->machines[i])) return true;
+        if (loss_is_unknown(&o->cluster->machines[i])) return true;
     return false;
+}
+
+/* It has not stopped cleanly, with or without loss, so it leaves ISR and ELR when it registers. */
+static bool will_be_dropped(const struct machine *m)
+{
+    return loss_is_unknown(m) || (m->unclean_in > 0 && m->registered_in <= m->unclean_in);
+}
+
+static bool is_candidate(const struct image_partition *p, int32_t id)
+{
+    return partition_in_isr(p, id) || ids_contain(partition_elr(p), p->elr_count, id);
+}
+
+/* Whoever has not stopped cleanly leaves ISR and ELR when it registers again; when nobody is left
+ * there, the last leader is elected, whatever it has lost (KIP-966). Before that, members that are
+ * sound may be fenced by chance until min.insync.replicas are left, and a reassignment may leave
+ * one. Does anybody stay when m does not stop cleanly either? */
+static bool somebody_stays(const struct oracles *o, const struct image_topic *topic,
+                           const struct image_partition *p, const struct machine *m)
+{
+    int32_t members = 0, dropped = 0, least = oracles_isr_min(o, topic, p);
+    for (int32_t i = 0; i < o->cluster->count; i++) {
+        const struct machine *other = &o->cluster->machines[i];
+        if (other != m && !is_candidate(p, other->id)) continue;
+        members++;
+        dropped += other == m || will_be_dropped(other);
+    }
+    if (p->adding_count + p->removing_count > 0) least = 1;
+    return dropped < (least < members ? least : members);
 }
 
 /* Another replica that is in the in-sync set, runs, and holds everything. */
@@ -98,16 +129,30 @@ static bool another_holds(struct oracles *o, const struct truth *t, const struct
         if (id == m->id || id > o->cluster->count) continue;
         const struct machine *other = &o->cluster->machines[id - 1];
         if (oracles_is_member(o, other) && !other->stopping && !other->may_fail &&
-            !loss_is_unknown(o, other) && truth_is_whole_on(t, other))
+            !will_be_dropped(other) && truth_is_whole_on(t, other))
             return true;
     }
     return false;
 }
 
-static bool matters(const struct image_partition *p, const struct machine *m)
+/* Nobody leads, and the last leader would be elected if those of the ELR had to leave it: it must
+ * hold everything. */
+static bool last_leader_has_lost(const struct oracles *o, const struct truth *t,
+                                 const struct image_partition *p)
 {
-    return partition_in_isr(p, m->id) || ids_contain(partition_elr(p), p->elr_count, m->id) ||
-           ids_contain(partition_last_known_elr(p), p->last_known_elr_count, m->id);
+    if (p->leader >= 0 || p->last_known_elr_count != 1) return false;
+    int32_t id = partition_last_known_elr(p)[0];
+    return id < 1 || id > o->cluster->count || !truth_is_whole_on(t, &o->cluster->machines[id - 1]);
+}
+
+/* The partition of a truth as committed, when m holds a replica of it. */
+static const struct image_partition *replica_of(const struct oracles *o, const struct truth *t,
+                                                const struct machine *m,
+                                                const struct image_topic **topic)
+{
+    *topic = image_topic_by_id(oracles_image(o), t->topic_id);
+    const struct image_partition *p = *topic ? image_topic_partition(*topic, t->partition) : NULL;
+    return p && !t->deleted && partition_has_replica(p, m->id) ? p : NULL;
 }
 
 bool oracles_may_lose(struct oracles *o, const struct machine *m, bool synced)
@@ -115,12 +160,13 @@ bool oracles_may_lose(struct oracles *o, const struct machine *m, bool synced)
     if (!synced && o->cluster->plan->flush_messages == 1)
         return true; /* on disk before it is acknowledged */
     for (int32_t i = 0; i < o->truths_count; i++) {
-        struct truth *t = o->truths[i];
-        const struct image_topic *topic = image_topic_by_id(oracles_image(o), t->topic_id);
-        const struct image_partition *p = topic ? image_topic_partition(topic, t->partition) : NULL;
-        if (!p || t->deleted || !matters(p, m)) continue;
-        if (p->replicas_count == 1 && p->adding_count == 0) continue; /* an amnesty */
-        if (oracles_isr_min(o, topic, p) < 2 || !another_holds(o, t, p, m)) return false;
+        const struct truth *t = o->truths[i];
+        const struct image_topic *topic;
+        const struct image_partition *p = replica_of(o, t, m, &topic);
+        if (!p || (p->replicas_count == 1 && p->adding_count == 0)) continue; /* an amnesty */
+        if (oracles_isr_min(o, topic, p) < 2 || !another_holds(o, t, p, m) ||
+            !somebody_stays(o, topic, p, m) || last_leader_has_lost(o, t, p))
+            return false;
     }
     return true;
 }
@@ -129,15 +175,26 @@ bool oracles_may_crash(struct oracles *o, const struct machine *m)
 {
     bool any = false;
     for (int32_t i = 0; i < o->cluster->count; i++)
-        any |= loss_is_unknown(o, &o->cluster->machines[i]) && &o->cluster->machines[i] != m;
+        any |= loss_is_unknown(&o->cluster->machines[i]) && &o->cluster->machines[i] != m;
+    for (int32_t i = 0; i < o->truths_count; i++) {
+        const struct image_topic *topic;
+        const struct image_partition *p = replica_of(o, o->truths[i], m, &topic);
+        if (p && p->replicas_count > 1 && last_leader_has_lost(o, o->truths[i], p)) return false;
+    }
     return !any || oracles_may_lose(o, m, true);
+}
+
+bool oracles_may_crash_all(struct oracles *o)
+{
+    for (int32_t i = 0; i < o->cluster->count; i++)
+        if (!oracles_may_crash(o, &o->cluster->machines[i])) return false;
+    return !oracles_loss_is_unknown(o);
 }
 
 void oracles_has_lost(struct oracles *o, struct machine *m, bool synced)
 {
     if (!synced && o->cluster->plan->flush_messages == 1) return; /* nothing */
-    const struct image_broker *b = image_broker(oracles_image(o), m->id);
-    m->lost_epoch = b ? b->epoch : -1;
+    m->lost_in = m->starts;
     for (int32_t i = 0; i < o->truths_count; i++) {
         struct truth *t = o->truths[i];
         const struct image_topic *topic = image_topic_by_id(oracles_image(o), t->topic_id);

@@ -85,6 +85,7 @@ bool oracles_loss_is_unknown(const struct oracles *o);
 /* May it crash, or stop cleanly? It is out of the ISR then: so while the loss of another is not
  * known to the controller yet, somebody who holds everything must stay. */
 bool oracles_may_crash(struct oracles *o, const struct machine *m);
+bool oracles_may_crash_all(struct oracles *o);
 
 /* It has lost: a partition of which it was the only replica may be shorter now. */
 void oracles_has_lost(struct oracles *o, struct machine *m, bool synced);

@@ -113,9 +113,12 @@ static bool clients_are_well(struct run *r)
         if (!producer_is_drained(r->producers[i]))
             return no(r, "L3: producer %d waits for %s", i, producer_stuck_at(r->producers[i]));
     if (!admin_is_idle(r->admin)) return no(r, "L3: the admin waits");
-    for (int32_t i = 0; i < r->members_count; i++)
-        if (!member_is_caught_up(r->members[i]))
-            return no(r, "L3: group member %d is %s", i, member_state(r->members[i]));
+    for (int32_t i = 0; i < r->members_count; i++) {
+        char state[160];
+        if (member_is_caught_up(r->members[i])) continue;
+        member_say(r->members[i], state, sizeof state);
+        return no(r, "L3: group member %d is %s", i, state);
+    }
     const struct oracles *o = r->cluster->oracles;
     for (int32_t k = 0; k < o->truths_count && r->members_count > 0; k++) {
         const struct truth *t = o->truths[k];
