@@ -86,6 +86,10 @@ int32_t log_epoch_at(const struct log *log, int64_t offset);
 
 /* ---- append ---- */
 
+/* Does what is known of its producer prove that this batch comes next, or is a retry of a kept one?
+ * False also when nothing is known. */
+bool log_expects_batch(const struct log *log, const struct batch_header *h);
+
 enum append_error {
     APPEND_OK,
     APPEND_CORRUPT,                /* CORRUPT_MESSAGE: framing, checksum */

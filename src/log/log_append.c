@@ -284,6 +284,14 @@ static void write_prepared(struct appending *a)
     r->max_timestamp = a->write.max_timestamp;
 }
 
+bool log_expects_batch(const struct log *log, const struct batch_header *h)
+{
+    const struct producer_batch *original;
+    const struct producer_entry *e = producer_state_find(log->producers, h->producer_id);
+    return e && e->epoch == h->producer_epoch && e->batches_count > 0 &&
+           producer_state_check(log->producers, h, APPEND_FROM_CLIENT, &original) == APPEND_OK;
+}
+
 /* What a producer sent in order and found no room comes first when it comes again. */
 static void remember_refused(struct log *log, const uint8_t *data, size_t len)
 {

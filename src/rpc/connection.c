@@ -53,6 +53,7 @@ static void connection_free(struct connection *c)
     }
     net_close(c->net);
     if (c->buffer) rpc_buffer_unref(c->buffer);
+    if (c->memory) c->memory->free(c->memory);
     list_remove(&c->node);
     s->connections_count--;
     release_address(s, c);

@@ -25,6 +25,7 @@ struct connection {
     bool named; /* by request_name_peer */
     int32_t peer_id;
     int64_t peer_epoch;
+    struct connection_memory *memory; /* a handler's; NULL: none */
     bool paused;
     bool broken;  /* to be closed at the end of what is running now */
     int32_t busy; /* frames being handled on the stack */

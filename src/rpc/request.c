@@ -122,6 +122,22 @@ void request_name_peer(struct request *rq, int32_t id, int64_t epoch)
     c->peer_epoch = epoch;
 }
 
+struct connection_memory *request_memory(const struct request *rq)
+{
+    return rq->connection ? rq->connection->memory : NULL;
+}
+
+bool request_can_remember(const struct request *rq)
+{
+    return rq->connection;
+}
+
+void request_remember(struct request *rq, struct connection_memory *memory)
+{
+    PRE(request_can_remember(rq));
+    rq->connection->memory = memory;
+}
+
 struct str request_client_host(struct request *rq)
 {
     return rq->connection ? arena_printf(&rq->arena, "/%s", rq->connection->peer.host)

@@ -21,6 +21,11 @@
 struct connection;
 struct rpc_buffer;
 
+/* What a handler keeps of a connection, embedded in its own struct; one a connection. */
+struct connection_memory {
+    void (*free)(struct connection_memory *); /* when the connection ends */
+};
+
 struct request {
     int16_t api_key;
     int16_t api_version;
@@ -64,6 +69,15 @@ struct str request_listener(const struct request *rq);
 /* The node `id`, in its incarnation `epoch`, is who speaks over this request's connection: when it
  * ends, the server's config.peer_ended says so. Nothing for a request made inside this node. */
 void request_name_peer(struct request *rq, int32_t id, int64_t epoch);
+
+/* What is kept of this request's connection; NULL: nothing. */
+struct connection_memory *request_memory(const struct request *rq);
+
+/* Has it a connection that lives? Only then it may be told to remember. */
+bool request_can_remember(const struct request *rq);
+
+/* From now on keep this (NULL: nothing); what was kept is the caller's again. */
+void request_remember(struct request *rq, struct connection_memory *memory);
 
 /* Peer's address in Kafka's form "/10.0.0.1", in the request's arena. */
 struct str request_client_host(struct request *rq);

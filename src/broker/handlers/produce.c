@@ -14,6 +14,7 @@
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
 #include "broker/metadata_view.h"
+#include "broker/refused_batches.h"
 #include "protocol/batch.h"
 
 struct produce;
@@ -31,6 +32,7 @@ struct produce {
     struct broker *broker;
     struct produce_response response;
     struct leader_hints hints;
+    struct refused_batches *refused; /* earlier on this connection; NULL: none */
     struct produce_wait *waits;
     int32_t waits_count;
     int32_t pending; /* waits not done yet */
@@ -235,7 +237,37 @@ static enum kafka_error admit(const struct produce *p, struct located at, struct
     return at.error;
 }
 
+/* The batch of an idempotent producer? Its header may be anything else, too. */
+static bool idempotent_header(const struct records *records, struct batch_header *h)
+{
+    return records->len >= BATCH_HEADER_BYTES && batch_parse_header(records->data, h) == ERR_OK &&
+           h->producer_id >= 0 && h->base_sequence >= 0;
+}
+
+/* refused_batches.h: the batches behind one that was refused are refused until it has come. */
+static enum kafka_error refused_before(const struct produce *p, const struct replica *r,
+                                       struct bytes topic, const struct records *records)
+{
+    struct batch_header h;
+    if (!idempotent_header(records, &h)) return KAFKA_NONE;
+    enum kafka_error e = refused_batches_behind(p->refused, topic, r->partition, &h);
+    return e && r->log && log_expects_batch(r->log, &h) ? KAFKA_NONE : e;
+}
+
+static void remember(struct produce *p, struct bytes topic,
+                     const struct produce_request_partition_produce_data *data, enum kafka_error e)
+{
+    struct batch_header h;
+    if ((e && !kafka_error_is_retriable(e)) || !idempotent_header(&data->records, &h)) return;
+    if (e)
+        refused_batches_add(p->request, topic, data->index, &h, e);
+    else
+        refused_batches_taken(p->refused, topic, data->index, &h);
+}
+
+/* `key`: the topic as the request names it. */
 static void produce_partition(struct produce *p, struct located at, struct str topic,
+                              struct bytes key,
                               const struct produce_request_partition_produce_data *data,
                               struct produce_response_partition_produce_response *a)
 {
@@ -244,6 +276,7 @@ static void produce_partition(struct produce *p, struct located at, struct str t
     a->index = data->index;
     a->base_offset = -1;
     enum kafka_error e = admit(p, at, topic, &data->records, &len);
+    if (!e && p->refused) e = refused_before(p, at.replica, key, &data->records);
     if (!e) {
         struct append_result result;
         uint8_t *bytes = (uint8_t *)(uintptr_t)data->records.data; /* the request's own buffer */
@@ -269,6 +302,7 @@ static void produce_partition(struct produce *p, struct located at, struct str t
     }
     a->error_code = (int16_t)e;
     if (e) p->failed = true;
+    if (e || p->refused) remember(p, key, data, e);
 }
 
 /* Transactional batches without a transactional id are nobody's to authorize. */
@@ -314,7 +348,9 @@ static void produce_topic(struct produce *p, const struct produce_request_topic_
             at = by_id ? locate_by_id(p->broker, t->topic_id, index)
                        : locate_by_name(p->broker, t->name, index);
         struct str name = !by_id ? t->name : at.replica ? at.replica->topic->name : STR_NULL;
-        produce_partition(p, at, name, &t->partition_data[j], pa);
+        struct bytes key = by_id ? bytes_of(t->topic_id.bytes, sizeof t->topic_id.bytes)
+                                 : bytes_of(t->name.data, (size_t)t->name.len);
+        produce_partition(p, at, name, key, &t->partition_data[j], pa);
     }
 }
 
@@ -325,6 +361,7 @@ void handle_produce(struct request *rq, void *context)
     p->request = rq;
     p->broker = context;
     p->hints = (struct leader_hints){.broker = context, .request = rq};
+    p->refused = refused_batches_begin(rq);
     produce_response_init(&p->response);
     int32_t partitions = 0;
     for (int32_t i = 0; i < q->topic_data_count; i++)
