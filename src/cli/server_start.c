@@ -9,13 +9,27 @@
 #include "cli/tool.h"
 #include "server/server.h"
 
-/* Go on in the background, output to $LOG_DIR/kafkaServer.out (./logs without LOG_DIR). */
+/* Makes the directory and those above it; whether it is there shows when a file is opened in it. */
+static void make_directories(const char *dir)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+    mkdir(path, 0755);
+}
+
+/* Go on in the background, output to $LOG_DIR/kafkaServer.out. bin/kafka-server-start.sh sets
+ * LOG_DIR to the distribution's logs/ where it is not set; ./logs without that script. */
 static void become_daemon(void)
 {
     const char *dir = getenv("LOG_DIR");
     char path[4096];
     if (!dir || !*dir) dir = "logs";
-    mkdir(dir, 0755);
+    make_directories(dir);
     snprintf(path, sizeof path, "%s/kafkaServer.out", dir);
     int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);

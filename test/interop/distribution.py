@@ -77,12 +77,12 @@ for ((i = 1; i <= n; i++)); do
         -e "s|^controller.quorum.bootstrap.servers=.*|controller.quorum.voters=$voters|" \
         "$kafka/config/server.properties" >"$data/$i/server.properties"
     "$kafka/bin/kafka-storage.sh" format -t "$cluster" -c "$data/$i/server.properties" >"$data/$i/format"
-    LOG_DIR="$data/$i" "$kafka/bin/kafka-server-start.sh" -daemon "$data/$i/server.properties" \
+    LOG_DIR="$data/$i/said/here" "$kafka/bin/kafka-server-start.sh" -daemon "$data/$i/server.properties" \
         --override default.replication.factor=3 --override num.partitions=4
 done
 servers=127.0.0.1:11092,127.0.0.1:12092,127.0.0.1:13092
 for ((i = 1; i <= n; i++)); do
-    until grep -q 'Kafka\s*Server.*started' "$data/$i/kafkaServer.out"; do sleep 0.2; done
+    until grep -q 'Kafka\s*Server.*started' "$data/$i/said/here/kafkaServer.out"; do sleep 0.2; done
 done
 until "$kafka/bin/kafka-broker-api-versions.sh" --bootstrap-server $servers | grep -c 'id: ' | grep -qx 3; do sleep 0.2; done
 "$kafka/bin/kafka-topics.sh" --bootstrap-server $servers --create --topic scripted
@@ -105,7 +105,8 @@ SHARED = os.path.join(ROOT, "..", "shared", "tools", "apache-kafka-cluster")
 def layout(home):
     """A directory with the distribution's bin/ and the configuration files that Apache Kafka ships."""
     directory = tempfile.mkdtemp(prefix="distribution-")
-    for name in ("bin", "libs", "samsa"):
+    os.mkdir(os.path.join(directory, "bin"))  # of its own, so that bin/.. is here
+    for name in ("libs", "samsa", *(os.path.join("bin", n) for n in os.listdir(os.path.join(home, "bin")))):
         if os.path.exists(os.path.join(home, name)):
             os.symlink(os.path.join(home, name), os.path.join(directory, name))
     os.mkdir(os.path.join(directory, "config"))
@@ -168,7 +169,22 @@ def one_node(count, directory, stopped):
     talk(count, terminal)
     type_lines(count, terminal, "bin/kafka-server-stop.sh")
     count.check("and it stops", server.ended() == stopped, f"exit {server.process.returncode}")
+    daemon(count, directory)
     count.check("nothing was said of an unknown key", "unknown configuration key" not in server.said())
+
+
+def daemon(count, directory):
+    """Without LOG_DIR what -daemon prints is in the distribution's logs/, wherever it was typed."""
+    terminal = Terminal("/")
+    type_lines(count, terminal, f"{directory}/bin/kafka-server-start.sh -daemon {directory}/config/server.properties")
+    path, deadline, said = os.path.join(directory, "logs", "kafkaServer.out"), time.monotonic() + SECONDS_MAX, ""
+    while time.monotonic() < deadline and "Server started" not in said:
+        time.sleep(0.05)
+        if os.path.exists(path):
+            with open(path, encoding="utf-8", errors="replace") as f:
+                said = f.read()
+    count.check("a daemon writes to logs/ beside bin/", "Server started" in said, said[-2000:])
+    terminal.type(f"until ! {directory}/bin/kafka-server-stop.sh; do sleep 0.1; done")
 
 
 def two_nodes(count, directory, stopped):
