@@ -190,8 +190,9 @@ static void told_offset(struct fetcher *f, struct replica *r, enum kafka_error e
     struct following *x = &r->following;
     struct followed_log log = replica_followed_log(r);
     bool end = f->lookup_of == FOLLOWING_ASKING_END;
-    struct follow_step step = end ? following_told_end(x, &log, error, offset)
-                                  : following_told_start(x, &log, error, offset);
+    struct follow_step step =
+        end ? following_told_end(x, &log, error, offset)
+            : following_told_start(x, &log, error, offset, log_epoch_end(r->log, x->leader_epoch));
     trace_info(f->all->env.trace, COMPONENT,
                "%.*s-%d: offset %lld is out of range; the log of leader %d %s at %lld%s%s",
                STR_ARG(r->topic->name), r->partition, (long long)x->fetch_offset, f->leader,

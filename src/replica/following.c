@@ -131,7 +131,8 @@ struct follow_step following_told_end(struct following *f, const struct followed
 }
 
 struct follow_step following_told_start(struct following *f, const struct followed_log *log,
-                                        enum kafka_error error, int64_t leader_start_offset)
+                                        enum kafka_error error, int64_t leader_start_offset,
+                                        struct epoch_end own_end)
 {
     PRE(f->state == FOLLOWING_ASKING_START);
     if (error == KAFKA_FENCED_LEADER_EPOCH) return step(f, FOLLOWING_FAILED, FOLLOW_FAIL);
@@ -140,6 +141,11 @@ struct follow_step following_told_start(struct following *f, const struct follow
     if (leader_start_offset > log->log_end_offset) {
         f->state = FOLLOWING_FETCHING;
         return (struct follow_step){FOLLOW_RESTART, leader_start_offset};
+    }
+    if (log->latest_epoch > f->leader_epoch) {
+        PRE(own_end.end_offset >= 0 && own_end.end_offset <= log->log_end_offset);
+        f->state = FOLLOWING_FETCHING;
+        return (struct follow_step){FOLLOW_TRUNCATE, own_end.end_offset};
     }
     /* The leader's log covers ours by now. Asked in haste, it may say so for ever. */
     return rest(f);

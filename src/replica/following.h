@@ -14,7 +14,10 @@
  * The offset to fetch is always the log end offset, and the epoch of the last record is sent with
  * it: a log that differs from the leader's is found by the fetch itself, which is answered with
  * where it differs, so OffsetForLeaderEpoch is never needed (metadata.version >= 2.7 in Kafka).
- * Only a log without any epoch is cut to its high watermark first, as it cannot be compared.
+ * Only a log without any epoch is cut to its high watermark first, as it cannot be compared. A log
+ * whose latest epoch is above the leader's cannot be, either: the leader, asked in its own epoch,
+ * says OFFSET_OUT_OF_RANGE although the offset is in range. No such leader has been; a bit of a
+ * batch's epoch, which no checksum covers, was read wrongly. What has such epochs is cut.
  *
  * Owned by the replica. Thread: the loop's. Nothing here fails. */
 #ifndef SAMSA_REPLICA_FOLLOWING_H
@@ -103,9 +106,11 @@ struct follow_step following_answered(struct following *f, const struct followed
 struct follow_step following_told_end(struct following *f, const struct followed_log *log,
                                       enum kafka_error error, int64_t leader_end_offset);
 
-/* PRE: ASKING_START. */
+/* PRE: ASKING_START. own_end: where the leader's epoch, or the largest below it, ends in our
+ * log. */
 struct follow_step following_told_start(struct following *f, const struct followed_log *log,
-                                        enum kafka_error error, int64_t leader_start_offset);
+                                        enum kafka_error error, int64_t leader_start_offset,
+                                        struct epoch_end own_end);
 
 /* After APPEND went well. False: nothing is to be asked for that was not asked for already. */
 bool following_appended(struct following *f, const struct followed_log *log);

@@ -87,6 +87,25 @@ TEST(a_record_is_acknowledged_when_every_follower_has_it)
     cluster_close(c);
 }
 
+TEST(a_follower_whose_recovery_read_an_epoch_that_never_was_follows_again)
+{
+    struct cluster *c = open_three();
+    produce(c, 1, -1, 5, "x");
+    cluster_crash(c, 3);
+    cluster_fence(c, 3);
+    char path[128];
+    snprintf(path, sizeof path, "%s/t-0/00000000000000000000.log", cluster_member(c, 3)->path);
+    struct sim_node *n = cluster_member(c, 3)->machine;
+    size_t len = (size_t)sim_disk_peek(n, path).len;
+    assert_true(len > 0 && len % 5 == 0);
+    assert_ok(sim_disk_flip(n, path, (int64_t)(len / 5 * 4 + 12), 1)); /* the last one's */
+    cluster_start(c, 3);
+    cluster_unfence(c, 3);
+    produce(c, 1, 1, 1, "y");
+    settle(c);
+    cluster_close(c);
+}
+
 TEST(a_round_trip_commits_and_none_waits_for_a_long_poll)
 {
     struct cluster *c = open_three();
