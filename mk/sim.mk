@@ -6,8 +6,8 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #   make sim-mutants             every planted defect must be noticed
-#   make sim-suite               what CI runs: one seed twice, the kept seeds, the standing ones
-#   make sim-fresh               seeds drawn from the commit, for SIM_SECONDS and SIM_LEAST of them
+#   make sim-suite               what CI runs: one seed twice, the kept seeds and plans, sim-fresh's
+#   make sim-fresh               fresh seeds, for SIM_SECONDS and SIM_LEAST of them
 #   make soak                    fresh seeds until stopped
 
 CFLAGS_sim := -O2 -fno-omit-frame-pointer -DSAMSA_SIM
@@ -15,7 +15,11 @@ SIM := build/sim/test/sim/sim
 SIM_SOURCES := $(sort $(wildcard test/sim/*.c))
 SIM_SECONDS ?= 245
 SIM_LEAST ?= 300
-SIM_FIRST = $(shell git rev-parse --short=12 HEAD 2>/dev/null | tr a-f 1-6 | sed 's/^0*//')
+# The first fresh seed is the sources' hash, so each state of them has seeds of its own and the same
+# state the same ones: the tree's, as a commit made anew has another id; without git that of the files.
+SIM_TREE = $(or $(shell git rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null), \
+  $(shell find Makefile mk schema src test/sim -type f | LC_ALL=C sort | xargs cat | sha1sum))
+SIM_FIRST = $(shell printf %d 0x$$(echo $(SIM_TREE) | cut -c1-12))
 SEED ?= 1
 SEEDS ?= 50
 
@@ -41,9 +45,7 @@ sim-shrink: sim-build
 sim-mutants: sim-build
 	@$(SIM) --mutants $(MUTANT)
 sim-suite: sim-build
-	@$(SIM) --twice 1
-	@$(SIM) --kept test/sim/seeds
-	@$(SIM) --kept test/sim/standing
+	@$(SIM) --suite test/sim/seeds $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 sim-fresh: sim-build
 	@$(SIM) --fresh $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 soak: sim-build

@@ -8,6 +8,7 @@
  *     sim --fresh COUNT SECONDS [FIRST]  so many at least, for so long at least; or from the clock
  *     sim --soak                     from the clock, until stopped
  *     sim --kept FILE                the seeds of a file, and the plans in the folder beside it
+ *     sim --suite FILE COUNT SECONDS FIRST   what CI runs: one seed twice, --kept FILE, --fresh
  *     sim --mutants [NAME]           every planted defect must be noticed
  *     sim --twice SEED               the same seed gives the same trace
  *
@@ -95,24 +96,41 @@ static int unreached(const struct children *c)
         printf("no run reached the mark \"%s\" (%s:%d)\n", mark_at(i)->name, mark_at(i)->file,
                mark_at(i)->line);
     }
+    for (int i = 0; i < mark_total(); i++)
+        printf("%8" PRIu64 " times: %s\n", children_marks(c)[i], mark_at(i)->name);
     printf("%d of %d marks reached\n", mark_total() - missing, mark_total());
     return missing;
 }
 
-static int run_seeds(struct children *c, uint64_t first, int64_t least, double seconds, bool marks,
-                     bool quiet)
+/* So many at least, for so long at least. */
+static void run_seeds(struct children *c, uint64_t first, int64_t least, double seconds,
+                      struct tally *t)
 {
-    struct tally t = {.quiet = quiet};
     double start = now();
     for (int64_t i = 0; i < least || now() - start < seconds; i++) {
         struct plan plan;
         plan_draw(&plan, first + (uint64_t)i, nodes_max);
-        children_run(c, &plan, count, &t);
+        children_run(c, &plan, count, t);
     }
     children_wait(c);
-    if (marks && unreached(c) > 0) t.failed++;
-    if (marks) printf("fresh seeds: %" PRId64 ", from %" PRIu64 "\n", t.passed + t.failed, first);
+}
+
+static int run_many(struct children *c, uint64_t first, int64_t least)
+{
+    struct tally t = {0};
+    double start = now();
+    run_seeds(c, first, least, 0, &t);
     return report(&t, now() - start);
+}
+
+static void run_fresh(struct children *c, uint64_t first, int64_t least, double seconds,
+                      struct tally *t)
+{
+    int64_t before = t->passed + t->failed;
+    t->quiet = true;
+    run_seeds(c, first, least, seconds, t);
+    printf("fresh seeds: %" PRId64 ", from %" PRIu64 "\n", t->passed + t->failed - before, first);
+    if (unreached(c) > 0) t->failed++;
 }
 
 static void read_plan(const char *path, struct plan *plan)
@@ -146,7 +164,8 @@ static int run_shrink(struct children *c, struct plan *plan)
     return 1;
 }
 
-static int run_twice(struct children *c, uint64_t seed)
+/* The same seed gives the same trace. */
+static bool run_twice(struct children *c, uint64_t seed)
 {
     struct plan plan;
     struct run_result a, b;
@@ -155,7 +174,9 @@ static int run_twice(struct children *c, uint64_t seed)
     children_run_one(c, &plan, &b);
     children_print(&plan, &a);
     children_print(&plan, &b);
-    return a.hash != b.hash || a.events != b.events;
+    bool same = a.hash == b.hash && a.events == b.events;
+    if (!same) printf("seed %" PRIu64 " gave two traces\n", seed);
+    return same;
 }
 
 static void run_plans(struct children *c, const char *folder, struct tally *t)
@@ -175,15 +196,14 @@ static void run_plans(struct children *c, const char *folder, struct tally *t)
     if (found >= 0) free(names);
 }
 
-static int run_kept(struct children *c, const char *path)
+static void run_kept(struct children *c, const char *path, struct tally *t)
 {
-    struct tally t = {.quiet = true};
-    double start = now();
+    t->quiet = true;
     char line[256], folder[512];
     FILE *f = fopen(path, "r");
     if (!f) {
         fprintf(stderr, "sim: %s cannot be read\n", path);
-        return 2;
+        exit(2);
     }
     while (fgets(line, sizeof line, f)) {
         char *end;
@@ -191,14 +211,27 @@ static int run_kept(struct children *c, const char *path)
         if (end == line) continue;
         struct plan plan;
         plan_draw(&plan, seed, nodes_max);
-        children_run(c, &plan, count, &t);
+        children_run(c, &plan, count, t);
     }
     fclose(f);
     snprintf(folder, sizeof folder, "%.*s/plans",
              (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 1),
              strrchr(path, '/') ? path : ".");
-    run_plans(c, folder, &t);
+    run_plans(c, folder, t);
     children_wait(c);
+}
+
+/* Marks are asked for after the kept plans too: what is rare is written there. */
+static int run_suite(struct children *c, const char *kept, int64_t least, double seconds,
+                     uint64_t first)
+{
+    struct tally t = {0};
+    double start = now();
+    bool same = run_twice(c, 1);
+    t.passed += same;
+    t.failed += !same;
+    run_kept(c, kept, &t);
+    run_fresh(c, first, least, seconds, &t);
     return report(&t, now() - start);
 }
 
@@ -207,7 +240,8 @@ static int usage(void)
     fprintf(stderr,
             "usage: sim [-v|-vv] [-j N] [-n N] SEED | --plan FILE | --print SEED | --shrink "
             "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS [FIRST] | "
-            "--soak | --kept FILE | --mutants [NAME] | --twice SEED\n");
+            "--soak | --kept FILE | --suite FILE COUNT SECONDS FIRST | --mutants [NAME] | "
+            "--twice SEED\n");
     return 2;
 }
 
@@ -228,18 +262,25 @@ static int command(const struct children_options *options, int argc, char **argv
         return 0;
     }
     struct children *c = children_new(options);
+    struct tally t = {0};
+    double start = now();
     int status = 2;
     if (strcmp(what, "--seeds") == 0 && two)
-        status = run_seeds(c, strtoull(one, NULL, 10), strtoll(two, NULL, 10), 0, false, false);
-    else if (strcmp(what, "--fresh") == 0 && two)
-        status = run_seeds(c, argc > 3 ? strtoull(argv[3], NULL, 10) : fresh_seed(),
-                           strtoll(one, NULL, 10), strtod(two, NULL), true, true);
-    else if (strcmp(what, "--soak") == 0)
-        status = run_seeds(c, fresh_seed(), INT64_MAX, 0, false, true);
-    else if (strcmp(what, "--kept") == 0 && one)
-        status = run_kept(c, one);
+        status = run_many(c, strtoull(one, NULL, 10), strtoll(two, NULL, 10));
+    else if (strcmp(what, "--fresh") == 0 && two) {
+        run_fresh(c, argc > 3 ? strtoull(argv[3], NULL, 10) : fresh_seed(), strtoll(one, NULL, 10),
+                  strtod(two, NULL), &t);
+        status = report(&t, now() - start);
+    } else if (strcmp(what, "--soak") == 0)
+        run_fresh(c, fresh_seed(), INT64_MAX, 0, &t);
+    else if (strcmp(what, "--kept") == 0 && one) {
+        run_kept(c, one, &t);
+        status = report(&t, now() - start);
+    } else if (strcmp(what, "--suite") == 0 && argc > 4)
+        status = run_suite(c, one, strtoll(two, NULL, 10), strtod(argv[3], NULL),
+                           strtoull(argv[4], NULL, 10));
     else if (strcmp(what, "--twice") == 0 && one)
-        status = run_twice(c, strtoull(one, NULL, 10));
+        status = !run_twice(c, strtoull(one, NULL, 10));
     else if (strcmp(what, "--shrink") == 0 && one) {
         plan_draw(&plan, strtoull(one, NULL, 10), nodes_max);
         status = run_shrink(c, &plan);
