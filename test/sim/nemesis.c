@@ -145,7 +145,8 @@ static bool split(struct nemesis *n, const struct action *a, bool on)
 static bool reset_clients(struct nemesis *n, const struct action *a)
 {
     struct sim *s = n->cluster->sim;
-    static const char *const names[] = {"p0", "p1", "p2", "r0", "r1", "m0", "m1", "m2", "admin"};
+    static const char *const names[] = {"p0", "p1", "p2", "p3", "p4",   "r0",
+                                        "r1", "m0", "m1", "m2", "admin"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         sim_net_reset(sim_node(s, names[i]), machine_of(n, a->a)->sim);
     return true;

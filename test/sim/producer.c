@@ -10,7 +10,6 @@ enum {
     QUEUE_MAX = 12,    /* batches of a lane */
     TIMEOUT_MS = 6000, /* of a request */
     ACKS_TIMEOUT_MS = 3000,
-    VALUE_TEXT_MAX = 4096,
 };
 
 struct out_batch {
@@ -158,8 +157,8 @@ static void batch_answered(struct out_batch *b, enum err e, int16_t error, int64
         l->known = true;
         batch_drop(b);
     } else if (p->acks != ACKS_ALL) {
-        /* Sent once: a timeout may hide that it was written. */
-        each_value(b, 0, -1, false);
+        /* Sent once: a timeout may hide that it was written; one who does not lead has not. */
+        each_value(b, error, -1, !e && error == KAFKA_NOT_LEADER_OR_FOLLOWER);
         batch_drop(b);
         client_refresh(&p->client);
     } else {
@@ -207,6 +206,8 @@ static void batch_send(struct out_batch *b, const struct client_partition *to)
     b->in_flight = b->sent_before = true;
     l->sent_to = to->leader;
     l->in_flight++;
+    for (int32_t i = 0; i < b->count && p->acks == ACKS_LEADER; i++)
+        values_sent_once(values_of(p), b->first_value + i, to->leader);
     channel_call(client_channel(&p->client, to->leader), &b->call, API_PRODUCE, p->version, &q,
                  produced);
 }
@@ -266,18 +267,12 @@ static void batch_make(struct lane *l)
     b->lane = l;
     b->count = count;
     b->base_sequence = l->next_sequence;
-    batch_begin(&p->builder, &options);
-    for (int32_t i = 0; i < count; i++) {
-        char text[VALUE_TEXT_MAX];
-        int32_t number = values_add(v, l->truth, p->number, l->next_order++, once, once);
-        if (i == 0) b->first_value = number;
-        int32_t len = values_text(number, &p->client.prng, c->plan->value_bytes, text, sizeof text);
-        batch_add(&p->builder, clock_wall(p->client.env->clock).ms, BYTES_NULL,
-                  bytes_of(text, (size_t)len), NULL, 0);
-    }
+    b->first_value = v->count;
+    for (int32_t i = 0; i < count; i++)
+        (void)values_add(v, l->truth, p->number, l->next_order++, once, once);
     uint8_t *data;
-    enum err e = batch_finish(&p->builder, NULL, &data, &b->len);
-    POST(e == ERR_OK);
+    values_batch(&p->builder, &options, &p->client.prng, c->plan->value_bytes,
+                 clock_wall(p->client.env->clock).ms, b->first_value, count, &data, &b->len);
     b->data = mem_dup(data, b->len);
     l->next_sequence = sequence_add(l->next_sequence, count);
     list_push_back(&l->queue, &b->node);

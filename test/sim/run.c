@@ -9,6 +9,7 @@
 #include "oracles.h"
 #include "producer.h"
 #include "reader.h"
+#include "spray.h"
 
 enum {
     CLIENTS_MAX = 8,
@@ -23,9 +24,10 @@ struct run {
     struct admin *admin;
     struct nemesis *nemesis;
     struct producer *producers[CLIENTS_MAX];
+    struct spray *sprays[CLIENTS_MAX];
     struct reader *readers[CLIENTS_MAX];
     struct member *members[CLIENTS_MAX];
-    int32_t producers_count, readers_count, members_count;
+    int32_t producers_count, sprays_count, readers_count, members_count;
     char why[256]; /* not well yet */
 };
 
@@ -146,6 +148,10 @@ static bool all_is_read(struct run *r)
     for (int32_t i = 0; i < r->readers_count; i++)
         if (!reader_has_read_all(r->readers[i]))
             return no(r, "L3: %s cannot be read to its end", reader_stuck_at(r->readers[i]));
+    for (int32_t i = 0; i < r->sprays_count; i++) {
+        const struct truth *t = spray_stuck_at(r->sprays[i]);
+        if (t) return no(r, "L3: what is sent with acks=0 to %s is not written", t->directory);
+    }
     return true;
 }
 
@@ -156,6 +162,13 @@ static void add_producer(struct run *r, int16_t acks)
     if (r->producers_count == CLIENTS_MAX) return;
     r->producers[r->producers_count] = producer_new(r->cluster, r->producers_count, acks);
     r->producers_count++;
+}
+
+static void add_spray(struct run *r)
+{
+    if (r->sprays_count == CLIENTS_MAX) return;
+    r->sprays[r->sprays_count] = spray_new(r->cluster, r->producers_count + r->sprays_count);
+    r->sprays_count++;
 }
 
 static void add_reader(struct run *r)
@@ -180,6 +193,7 @@ static void begin(struct run *r)
     if (!run_until(r, has_topics, SETUP_MS_MAX)) return;
     for (int32_t i = 0; i < p->producers; i++) add_producer(r, ACKS_ALL);
     for (int32_t i = 0; i < p->producers_leader; i++) add_producer(r, ACKS_LEADER);
+    for (int32_t i = 0; i < p->producers_none; i++) add_spray(r);
     for (int32_t i = 0; i < p->readers; i++) add_reader(r);
     for (int32_t i = 0; i < p->group_members; i++) add_member(r);
     r->nemesis = nemesis_new(r->cluster, r->admin, r->members, r->members_count);
@@ -196,10 +210,12 @@ static void heal(struct run *r)
     struct cluster *c = r->cluster;
     c->healing = true;
     for (int32_t i = 0; i < r->producers_count; i++) producer_rest(r->producers[i]);
+    for (int32_t i = 0; i < r->sprays_count; i++) spray_rest(r->sprays[i]);
     admin_rest(r->admin);
     nemesis_heal(r->nemesis);
     if (!run_until(r, all_is_well, HEAL_MS_MAX)) return;
     cluster_say(c, "run", "well", " ");
+    for (int32_t i = 0; i < r->sprays_count; i++) spray_send_last(r->sprays[i]);
     if (r->readers_count == 0) add_reader(r);
     for (int32_t i = 0; i < r->readers_count; i++) reader_read_all(r->readers[i]);
     if (run_until(r, all_is_read, READ_MS_MAX)) values_check(&c->oracles->values);
@@ -240,6 +256,7 @@ void run_plan(const struct plan *plan, bool verbose, bool echo, struct run_resul
     gather(&r, result);
     sim_watch(r.cluster->sim, NULL, NULL);
     for (int32_t i = 0; i < r.producers_count; i++) producer_free(r.producers[i]);
+    for (int32_t i = 0; i < r.sprays_count; i++) spray_free(r.sprays[i]);
     for (int32_t i = 0; i < r.readers_count; i++) reader_free(r.readers[i]);
     for (int32_t i = 0; i < r.members_count; i++) member_free(r.members[i]);
     if (r.nemesis) nemesis_free(r.nemesis);

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+enum { VALUE_TEXT_MAX = 4096 };
+
 void values_init(struct values *v, struct cluster *c)
 {
     *v = (struct values){.cluster = c};
@@ -12,6 +14,7 @@ void values_init(struct values *v, struct cluster *c)
 void values_free(struct values *v)
 {
     mem_free(v->items);
+    mem_free(v->lines);
 }
 
 int32_t values_add(struct values *v, struct truth *t, int32_t producer, int32_t order, bool once,
@@ -36,22 +39,60 @@ int32_t values_text(int32_t number, struct prng *p, int64_t bytes_max, char *to,
     return (int32_t)snprintf(to, size, "%d-%0*d", number, pad, 0);
 }
 
+void values_batch(struct batch_builder *b, const struct batch_options *options, struct prng *p,
+                  int64_t bytes_max, int64_t now_ms, int32_t first, int32_t count, uint8_t **data,
+                  size_t *len)
+{
+    batch_begin(b, options);
+    for (int32_t i = 0; i < count; i++) {
+        char text[VALUE_TEXT_MAX];
+        int32_t size = values_text(first + i, p, bytes_max, text, sizeof text);
+        batch_add(b, now_ms, BYTES_NULL, bytes_of(text, (size_t)size), NULL, 0);
+    }
+    enum err e = batch_finish(b, NULL, data, len);
+    POST(e == ERR_OK);
+}
+
+void values_sent_once(struct values *v, int32_t number, int32_t node_id)
+{
+    struct value *x = &v->items[number];
+    const struct truth *t = x->truth;
+    x->leaders = t->leaders_count;
+    x->stays = x->leaders > 0 && t->leaders[x->leaders - 1].broker == node_id;
+}
+
+void values_sent_blind(struct values *v, int32_t number, int32_t line)
+{
+    v->items[number].line = line;
+    v->items[number].state = VALUE_UNKNOWN;
+}
+
+/* Written by a leader alone: it stands there, or will, or is gone. */
+static void check_place(struct values *v, int32_t number)
+{
+    const struct value *x = &v->items[number];
+    if (x->committed_offset >= 0 && x->acked_offset >= 0 && x->acked_offset != x->committed_offset)
+        cluster_broken(
+            v->cluster, "S1", "value %d was acknowledged at %lld of %s and stands at %lld", number,
+            (long long)x->acked_offset, x->truth->directory, (long long)x->committed_offset);
+}
+
 void values_acked(struct values *v, int32_t number, int64_t offset)
 {
     struct value *x = &v->items[number];
     x->state = VALUE_ACKED;
     x->acked_offset = offset;
     v->acked++;
-    if (!x->all || x->truth->deleted || x->truth->losses > 0 || x->truth->amnesty) return;
-    if (x->committed_offset < 0)
+    if (x->truth->deleted || x->truth->losses > 0 || x->truth->amnesty) return;
+    if (!x->all)
+        check_place(v, number);
+    else if (x->committed_offset < 0)
         cluster_broken(v->cluster, "S1",
                        "value %d was acknowledged at %lld of %s, where nothing is "
                        "committed (to %lld)",
                        number, (long long)offset, x->truth->directory, (long long)x->truth->end);
-    else if (offset >= 0 && offset != x->committed_offset)
-        cluster_broken(v->cluster, "S1",
-                       "value %d was acknowledged at %lld of %s and stands at %lld", number,
-                       (long long)offset, x->truth->directory, (long long)x->committed_offset);
+    else
+        check_place(v, number);
 }
 
 void values_failed(struct values *v, int32_t number)
@@ -77,6 +118,27 @@ static const struct value *before(const struct values *v, int32_t number)
         if (y->producer == x->producer && y->truth == x->truth) return y;
     }
     return NULL;
+}
+
+/* A connection's values come in the order in which they were sent. */
+static void check_line(struct values *v, int32_t number)
+{
+    const struct value *x = &v->items[number];
+    struct value_line *l = NULL;
+    for (int32_t i = 0; i < v->lines_count && !l; i++)
+        if (v->lines[i].truth == x->truth && v->lines[i].producer == x->producer) l = &v->lines[i];
+    if (!l) {
+        MEM_GROW(v->lines, v->lines_count, v->lines_capacity);
+        l = &v->lines[v->lines_count++];
+        *l = (struct value_line){.truth = x->truth, .producer = x->producer};
+    }
+    if (l->line == x->line && l->number > number)
+        cluster_broken(v->cluster, "S13",
+                       "value %d of %s came after %d, sent later over the same "
+                       "connection",
+                       number, x->truth->directory, l->number);
+    l->line = x->line;
+    l->number = number;
 }
 
 static void committed(struct values *v, struct truth *t, const struct record *r)
@@ -110,6 +172,8 @@ static void committed(struct values *v, struct truth *t, const struct record *r)
                            t->directory);
         x->committed_offset = r->offset;
         v->committed++;
+        if (x->line > 0) check_line(v, number);
+        if (x->state == VALUE_ACKED && !x->all && t->losses == 0) check_place(v, number);
     }
 }
 
@@ -131,14 +195,16 @@ void values_were_cut(void *values, struct truth *t)
     for (int32_t i = 0; i < v->count; i++)
         if (v->items[i].truth == t && v->items[i].committed_offset >= t->end)
             v->items[i].committed_offset = -1;
+    for (int32_t i = 0; i < v->lines_count; i++)
+        if (v->lines[i].truth == t) v->lines[i].line = 0;
 }
 
 void values_check(struct values *v)
 {
     for (int32_t i = 0; i < v->count; i++) {
         const struct value *x = &v->items[i];
-        if (x->state != VALUE_ACKED || !x->all || x->truth->losses > 0 || x->truth->deleted)
-            continue;
+        if (x->state != VALUE_ACKED || x->truth->losses > 0 || x->truth->deleted) continue;
+        if (!x->all && (!x->stays || x->leaders != x->truth->leaders_count)) continue;
         if (x->committed_offset < 0)
             cluster_broken(v->cluster, "S1", "value %d, acknowledged at %lld of %s, is gone", i,
                            (long long)x->acked_offset, x->truth->directory);
