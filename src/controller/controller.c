@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "controller/internal.h"
 
 /* key, name, versions; bound as a user's operation; answered by standbys too. By key. */
@@ -280,6 +281,10 @@ int64_t controller_end_offset(const struct controller *c)
 enum err controller_apply(struct controller *c, int64_t offset, int32_t epoch, struct bytes frame)
 {
     PRE(c->epoch < 0);
+    if (MUTANT(GOES_ON_WITHOUT_A_RECORD) && offset % 32 == 31) {
+        loader_skip(&c->loader, offset, epoch);
+        return ERR_OK;
+    }
     return loader_apply(&c->loader, offset, epoch, frame, NULL);
 }
 

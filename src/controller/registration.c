@@ -29,7 +29,7 @@ static enum kafka_error directories_check(const struct controller *c,
             if (uuid_equal(id, rq->log_dirs[k])) return KAFKA_INVALID_REGISTRATION;
         for (int32_t b = 0; b < image_of(c)->brokers_count; b++) {
             const struct image_broker *other = image_of(c)->brokers[b];
-            if (other->id == rq->broker_id) continue;
+            if (other->id == rq->broker_id || MUTANT(COPIED_DIRECTORIES)) continue;
             for (int32_t k = 0; k < other->directories_count; k++)
                 if (uuid_equal(id, other->directories[k])) return KAFKA_INVALID_REGISTRATION;
         }
@@ -83,7 +83,7 @@ static enum kafka_error registration_check(struct controller *c,
         return KAFKA_INVALID_REGISTRATION;
     const struct image_broker *old = image_broker(image_of(c), rq->broker_id);
     if (old && !is_own_process && session_valid(c, rq->broker_id, old->epoch) &&
-        !uuid_equal(old->incarnation_id, rq->incarnation_id))
+        !uuid_equal(old->incarnation_id, rq->incarnation_id) && !MUTANT(SECOND_PROCESS))
         return KAFKA_DUPLICATE_BROKER_REGISTRATION;
     if (rq->is_migrating_zk_broker) return KAFKA_BROKER_ID_NOT_REGISTERED;
     enum kafka_error error = directories_check(c, rq);

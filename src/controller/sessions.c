@@ -113,6 +113,21 @@ void sessions_start(struct controller *c)
     check_arm(c);
 }
 
+/* What sessions_check_fired must not do, for the simulator. */
+static void fence_all_at_once(struct controller *c)
+{
+    struct decision *d = decision_begin(c);
+    d->reason = REASON_SESSION_EXPIRED;
+    for (int32_t i = 0; i < c->sessions_count; i++) {
+        struct session *s = &c->sessions[i];
+        const struct image_broker *b = image_broker(image_of(c), s->broker);
+        if (!s->live || !session_expired(c, s) || !b || b->epoch != s->epoch || b->fenced) continue;
+        s->live = false;
+        broker_fence(c, d, s->broker);
+    }
+    (void)decision_end(c, d);
+}
+
 /* Fence one broker whose session is over. */
 static bool fence_now(struct controller *c, int32_t id, int64_t epoch,
                       enum controller_reason reason, struct str evidence)
@@ -157,7 +172,8 @@ void sessions_check_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, sessions_check);
     excuse_silence(c, t);
-    /* one after the other, so that each decision sees the one before */
+    if (MUTANT(FENCES_ALL_AT_ONCE)) fence_all_at_once(c);
+    /* one after the other, so that each decision sees the one before (S23) */
     for (int32_t i = 0; i < c->sessions_count; i++) {
         struct session *s = &c->sessions[i];
         if (!s->live || !session_expired(c, s)) continue;

@@ -11,7 +11,10 @@
 
 enum { CONFIG_BYTES = 4096 };
 
-static const char cluster_id[] = "simulated-cluster-0001";
+const char *cluster_id(void)
+{
+    return "simulated-cluster-0001";
+}
 
 static void must(enum err e, const char *what)
 {
@@ -201,7 +204,7 @@ static void machine_format(struct machine *m, struct env *env, bool first)
         const char *directory = cluster_directory(i);
         struct meta_properties meta = META_PROPERTIES_NONE;
         meta.node_id = m->id;
-        snprintf(meta.cluster_id, sizeof meta.cluster_id, "%s", cluster_id);
+        snprintf(meta.cluster_id, sizeof meta.cluster_id, "%s", cluster_id());
         meta.directory_id = i == 0 ? m->directory : rng_uuid(env->rng);
         must(disk_mkdirs(env->disk, directory), "mkdir");
         format_bootstrap(env->disk, directory);

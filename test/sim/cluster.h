@@ -93,6 +93,8 @@ static inline bool machine_is_up(const struct machine *m)
     return m->node != NULL;
 }
 
+const char *cluster_id(void);
+
 /* The directory of log.dirs by number: "/data0". */
 const char *cluster_directory(int32_t index);
 

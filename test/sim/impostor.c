@@ -5,7 +5,9 @@
 #include "protocol/broker_heartbeat.h"
 #include "protocol/broker_registration.h"
 
-enum { TIMEOUT_MS = 3000 };
+enum { TIMEOUT_MS = 3000, STRANGER = PLAN_NODES_MAX + 1 };
+
+enum trick { ANOTHER_CLUSTER, EARLIER_INCARNATION, SECOND_PROCESS, CLONED_DIRECTORY, TRICKS };
 
 struct impostor {
     struct cluster *cluster;
@@ -13,23 +15,28 @@ struct impostor {
     struct channel *channel; /* to the controller of the attempt; NULL: none yet */
     struct call call;
     bool trying;
+    enum trick trick;
     const struct machine *as;
 };
 
 static void over(struct impostor *i, enum err e, int16_t error, const char *what)
 {
     i->trying = false;
-    cluster_say(i->cluster, "impostor", what, "as %s: %s", i->as->name,
+    cluster_say(i->cluster, "impostor", "answered", "%s as %s: %s", what, i->as->name,
                 e ? err_text(e) : kafka_error_name(error));
-    if (!e && error == KAFKA_NONE)
+    /* The first process may have ended meanwhile: metadata.c judges that one. */
+    if (!e && error == KAFKA_NONE && i->trick != SECOND_PROCESS)
         cluster_broken(i->cluster, "S25", "%s was taken for %s", what, i->as->name);
 }
 
 static void registered(struct call *call, enum err e, const void *response)
 {
     const struct broker_registration_response *r = response;
-    over(CONTAINER_OF(call, struct impostor, call), e, e ? (int16_t)0 : r->error_code,
-         "another cluster's broker");
+    static const char *const names[] = {[ANOTHER_CLUSTER] = "another cluster's broker",
+                                        [SECOND_PROCESS] = "a second process",
+                                        [CLONED_DIRECTORY] = "who has a copy of its directory"};
+    struct impostor *i = CONTAINER_OF(call, struct impostor, call);
+    over(i, e, e ? (int16_t)0 : r->error_code, names[i->trick]);
 }
 
 static void beaten(struct call *call, enum err e, const void *response)
@@ -47,16 +54,17 @@ static void ask_to_register(struct impostor *i)
     struct broker_registration_request_feature features[32];
     struct broker_registration_request q;
     broker_registration_request_init(&q);
-    q.broker_id = i->as->id;
-    q.cluster_id = STR("another-cluster");
-    q.incarnation_id = (struct uuid){{7, 7, 7}};
+    q.broker_id = i->trick == CLONED_DIRECTORY ? STRANGER : i->as->id;
+    q.cluster_id = i->trick == ANOTHER_CLUSTER ? STR("another-cluster") : str_of(cluster_id());
+    q.incarnation_id = IMPOSTOR_INCARNATION;
     q.listeners = &listener;
     q.listeners_count = 1;
     for (int32_t k = 0; k < b->features_count && k < 32; k++)
         features[q.features_count++] = (struct broker_registration_request_feature){
             b->features[k].name, b->features[k].min, b->features[k].max};
     q.features = features;
-    struct uuid directory = {{9, 9, 9}};
+    struct uuid directory =
+        i->trick == CLONED_DIRECTORY ? i->as->directory : (struct uuid){{9, 9, 9}};
     q.log_dirs = &directory;
     q.log_dirs_count = 1;
     q.previous_broker_epoch = -1;
@@ -74,9 +82,13 @@ static void beat_late(struct impostor *i)
     channel_call(i->channel, &i->call, API_BROKER_HEARTBEAT, -1, &q, beaten);
 }
 
-bool impostor_try(struct impostor *i, const struct machine *as, int64_t x)
+bool impostor_try(struct impostor *i, const struct machine *as, int64_t x, bool calm)
 {
-    if (i->trying || !image_broker(oracles_image(i->cluster->oracles), as->id)) return false;
+    const struct oracles *o = i->cluster->oracles;
+    if (i->trying || !image_broker(oracles_image(o), as->id)) return false;
+    /* A second process is refused while the first one is known to live; else it is the broker. */
+    bool lives = oracles_is_member(o, as) && !as->stopping;
+    if (x % TRICKS == SECOND_PROCESS && (!calm || !lives)) return false;
     const struct machine *to = NULL; /* mostly the one that leads */
     for (int32_t k = 0; k < i->cluster->count; k++) {
         const struct machine *m = &i->cluster->machines[k];
@@ -90,10 +102,12 @@ bool impostor_try(struct impostor *i, const struct machine *as, int64_t x)
                                                                  .backoff_ms = CLIENT_BACKOFF_MS});
     i->as = as;
     i->trying = true;
-    if (x % 2)
-        ask_to_register(i);
-    else
+    i->trick = (enum trick)(x % TRICKS);
+    oracles_impostor_begins(i->cluster->oracles, as, i->trick == SECOND_PROCESS);
+    if (i->trick == EARLIER_INCARNATION)
         beat_late(i);
+    else
+        ask_to_register(i);
     return true;
 }
 

@@ -129,6 +129,28 @@ static void check_partition(struct oracles *o, const struct image_topic *topic, 
     partitions_check_isr(o, t, p);
 }
 
+void oracles_impostor_begins(struct oracles *o, const struct machine *as, bool is_second)
+{
+    const struct image_broker *b = image_broker(oracles_image(o), as->id);
+    o->impostor = (struct impostor_view){
+        .as = as, .is_second = is_second, .starts = as->starts, .epoch = b ? b->epoch : -1};
+}
+
+/* Who is not what he says is never registered (S25). A second process is, when the first has ended
+ * or was fenced. */
+static void check_impostor(struct oracles *o, const struct image_broker *b)
+{
+    struct impostor_view *v = &o->impostor;
+    if (!v->as) return;
+    bool is_first = b->id == v->as->id && b->epoch == v->epoch;
+    v->was_fenced |= is_first && (b->fenced || b->in_controlled_shutdown);
+    if (!uuid_equal(b->incarnation_id, IMPOSTOR_INCARNATION)) return;
+    bool lives = machine_is_up(v->as) && v->as->starts == v->starts && !v->as->stopping;
+    if (!v->is_second || (lives && !v->was_fenced))
+        cluster_broken(o->cluster, "S25", "%s is registered as %d, and is not it",
+                       v->is_second ? "a second process" : "an impostor", b->id);
+}
+
 /* A fenced broker leads nothing and is in no ISR (S24). */
 static void check_broker(struct oracles *o, int32_t id)
 {
@@ -136,6 +158,7 @@ static void check_broker(struct oracles *o, int32_t id)
     const struct image_broker *b = image_broker(image, id);
     char who[16];
     snprintf(who, sizeof who, "n%d", id);
+    if (b) check_impostor(o, b);
     cluster_say(o->cluster, who, "broker", "epoch %lld%s%s", b ? (long long)b->epoch : -1LL,
                 b && b->fenced ? " fenced" : "", b && b->in_controlled_shutdown ? " leaving" : "");
     if (b && !b->fenced) return;

@@ -268,7 +268,7 @@ static bool apply(struct nemesis *n, const struct action *a, bool on)
     case ACTION_MEMBER_STOP: return member_stop(n, a, on);
     case ACTION_IMPOSTOR:
         return on && machine_of(n, a->a)->is_broker &&
-               impostor_try(n->impostor, machine_of(n, a->a), a->x);
+               impostor_try(n->impostor, machine_of(n, a->a), a->x, n->disturbing == 0);
     default:
         if (on) admin_do(n->admin, a);
         return on;

@@ -36,6 +36,15 @@ struct detection_view {
     int64_t next;   /* sequence */
 };
 
+/* The last who said that he is a broker that he is not (S25). */
+#define IMPOSTOR_INCARNATION ((struct uuid){{7, 7, 7}})
+struct impostor_view {
+    const struct machine *as; /* NULL: there was none */
+    bool is_second;           /* a second process of that id: may follow the first, not oust it */
+    int64_t starts, epoch;    /* of the first */
+    bool was_fenced;          /* the first, meanwhile */
+};
+
 struct oracles {
     struct cluster *cluster;
     struct values values;
@@ -52,6 +61,7 @@ struct oracles {
     int32_t voter_changes;
     struct quorum_view quorum[PLAN_NODES_MAX];
     struct detection_view detection[PLAN_NODES_MAX];
+    struct impostor_view impostor;
 
     struct truth *truths[TRUTHS_MAX];
     int32_t truths_count;
@@ -89,6 +99,9 @@ bool oracles_may_crash_all(struct oracles *o);
 
 /* It has lost: a partition of which it was the only replica may be shorter now. */
 void oracles_has_lost(struct oracles *o, struct machine *m, bool synced);
+
+/* Somebody is about to ask to be `as`. */
+void oracles_impostor_begins(struct oracles *o, const struct machine *as, bool is_second);
 
 /* ---- for each other */
 void metadata_init(struct oracles *o);

@@ -112,13 +112,13 @@ static const struct {
     [ACTION_DISK_STILL] = {10, 3},   [ACTION_SYNC_SLOW] = {15, 4},
     [ACTION_DISK_FULL] = {10, 3},    [ACTION_DISK_ERROR] = {12, 3},
     [ACTION_DISK_NEW] = {8, 1},      [ACTION_DIRECTORY_GONE] = {12, 3},
-    [ACTION_MISREAD] = {0, 0},       [ACTION_WALL_STEP] = {10, 3},
+    [ACTION_MISREAD] = {10, 3},      [ACTION_WALL_STEP] = {10, 3},
     [ACTION_WALL_FREEZE] = {8, 2},   [ACTION_TOPIC_CREATE] = {25, 4},
     [ACTION_TOPIC_DELETE] = {25, 4}, [ACTION_PARTITIONS] = {15, 2},
     [ACTION_CONFIG] = {15, 3},       [ACTION_REASSIGN] = {25, 6},
     [ACTION_ELECT] = {25, 5},        [ACTION_VOTER_REMOVE] = {12, 3},
     [ACTION_VOTER_ADD] = {12, 6},    [ACTION_TRUNCATE] = {10, 3},
-    [ACTION_IMPOSTOR] = {8, 2},      [ACTION_MEMBER_STOP] = {20, 4},
+    [ACTION_IMPOSTOR] = {12, 4},     [ACTION_MEMBER_STOP] = {20, 4},
 };
 
 static void draw_action(struct plan *p, struct prng *r, struct action *a)
