@@ -6,6 +6,7 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #   make sim-mutants             every planted defect must be noticed
+#   make sim-mutants-part        so of one part of MUTANT_PARTS, which the sources' hash chooses
 #   make sim-suite               what CI runs: one seed twice, the kept seeds and plans, sim-fresh's
 #   make sim-fresh               fresh seeds, for SIM_SECONDS and SIM_LEAST of them
 #   make soak                    fresh seeds until stopped
@@ -20,6 +21,7 @@ SIM_LEAST ?= 300
 SIM_TREE = $(or $(shell git rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null), \
   $(shell find Makefile mk schema src test/sim -type f | LC_ALL=C sort | xargs cat | sha1sum))
 SIM_FIRST = $(shell printf %d 0x$$(echo $(SIM_TREE) | cut -c1-12))
+MUTANT_PARTS ?= 3
 SEED ?= 1
 SEEDS ?= 50
 
@@ -44,6 +46,8 @@ sim-shrink: sim-build
 	@$(SIM) --shrink $(SEED)
 sim-mutants: sim-build
 	@$(SIM) --mutants $(MUTANT)
+sim-mutants-part: sim-build
+	@$(SIM) --mutants-part $(SIM_FIRST) $(MUTANT_PARTS)
 sim-suite: sim-build
 	@$(SIM) --suite test/sim/seeds $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 sim-fresh: sim-build
@@ -51,4 +55,4 @@ sim-fresh: sim-build
 soak: sim-build
 	@$(SIM) --soak
 
-.PHONY: sim-build sim sims sim-shrink sim-mutants sim-suite sim-fresh soak
+.PHONY: sim-build sim sims sim-shrink sim-mutants sim-mutants-part sim-suite sim-fresh soak

@@ -3,8 +3,8 @@
 #ifndef SAMSA_TEST_SIM_MUTANTS_H
 #define SAMSA_TEST_SIM_MUTANTS_H
 
-/* All of them, or the one of that name (NULL: all). Prints a line each; returns how many were not
- * caught. */
-int mutants_run(const char *only, int jobs, int *caught);
+/* All of them, or the one of that name (NULL: all); of those every `parts`-th, from `part` on. What
+ * catches one must pass without it. Prints a line each; returns how many were not caught. */
+int mutants_run(const char *only, int part, int parts, int jobs, int *caught);
 
 #endif
