@@ -1,5 +1,9 @@
 #include "groups.h"
 
+#include "base/mem.h"
+#include "oracles.h"
+#include "protocol/cursor.h"
+
 void groups_init(struct groups *g, struct cluster *c)
 {
     *g = (struct groups){.cluster = c};
@@ -7,7 +11,7 @@ void groups_init(struct groups *g, struct cluster *c)
 
 void groups_free(struct groups *g)
 {
-    (void)g;
+    for (int32_t i = 0; i < g->count; i++) mem_free(g->partitions[i].commits);
 }
 
 static struct group_partition *find(struct groups *g, struct truth *t)
@@ -15,20 +19,115 @@ static struct group_partition *find(struct groups *g, struct truth *t)
     for (int32_t i = 0; i < g->count; i++)
         if (g->partitions[i].truth == t) return &g->partitions[i];
     PRE(g->count < GROUP_PARTITIONS_MAX);
-    g->partitions[g->count] =
-        (struct group_partition){.truth = t, .acked = -1, .suspect = -1, .owner = -1};
+    g->partitions[g->count] = (struct group_partition){.truth = t, .floor = -1, .owner = -1};
     return &g->partitions[g->count++];
+}
+
+/* ---- the log of commits */
+
+/* Key: version 0 or 1, group, topic, partition. Value: version, offset, and more. */
+static void record_committed(struct groups *g, const struct truth *log, const struct record *r)
+{
+    struct cursor in = cursor_of_bytes(r->key);
+    int16_t version = cursor_i16(&in);
+    if (in.err || version < 0 || version > 1) return;
+    struct str group = cursor_str(&in, false, false), topic = cursor_str(&in, false, false);
+    int32_t partition = cursor_i32(&in);
+    if (in.err || !str_equal(group, GROUP_NAME)) return;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", STR_ARG(topic));
+    struct truth *t = oracles_truth_by_name(g->cluster->oracles, name, partition);
+    if (!t) {
+        cluster_broken(g->cluster, "S18", "%s-%d is none, and its offset is at %lld of %s", name,
+                       partition, (long long)r->offset, log->directory);
+        return;
+    }
+    int64_t offset = -1;
+    if (r->value.len >= 0) {
+        struct cursor value = cursor_of_bytes(r->value);
+        (void)cursor_i16(&value);
+        offset = cursor_i64(&value);
+    }
+    struct group_partition *p = find(g, t);
+    MEM_GROW(p->commits, p->count, p->capacity);
+    p->commits[p->count++] = (struct group_commit){log, r->offset, offset};
+}
+
+void groups_extended(void *groups, struct truth *t, struct bytes batch,
+                     const struct batch_header *h)
+{
+    struct record_iterator it;
+    struct record r;
+    bool more = true;
+    if (batch_is(h, BATCH_CONTROL)) return;
+    struct bytes records = {batch.data + BATCH_HEADER_BYTES, h->size - BATCH_HEADER_BYTES};
+    record_iterator_init(&it, h, records);
+    while (!record_iterator_next(&it, &r, &more) && more) record_committed(groups, t, &r);
 }
 
 void groups_were_cut(void *groups, struct truth *t)
 {
     struct groups *g = groups;
-    (void)t;
-    for (int32_t i = 0; i < g->count; i++) g->partitions[i].acked = g->partitions[i].suspect = -1;
-    g->generation = 0; /* the group itself may be forgotten */
-    for (int32_t i = 0; i < g->count; i++)
-        g->partitions[i].generation = g->partitions[i].suspect_in = 0;
+    for (int32_t i = 0; i < g->count; i++) {
+        struct group_partition *p = &g->partitions[i];
+        while (p->count > 0 && p->commits[p->count - 1].log == t &&
+               p->commits[p->count - 1].at >= t->end)
+            p->count--;
+        if (p->floor >= p->count) p->floor = p->count - 1;
+        p->generation = 0; /* the group itself may be forgotten */
+    }
+    g->generation = 0;
 }
+
+int32_t groups_commits(struct groups *g, struct truth *t)
+{
+    return find(g, t)->count;
+}
+
+/* A partition of the log of commits has lost something, or may have. */
+static bool may_have_lost(const struct groups *g)
+{
+    const struct oracles *o = g->cluster->oracles;
+    for (int32_t i = 0; i < o->truths_count; i++) {
+        const struct truth *t = o->truths[i];
+        if (t->topic[0] == '_' && (t->amnesty || t->losses > 0)) return true;
+    }
+    return false;
+}
+
+void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t offset)
+{
+    struct group_partition *p = find(g, t);
+    g->commits++;
+    int32_t at = before < p->count ? before : p->count;
+    while (at < p->count && p->commits[at].offset != offset) at++;
+    if (at == p->count) {
+        if (!may_have_lost(g))
+            cluster_broken(g->cluster, "S18",
+                           "the commit of %lld for %s was acknowledged and is not committed",
+                           (long long)offset, t->directory);
+        return;
+    }
+    if (at > p->floor) p->floor = at;
+}
+
+int32_t groups_floor(struct groups *g, struct truth *t)
+{
+    return find(g, t)->floor;
+}
+
+void groups_fetched(struct groups *g, struct truth *t, int32_t floor, int64_t offset)
+{
+    const struct group_partition *p = find(g, t);
+    if (floor > p->floor) floor = p->floor; /* cut meanwhile */
+    if (floor < 0) return;
+    for (int32_t i = floor; i < p->count; i++)
+        if (p->commits[i].offset == offset) return;
+    cluster_broken(g->cluster, "S18", "the group's offset of %s is %lld after %lld was committed",
+                   t->directory, (long long)offset, (long long)p->commits[floor].offset);
+}
+
+/* ---- members */
 
 void groups_generation(struct groups *g, int32_t generation)
 {
@@ -47,38 +146,4 @@ void groups_owns(struct groups *g, int32_t member, int32_t generation, struct tr
     if (generation < p->generation) return;
     p->owner = member;
     p->generation = generation;
-}
-
-void groups_committed(struct groups *g, int32_t generation, struct truth *t, int64_t offset)
-{
-    struct group_partition *p = find(g, t);
-    g->commits++;
-    /* Answered late: a newer generation may have committed since. */
-    if (generation < g->generation && offset < p->acked) return;
-    p->acked = offset;
-    if (generation > p->suspect_in) p->suspect = -1;
-}
-
-void groups_maybe_committed(struct groups *g, int32_t generation, struct truth *t, int64_t offset)
-{
-    struct group_partition *p = find(g, t);
-    if (generation < g->generation) return; /* refused, or before what is known */
-    if (p->suspect < 0 || offset < p->suspect) p->suspect = offset;
-    if (generation > p->suspect_in) p->suspect_in = generation;
-}
-
-int64_t groups_floor(struct groups *g, struct truth *t)
-{
-    const struct group_partition *p = find(g, t);
-    return p->suspect >= 0 && p->suspect < p->acked ? p->suspect : p->acked;
-}
-
-void groups_fetched(struct groups *g, struct truth *t, int64_t floor, int64_t offset)
-{
-    const struct group_partition *p = find(g, t);
-    if (p->acked < 0) return; /* forgiven meanwhile */
-    if (offset < floor)
-        cluster_broken(g->cluster, "S18",
-                       "the group's offset of %s is %lld after %lld was committed", t->directory,
-                       (long long)offset, (long long)floor);
 }

@@ -1,23 +1,34 @@
-/* What the consumer group committed and who owns what, as its members were told.
+/* What the consumer group committed and who owns what: the first as the committed log of
+ * __consumer_offsets has it, in its order, the second as members were told.
  *
- * Holds S18 (an offset fetched is never older than one whose commit was acknowledged before the
- * fetch was sent) and S19 (one owner per partition in a generation).
+ * Holds S18 (a commit that is acknowledged stands in that log, after it was sent; an offset fetched
+ * is that of the newest commit acknowledged before the fetch was sent, or of a later one) and S19
+ * (one owner per partition in a generation).
  *
- * A commit that was not answered may still arrive, even after a later one of the same generation:
- * until one of the next generation is acknowledged the floor stays at or below it. (Positions fall
- * where a partition lost its end and its reader began anew.) */
+ * Offsets themselves may fall: a reader begins anew where a partition lost its end, or where an old
+ * leader told it that its position is out of range. And generations may: those that a coordinator
+ * could not write before another one took over. */
 #ifndef SAMSA_TEST_SIM_GROUPS_H
 #define SAMSA_TEST_SIM_GROUPS_H
 
+#include "protocol/batch.h"
 #include "truth.h"
 
 enum { GROUP_PARTITIONS_MAX = 64 };
+#define GROUP_NAME STR("group")
+
+/* One committed record of the group: an offset, or that there is none (-1). */
+struct group_commit {
+    const struct truth *log;
+    int64_t at; /* in that log */
+    int64_t offset;
+};
 
 struct group_partition {
     struct truth *truth;
-    int64_t acked;      /* the newest commit that was acknowledged; -1: none */
-    int64_t suspect;    /* least unanswered commit since one of a later generation; -1: none */
-    int32_t suspect_in; /* newest generation of such */
+    struct group_commit *commits; /* in the order of the log */
+    int32_t count, capacity;
+    int32_t floor;      /* index of the newest one that was acknowledged; -1: none */
     int32_t owner;      /* member that owns it in `generation`; -1: none */
     int32_t generation; /* in which owner was told */
 };
@@ -33,19 +44,22 @@ struct groups {
 void groups_init(struct groups *g, struct cluster *c);
 void groups_free(struct groups *g);
 
-/* Of a truth of __consumer_offsets: acknowledged commits may be gone. */
+/* Of a truth of __consumer_offsets: what is committed; acknowledged commits may be gone. */
+void groups_extended(void *groups, struct truth *t, struct bytes batch,
+                     const struct batch_header *h);
 void groups_were_cut(void *groups, struct truth *t);
 
 /* A member was told its generation, and what it owns in it. */
 void groups_generation(struct groups *g, int32_t generation);
 void groups_owns(struct groups *g, int32_t member, int32_t generation, struct truth *t);
 
-/* A commit was acknowledged; or its end is not known. */
-void groups_committed(struct groups *g, int32_t generation, struct truth *t, int64_t offset);
-void groups_maybe_committed(struct groups *g, int32_t generation, struct truth *t, int64_t offset);
+/* How many commits there are, when one is sent; that one was acknowledged. */
+int32_t groups_commits(struct groups *g, struct truth *t);
+void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t offset);
 
-/* What no later fetch may be below; -1: anything. Taken when the fetch is sent. */
-int64_t groups_floor(struct groups *g, struct truth *t);
-void groups_fetched(struct groups *g, struct truth *t, int64_t floor, int64_t offset);
+/* The index of the commit that no later fetch may be older than; -1: none. Taken when the fetch is
+ * sent. */
+int32_t groups_floor(struct groups *g, struct truth *t);
+void groups_fetched(struct groups *g, struct truth *t, int32_t floor, int64_t offset);
 
 #endif

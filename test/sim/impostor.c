@@ -4,10 +4,18 @@
 #include "oracles.h"
 #include "protocol/broker_heartbeat.h"
 #include "protocol/broker_registration.h"
+#include "protocol/vote.h"
 
 enum { TIMEOUT_MS = 3000, STRANGER = PLAN_NODES_MAX + 1 };
 
-enum trick { ANOTHER_CLUSTER, EARLIER_INCARNATION, SECOND_PROCESS, CLONED_DIRECTORY, TRICKS };
+enum trick {
+    ANOTHER_CLUSTER,
+    EARLIER_INCARNATION,
+    SECOND_PROCESS,
+    CLONED_DIRECTORY,
+    VOTER_OF_ANOTHER_DISK, /* the controller is asked for its vote as if it had another directory */
+    TRICKS
+};
 
 struct impostor {
     struct cluster *cluster;
@@ -82,6 +90,38 @@ static void beat_late(struct impostor *i)
     channel_call(i->channel, &i->call, API_BROKER_HEARTBEAT, -1, &q, beaten);
 }
 
+static void voted(struct call *call, enum err e, const void *response)
+{
+    const struct vote_response *r = response;
+    int16_t error = e ? (int16_t)0 : r->error_code;
+    if (!e && !error && r->topics_count == 1 && r->topics[0].partitions_count == 1)
+        error = r->topics[0].partitions[0].error_code;
+    over(CONTAINER_OF(call, struct impostor, call), e, error, "a voter under another directory");
+}
+
+/* In the epoch that is: a later one would be taken note of, whoever is asked. */
+static void ask_for_vote(struct impostor *i, const struct machine *to)
+{
+    const struct quorum_view *v = &i->cluster->oracles->quorum[to->index];
+    struct vote_request_partition_data p;
+    vote_request_partition_data_init(&p);
+    p.replica_epoch = v->epoch;
+    p.replica_id = STRANGER;
+    p.replica_directory_id = IMPOSTOR_INCARNATION;
+    p.voter_directory_id = (struct uuid){{9, 9, 9}};
+    p.last_offset_epoch = v->epoch - 1;
+    p.last_offset = i->cluster->oracles->metadata.end + 1000;
+    struct vote_request_topic_data t = {
+        .topic_name = STR("__cluster_metadata"), .partitions = &p, .partitions_count = 1};
+    struct vote_request q;
+    vote_request_init(&q);
+    q.cluster_id = str_of(cluster_id());
+    q.voter_id = to->id;
+    q.topics = &t;
+    q.topics_count = 1;
+    channel_call(i->channel, &i->call, API_VOTE, 2, &q, voted);
+}
+
 bool impostor_try(struct impostor *i, const struct machine *as, int64_t x, bool calm)
 {
     const struct oracles *o = i->cluster->oracles;
@@ -106,6 +146,8 @@ bool impostor_try(struct impostor *i, const struct machine *as, int64_t x, bool 
     oracles_impostor_begins(i->cluster->oracles, as, i->trick == SECOND_PROCESS);
     if (i->trick == EARLIER_INCARNATION)
         beat_late(i);
+    else if (i->trick == VOTER_OF_ANOTHER_DISK)
+        ask_for_vote(i, to);
     else
         ask_to_register(i);
     return true;

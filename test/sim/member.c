@@ -34,7 +34,7 @@ static const char *const states[] = {"finding",  "joining", "syncing",
 struct owned {
     struct fetching fetching; /* first */
     bool busy;
-    int64_t floor; /* of the group, when its offset was asked for */
+    int32_t floor; /* of the group, when its offset was asked for */
 };
 
 struct member {
@@ -55,9 +55,10 @@ struct member {
     struct owned owned[OWNED_MAX];
     int32_t owned_count;
     struct { /* the commit under way */
-        int32_t generation, count;
+        int32_t count;
         struct truth *truths[OWNED_MAX];
         int64_t offsets[OWNED_MAX];
+        int32_t before[OWNED_MAX]; /* commits there were */
     } commit;
 };
 
@@ -107,7 +108,7 @@ static void call(struct member *m, int16_t api, int16_t version, const void *req
     channel_call(client_channel(&m->client, m->coordinator), &m->call, api, version, request, done);
 }
 
-#define GROUP STR("group")
+#define GROUP GROUP_NAME
 
 /* ---- finding */
 
@@ -378,10 +379,7 @@ static void committed(struct call *c, enum err e, const void *response)
     for (int32_t i = 0; i < m->commit.count; i++) {
         struct truth *t = m->commit.truths[i];
         int16_t one = e ? -1 : commit_error(response, t);
-        if (one == 0)
-            groups_committed(groups_of(m), m->commit.generation, t, m->commit.offsets[i]);
-        else
-            groups_maybe_committed(groups_of(m), m->commit.generation, t, m->commit.offsets[i]);
+        if (one == 0) groups_committed(groups_of(m), t, m->commit.before[i], m->commit.offsets[i]);
         if (one) error = one;
     }
     if (m->state != READING) return;
@@ -401,6 +399,7 @@ static void commit(struct member *m)
         if (o->fetching.truth->deleted || o->fetching.position < 0) continue;
         m->commit.truths[count] = o->fetching.truth;
         m->commit.offsets[count] = o->fetching.position;
+        m->commit.before[count] = groups_commits(groups_of(m), o->fetching.truth);
         partitions[count] = (struct offset_commit_request_partition){
             .partition_index = o->fetching.truth->partition,
             .committed_offset = o->fetching.position,
@@ -413,7 +412,6 @@ static void commit(struct member *m)
         count++;
     }
     m->commit.count = count;
-    m->commit.generation = m->generation;
     if (count == 0) return;
     struct offset_commit_request q;
     offset_commit_request_init(&q);

@@ -75,6 +75,7 @@ static struct truth *truth_of(struct oracles *o, const struct image_topic *topic
         t->was_cut = values_were_cut;
         t->owner = &o->values;
     } else {
+        t->extended = groups_extended;
         t->was_cut = groups_were_cut;
         t->owner = &o->groups;
     }
