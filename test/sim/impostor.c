@@ -24,6 +24,7 @@ struct impostor {
     struct call call;
     bool trying;
     enum trick trick;
+    bool as_stranger; /* under an id that the cluster has not */
     const struct machine *as;
 };
 
@@ -62,7 +63,7 @@ static void ask_to_register(struct impostor *i)
     struct broker_registration_request_feature features[32];
     struct broker_registration_request q;
     broker_registration_request_init(&q);
-    q.broker_id = i->trick == CLONED_DIRECTORY ? STRANGER : i->as->id;
+    q.broker_id = i->trick == SECOND_PROCESS || !i->as_stranger ? i->as->id : STRANGER;
     q.cluster_id = i->trick == ANOTHER_CLUSTER ? STR("another-cluster") : str_of(cluster_id());
     q.incarnation_id = IMPOSTOR_INCARNATION;
     q.listeners = &listener;
@@ -143,6 +144,7 @@ bool impostor_try(struct impostor *i, const struct machine *as, int64_t x, bool 
     i->as = as;
     i->trying = true;
     i->trick = (enum trick)(x % TRICKS);
+    i->as_stranger = i->trick == CLONED_DIRECTORY || x / TRICKS % 2;
     oracles_impostor_begins(i->cluster->oracles, as, i->trick == SECOND_PROCESS);
     if (i->trick == EARLIER_INCARNATION)
         beat_late(i);
