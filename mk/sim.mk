@@ -5,6 +5,7 @@
 #   make sim PLAN=FILE [V=1]     one plan
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
+#                                (these with MUTANT=NAME: as one of the planted defects makes them run)
 #   make sim-mutants             every planted defect must be noticed
 #   make sim-mutants-part        so of one part of MUTANT_PARTS, which the sources' hash chooses
 #   make sim-suite               what CI runs: one seed twice, the kept seeds and plans, sim-fresh's
@@ -39,11 +40,11 @@ endif
 sim-build:
 	@$(MAKE) --no-print-directory MODE=sim V= $(SIM)
 sim: sim-build
-	@$(SIM) $(if $(V),-v) $(if $(PLAN),--plan $(PLAN),$(SEED))
+	@$(SIM) $(if $(V),-v) $(if $(MUTANT),-m $(MUTANT)) $(if $(PLAN),--plan $(PLAN),$(SEED))
 sims: sim-build
 	@$(SIM) --seeds $(or $(FIRST),1) $(SEEDS)
 sim-shrink: sim-build
-	@$(SIM) --shrink $(SEED)
+	@$(SIM) $(if $(MUTANT),-m $(MUTANT)) --shrink $(SEED)
 sim-mutants: sim-build
 	@$(SIM) --mutants $(MUTANT)
 sim-mutants-part: sim-build

@@ -92,6 +92,13 @@ static bool hunt(enum mutant id, int jobs)
     return h.caught;
 }
 
+enum mutant mutants_find(const char *name)
+{
+    for (int id = MUTANT_NONE + 1; id < MUTANTS_COUNT; id++)
+        if (strcmp(name, defects[id].name) == 0) return (enum mutant)id;
+    return MUTANT_NONE;
+}
+
 int mutants_run(const char *only, int part, int parts, int jobs, int *caught)
 {
     int missed = 0;

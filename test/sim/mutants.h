@@ -3,6 +3,11 @@
 #ifndef SAMSA_TEST_SIM_MUTANTS_H
 #define SAMSA_TEST_SIM_MUTANTS_H
 
+#include "base/mark.h"
+
+/* By name; MUTANT_NONE: there is no such. */
+enum mutant mutants_find(const char *name);
+
 /* All of them, or the one of that name (NULL: all); of those every `parts`-th, from `part` on. What
  * catches one must pass without it. Prints a line each; returns how many were not caught. */
 int mutants_run(const char *only, int part, int parts, int jobs, int *caught);

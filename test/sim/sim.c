@@ -13,7 +13,8 @@
  *     sim --mutants-part X PARTS     so of one part of them, which X chooses
  *     sim --twice SEED               the same seed gives the same trace
  *
- * -j N: so many runs at a time. -n N: clusters of at most so many nodes. */
+ * -j N: so many runs at a time. -n N: clusters of at most so many nodes. -m NAME: with that
+ * planted defect. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -238,11 +239,12 @@ static int run_suite(struct children *c, const char *kept, int64_t least, double
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: sim [-v|-vv] [-j N] [-n N] SEED | --plan FILE | --print SEED | --shrink "
-            "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS [FIRST] | "
-            "--soak | --kept FILE | --suite FILE COUNT SECONDS FIRST | --mutants [NAME] | "
-            "--mutants-part X PARTS | --twice SEED\n");
+    fprintf(
+        stderr,
+        "usage: sim [-v|-vv] [-j N] [-n N] [-m NAME] SEED | --plan FILE | --print SEED | --shrink "
+        "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS [FIRST] | "
+        "--soak | --kept FILE | --suite FILE COUNT SECONDS FIRST | --mutants [NAME] | "
+        "--mutants-part X PARTS | --twice SEED\n");
     return 2;
 }
 
@@ -320,6 +322,8 @@ int main(int argc, char **argv)
             options.jobs = atoi(argv[++at]);
         else if (strcmp(argv[at], "-n") == 0 && at + 1 < argc)
             nodes_max = atoi(argv[++at]);
+        else if (strcmp(argv[at], "-m") == 0 && at + 1 < argc)
+            options.mutant = mutants_find(argv[++at]);
         else
             return usage();
     }
