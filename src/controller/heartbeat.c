@@ -37,7 +37,8 @@ static enum broker_state state_next(const struct controller *c, const struct ses
         /* who has begun to stop does not come back but by another registration: no record takes
          * that back, and it would lead without counting as alive */
         if (rq->want_fence || b->in_controlled_shutdown) return FENCED;
-        return rq->current_metadata_offset >= b->register_offset ? UNFENCED : FENCED;
+        /* Unfenced with the metadata of yesterday, it would go on leading what others lead now. */
+        return rq->current_metadata_offset >= b->fenced_offset ? UNFENCED : FENCED;
     case UNFENCED:
         if (rq->want_fence) return rq->want_shut_down ? SHUTDOWN_NOW : FENCED;
         if (!rq->want_shut_down) return UNFENCED;

@@ -55,9 +55,9 @@ struct image_feature_range {
 struct image_broker {
     int32_t id;
     int64_t epoch;
-    int64_t
-        register_offset; /* of its RegisterBroker record: unfenced once it has read so far. Not part
-                              * of snapshots; after loading one, the snapshot's last offset */
+    /* Of its RegisterBroker record, and of the latest that fenced it: it has caught up, and may be
+     * unfenced, once it has read so far. Not part of snapshots; after one, its last offset. */
+    int64_t register_offset, fenced_offset;
     struct uuid incarnation_id;
     struct image_endpoint *endpoints;
     int32_t endpoints_count;

@@ -43,7 +43,7 @@ static enum err replay_register_broker(struct image *image, int64_t offset,
     if (r->broker_id < 0) return ERR_INVALID;
     struct image_broker *b = image_broker_add(image, r->broker_id);
     b->epoch = r->broker_epoch;
-    b->register_offset = offset;
+    b->register_offset = b->fenced_offset = offset;
     b->incarnation_id = r->incarnation_id;
     b->rack = arena_str(&b->texts, r->rack);
     b->fenced = r->fenced;
@@ -114,18 +114,19 @@ static enum err replay_unregister_broker(struct image *image,
     return ERR_OK;
 }
 
-static enum err replay_fence(struct image *image, int32_t id, int64_t epoch, bool fenced,
-                             struct delta *delta)
+static enum err replay_fence(struct image *image, int64_t offset, int32_t id, int64_t epoch,
+                             bool fenced, struct delta *delta)
 {
     struct image_broker *b;
     enum err err = broker_at_epoch(image, id, epoch, &b);
     if (err) return err;
     b->fenced = fenced;
+    if (fenced) b->fenced_offset = offset;
     delta_touch_broker(delta, id);
     return ERR_OK;
 }
 
-static enum err replay_registration_change(struct image *image,
+static enum err replay_registration_change(struct image *image, int64_t offset,
                                            const struct broker_registration_change_record *r,
                                            struct delta *delta)
 {
@@ -137,6 +138,7 @@ static enum err replay_registration_change(struct image *image,
         return ERR_INVALID;
     if ((err = directories_check(image, r->broker_id, r->log_dirs, r->log_dirs_count))) return err;
     if (r->fenced != 0) b->fenced = r->fenced > 0;
+    if (r->fenced > 0) b->fenced_offset = offset;
     if (r->in_controlled_shutdown != 0) b->in_controlled_shutdown = true;
     if (r->log_dirs_count > 0) image_broker_set_directories(b, r->log_dirs, r->log_dirs_count);
     if (r->cordoned_log_dirs_count >= 0)
@@ -308,11 +310,11 @@ static enum err replay(struct image *image, int64_t offset, const struct metadat
     case METADATA_RECORD_PARTITION_CHANGE:
         return replay_partition_change(image, &record->u.partition_change, delta);
     case METADATA_RECORD_FENCE_BROKER:
-        return replay_fence(image, record->u.fence_broker.id, record->u.fence_broker.epoch, true,
-                            delta);
+        return replay_fence(image, offset, record->u.fence_broker.id, record->u.fence_broker.epoch,
+                            true, delta);
     case METADATA_RECORD_UNFENCE_BROKER:
-        return replay_fence(image, record->u.unfence_broker.id, record->u.unfence_broker.epoch,
-                            false, delta);
+        return replay_fence(image, offset, record->u.unfence_broker.id,
+                            record->u.unfence_broker.epoch, false, delta);
     case METADATA_RECORD_REMOVE_TOPIC:
         return replay_remove_topic(image, &record->u.remove_topic, delta);
     case METADATA_RECORD_DELEGATION_TOKEN:
@@ -325,7 +327,8 @@ static enum err replay(struct image *image, int64_t offset, const struct metadat
     case METADATA_RECORD_PRODUCER_IDS:
         return replay_producer_ids(image, &record->u.producer_ids, delta);
     case METADATA_RECORD_BROKER_REGISTRATION_CHANGE:
-        return replay_registration_change(image, &record->u.broker_registration_change, delta);
+        return replay_registration_change(image, offset, &record->u.broker_registration_change,
+                                          delta);
     case METADATA_RECORD_ACCESS_CONTROL_ENTRY:
     case METADATA_RECORD_REMOVE_ACCESS_CONTROL_ENTRY: return replay_acl(image, record, delta);
     case METADATA_RECORD_REGISTER_CONTROLLER:

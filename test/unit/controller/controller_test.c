@@ -380,6 +380,33 @@ TEST(silent_broker_is_fenced_on_time_and_its_partitions_move)
     world_free(&w);
 }
 
+TEST(fenced_broker_is_unfenced_once_it_has_read_that_it_was)
+{
+    struct world w;
+    world_init(&w);
+    for (int32_t id = 1; id <= 2; id++) world_broker(&w, id, NULL);
+    world_topic(&w, "t", 1, 2);
+    int64_t behind = w.end_offset - 1;
+    world_beat(&w, 10000, 2); /* 2 stands still, and is fenced */
+    const struct image_broker *b = image_broker(controller_image(w.c), 2);
+    assert_true(b->fenced);
+    struct broker_heartbeat_request rq;
+    broker_heartbeat_request_init(&rq);
+    rq.broker_id = 2;
+    rq.broker_epoch = b->epoch;
+    rq.current_metadata_offset = behind;
+    const struct broker_heartbeat_response *r = world_call(&w, API_BROKER_HEARTBEAT, 2, &rq);
+    assert_true(r->is_fenced && r->is_caught_up);
+    rq.current_metadata_offset = b->fenced_offset - 1;
+    r = world_call(&w, API_BROKER_HEARTBEAT, 2, &rq);
+    assert_true(r->is_fenced);
+    rq.current_metadata_offset++;
+    r = world_call(&w, API_BROKER_HEARTBEAT, 2, &rq);
+    assert_false(r->is_fenced);
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(last_in_sync_replica_becomes_eligible_and_leads_again_when_it_returns)
 {
     struct world w;
