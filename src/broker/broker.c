@@ -195,6 +195,7 @@ static void fenced(void *owner, bool is_fenced)
 {
     struct broker *b = owner;
     replica_manager_set_fenced(b->replicas, is_fenced);
+    group_coordinator_set_fenced(b->groups, is_fenced);
 }
 
 static void may_stop(void *owner)

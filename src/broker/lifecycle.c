@@ -16,6 +16,7 @@ enum {
     /* While the controller, though we are running, has not unfenced us yet. */
     FENCED_HEARTBEAT_MS = 50,
     DIRS_MAX = 64,
+    PULSES = 4, /* in a session timeout; two late is standing still */
 };
 
 struct lifecycle {
@@ -32,9 +33,16 @@ struct lifecycle {
     struct call call;
     bool in_flight;
     int64_t retry_ms;
-    struct mono_time heard; /* in a controlled shutdown: from the controller */
+    struct mono_time heard; /* from the controller */
     bool register_again;
-    bool fenced;           /* by the last heartbeat's answer */
+    bool fenced;        /* by the last heartbeat's answer */
+    bool woken;         /* stood still, and no heartbeat since has been answered */
+    bool told_fenced;   /* what events.fenced was told last */
+    struct timer pulse; /* from RUNNING on: how late it comes tells that we stood still */
+    struct mono_time pulsed;
+    struct mono_time sent;     /* the heartbeat in flight */
+    struct mono_time answered; /* sent: the last one that a controller answered */
+    struct mono_time woken_at;
     struct timer dirs_due; /* runs while a failed directory is not reported */
     struct uuid offline_dirs[DIRS_MAX];
     int32_t offline_dirs_count;
@@ -74,6 +82,7 @@ static void registration_done(struct call *call, enum err e, const void *respons
     struct lifecycle *l = CONTAINER_OF(call, struct lifecycle, call);
     l->in_flight = false;
     const struct broker_registration_response *r = response;
+    if (!e && r->error_code != KAFKA_NOT_CONTROLLER) l->heard = clock_mono(l->broker->env.clock);
     if (e || r->error_code) {
         if (!e && r->error_code != KAFKA_NOT_CONTROLLER)
             trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
@@ -150,17 +159,33 @@ static void lifecycle_register(struct lifecycle *l)
     arena_free(&arena);
 }
 
+static void lifecycle_tell_fenced(struct lifecycle *l)
+{
+    bool fenced = l->woken || l->fenced;
+    /* who is about to stop leads nothing any more */
+    if (fenced == l->told_fenced || (fenced && l->state != LIFECYCLE_RUNNING)) return;
+    l->told_fenced = fenced;
+    l->events.fenced(l->owner, fenced);
+}
+
+static void lifecycle_pulse_begin(struct lifecycle *l)
+{
+    if (l->broker->session_timeout_ms < PULSES) return;
+    l->pulsed = clock_mono(l->broker->env.clock);
+    timer_arm_in_ms(l->broker->env.clock, &l->pulse, l->broker->session_timeout_ms / PULSES);
+}
+
 /* What an answered heartbeat means for our state. Returns ms until the next one. */
 static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat_response *r)
 {
-    if (l->state == LIFECYCLE_RUNNING && r->is_fenced != l->fenced) {
+    if (l->state == LIFECYCLE_RUNNING && r->is_fenced != l->fenced)
         trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
                    "[BrokerLifecycleManager id=%d] The controller %s", l->broker->node_id,
                    r->is_fenced ? "has fenced this broker: it serves nobody for now"
                                 : "has unfenced this broker again");
-        l->events.fenced(l->owner, r->is_fenced);
-    }
     l->fenced = r->is_fenced;
+    l->woken = false;
+    if (l->state >= LIFECYCLE_RUNNING) lifecycle_tell_fenced(l);
     if (l->offline_dirs_sent > l->offline_dirs_reported)
         l->offline_dirs_reported = l->offline_dirs_sent;
     if (l->offline_dirs_reported == l->offline_dirs_count)
@@ -174,6 +199,7 @@ static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat
     case LIFECYCLE_RECOVERY:
         if (r->is_fenced) return l->ready ? HASTY_HEARTBEAT_MS : l->config.heartbeat_interval_ms;
         lifecycle_move(l, LIFECYCLE_RUNNING);
+        lifecycle_pulse_begin(l);
         l->events.running(l->owner);
         return l->config.heartbeat_interval_ms;
     case LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN:
@@ -220,6 +246,7 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
     }
     l->heard = clock_mono(l->broker->env.clock);
     l->broker->heartbeat_answered = l->heard;
+    l->answered = l->sent;
     if (r->error_code) {
         trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
                    "[BrokerLifecycleManager id=%d] The controller answered a heartbeat with %s",
@@ -251,6 +278,7 @@ static void lifecycle_heartbeat(struct lifecycle *l)
         request.cordoned_log_dirs_count = l->cordoned_dirs_count;
     }
     l->in_flight = true;
+    l->sent = clock_mono(l->broker->env.clock);
     broker_call_controller(l->broker, &l->call, API_BROKER_HEARTBEAT, -1, &request, heartbeat_done);
 }
 
@@ -271,6 +299,42 @@ static void lifecycle_act(struct lifecycle *l)
 static void lifecycle_timer_fired(struct timer *t)
 {
     lifecycle_act(CONTAINER_OF(t, struct lifecycle, timer));
+}
+
+/* We stood still, and the controller may have fenced us meanwhile. What was asked before says
+ * nothing about now. */
+static void lifecycle_woke(struct lifecycle *l, struct mono_time now)
+{
+    trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+               "[BrokerLifecycleManager id=%d] This process stood still, and was last heard by a "
+               "controller %lld ms ago: it serves nobody until it is heard again",
+               l->broker->node_id, (long long)mono_elapsed_ms(now, l->answered));
+    l->woken = true;
+    l->woken_at = now;
+    lifecycle_tell_fenced(l);
+    channel_cancel(&l->call);
+    l->in_flight = false;
+    /* In the next turn: a controller in this process shall have found out by then that it is
+     * none. */
+    timer_arm_in_ms(l->broker->env.clock, &l->timer, 0);
+}
+
+static void lifecycle_pulse(struct timer *t)
+{
+    struct lifecycle *l = CONTAINER_OF(t, struct lifecycle, pulse);
+    int64_t session_ms = l->broker->session_timeout_ms;
+    struct mono_time now = clock_mono(l->broker->env.clock);
+    int64_t still_ms = mono_elapsed_ms(now, l->pulsed);
+    if (l->state == LIFECYCLE_SHUTTING_DOWN) return;
+    lifecycle_pulse_begin(l);
+    if (still_ms >= 2 * (session_ms / PULSES) && mono_elapsed_ms(now, l->answered) >= session_ms) {
+        lifecycle_woke(l, now);
+    } else if (l->woken && mono_elapsed_ms(now, l->woken_at) >= session_ms &&
+               mono_elapsed_ms(now, l->heard) >= session_ms) {
+        /* The controllers are gone, and that alone must not stop the data (faults.md S24). */
+        l->woken = false;
+        lifecycle_tell_fenced(l);
+    }
 }
 
 static void lifecycle_deadline_passed(struct timer *t)
@@ -304,6 +368,7 @@ struct lifecycle *lifecycle_create(struct broker *broker, const struct lifecycle
     timer_init(&l->timer, lifecycle_timer_fired);
     timer_init(&l->deadline, lifecycle_deadline_passed);
     timer_init(&l->dirs_due, lifecycle_dirs_overdue);
+    timer_init(&l->pulse, lifecycle_pulse);
     return l;
 }
 
@@ -386,6 +451,7 @@ void lifecycle_destroy(struct lifecycle *l)
     timer_cancel(l->broker->env.clock, &l->timer);
     timer_cancel(l->broker->env.clock, &l->deadline);
     timer_cancel(l->broker->env.clock, &l->dirs_due);
+    timer_cancel(l->broker->env.clock, &l->pulse);
     channel_cancel(&l->call);
     mem_free(l);
 }

@@ -8,10 +8,13 @@
  * Registers with the active controller until it succeeds, then heartbeats: every
  * broker.heartbeat.interval.ms, and at once when something changed that the controller waits for.
  * Registers anew, with the same incarnation, when told STALE_BROKER_EPOCH, and when the cluster
- * begins to keep log directories. Failed directories are in every heartbeat from then on.
- * A controlled shutdown ends without being granted after 5 min, as Kafka's, and already when no
- * controller has answered for CONTROLLERLESS_SHUTDOWN_MS: nobody is there to hand over to.
- * Owns: one call in flight at a time. Thread: the loop's. */
+ * begins to keep log directories. Failed directories are in every heartbeat from then on. Whoever
+ * stood still for so long (a stopped process, a suspended machine) that the controller may have
+ * fenced him serves nobody until a heartbeat sent since has been answered (faults.md S24): others
+ * may lead in his place. A controller that is merely out of reach is no reason. A controlled
+ * shutdown ends without being granted after 5 min, as Kafka's, and already when no controller has
+ * answered for CONTROLLERLESS_SHUTDOWN_MS: nobody is there to hand over to. Owns: one call in
+ * flight at a time. Thread: the loop's. */
 #ifndef SAMSA_BROKER_LIFECYCLE_H
 #define SAMSA_BROKER_LIFECYCLE_H
 
@@ -50,7 +53,8 @@ struct lifecycle_events {
     void (*caught_up)(void *owner);
     /* Unfenced for the first time: serve clients. */
     void (*running)(void *owner);
-    /* While RUNNING: a heartbeat's answer says that we are fenced, or no longer. */
+    /* From RUNNING on: serve nobody, or everybody again. A heartbeat's answer says that we are
+     * fenced, or we stood still and do not know. */
     void (*fenced)(void *owner, bool fenced);
     /* Controlled shutdown is over (granted or timed out): stop. */
     void (*may_stop)(void *owner);

@@ -37,8 +37,13 @@ struct group_shard *coordinator_shard(const struct group_coordinator *c, struct 
                                       enum kafka_error *error)
 {
     struct group_shard *s = shard_at(c, group_coordinator_partition(c, group_id));
-    *error = s ? rsm_shard_admit(&s->rsm) : KAFKA_NOT_COORDINATOR;
+    *error = s && !c->fenced ? rsm_shard_admit(&s->rsm) : KAFKA_NOT_COORDINATOR;
     return *error ? NULL : s;
+}
+
+void group_coordinator_set_fenced(struct group_coordinator *c, bool fenced)
+{
+    c->fenced = fenced;
 }
 
 void group_coordinator_elected(struct group_coordinator *c, int32_t partition, int32_t leader_epoch,

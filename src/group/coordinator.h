@@ -63,6 +63,9 @@ void group_coordinator_elected(struct group_coordinator *c, int32_t partition, i
  * answered with NOT_COORDINATOR before this returns. No-op when it did not lead. */
 void group_coordinator_resigned(struct group_coordinator *c, int32_t partition);
 
+/* While fenced every group is NOT_COORDINATOR here: another may coordinate it by now. */
+void group_coordinator_set_fenced(struct group_coordinator *c, bool fenced);
+
 /* The high watermark of a led partition has moved. Others are ignored. */
 void group_coordinator_high_watermark_moved(struct group_coordinator *c, int32_t partition);
 

@@ -10,6 +10,7 @@ struct group_coordinator {
     int32_t partitions;
     struct group_shard **shards; /* by partition; NULL: never led */
     int32_t shards_count;
+    bool fenced; /* nobody is served */
 };
 
 /* The shard of a group, if it may be asked; else NULL and why. */

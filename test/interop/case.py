@@ -26,8 +26,8 @@ class Case:
         self.load.start()
         self.load.wait_progress()
 
-    def leader(self, partition=0):
-        return self.cluster.nodes[wait_for("a leader", lambda: max(0, self.cluster.partition(TOPIC, partition)[0]))]
+    def leader(self, partition=0, topic=TOPIC):
+        return self.cluster.nodes[wait_for("a leader", lambda: max(0, self.cluster.partition(topic, partition)[0]))]
 
     def partition(self, partition):
         return self.cluster.partition(TOPIC, partition)
@@ -41,10 +41,10 @@ class Case:
         active = self.controller()
         return next((b for b in others if b is not active), others[0])
 
-    def wait_led_by_another(self, node, partition=0):
+    def wait_led_by_another(self, node, partition=0, topic=TOPIC):
         """Every other broker knows another leader of the partition."""
         def another():
-            return all(self.cluster.partition(TOPIC, partition, b)[0] not in (-1, node.n)
+            return all(self.cluster.partition(topic, partition, b)[0] not in (-1, node.n)
                        for b in self.cluster.brokers() if b is not node)
         wait_for(f"another than {node.n} leads", another)
 

@@ -135,6 +135,10 @@ class Node:
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
 
+    def stands_still(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 

@@ -6,19 +6,24 @@ out of disk, restarted one by one. workload.py says what must hold through all o
 
 Every node has a network namespace and an address of its own; needs root."""
 import os
+import socket
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lib import ROOT, Count  # noqa: E402
 from namespaces import inside_namespaces  # noqa: E402
-from cluster import Cluster, apache_kafka, wait_for  # noqa: E402
+from cluster import BROKER_PORT, WAIT_SECONDS, Cluster, apache_kafka, wait_for  # noqa: E402
 from python_clients import use_clients  # noqa: E402
 use_clients()
 from case import PARTITIONS, TOPIC, Case  # noqa: E402
+from wire import receive_offset, send_record  # noqa: E402
+from workload import promise  # noqa: E402
 
 DISK_MB = 48
+HELD, NOT_LEADER, SESSION_SECONDS = "held", 6, 5
 
 
 # ---- the faults
@@ -58,6 +63,32 @@ def pauses(case):
     def another_controller(node):
         wait_for("another controller", lambda: case.cluster.active_controller(besides=(node.n,)))
 
+    def late_record():
+        """A record with acks=1 that lies in a stopped leader's socket: who wakes must not take it."""
+        def send(s, value):
+            send_record(s, HELD, 1, value, int(time.time() * 1000))
+
+        def accepted(s):
+            send(s, b"in time")
+            return receive_offset(s)[0] == 0
+
+        case.cluster.create(HELD, 1, min(3, len(case.cluster.brokers())))
+        case.cluster.wait_whole()
+        node = case.leader(topic=HELD)
+        with socket.create_connection((node.address, BROKER_PORT), WAIT_SECONDS) as s:
+            wait_for("the leader takes a record", lambda: accepted(s))
+            node.pause()
+            wait_for("it stands still", node.stands_still)
+            stopped = time.monotonic()
+            send(s, b"too late")
+            case.wait_led_by_another(node, topic=HELD)
+            # also on a machine that was too busy for heartbeats before
+            wait_for("it has stood still for a session", lambda: time.monotonic() - stopped > SESSION_SECONDS)
+            node.resume()
+            answer = receive_offset(s)
+            promise(case.count, "once awake it takes no record that lay in its socket", answer[0] == NOT_LEADER, str(answer))
+
+    case.fault("SIGSTOP and SIGCONT of a leader that has a record unread", late_record)
     case.fault("SIGSTOP and SIGCONT of the leader", pause(case.leader, case.wait_led_by_another))
     case.fault("SIGSTOP and SIGCONT of the active controller", pause(case.controller, another_controller))
 

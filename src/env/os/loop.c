@@ -19,6 +19,8 @@ static int64_t read_ns(clockid_t id)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+enum { STANDSTILL_NS = 500 * NS_PER_MS };
+
 static void read_clocks(struct os_loop *l)
 {
     l->mono.ns = read_ns(CLOCK_MONOTONIC);
@@ -126,6 +128,16 @@ static int wait_ms(const struct os_loop *l, int64_t wait_ms_max)
     return wait > 3600 * 1000 ? 3600 * 1000 : (int)wait;
 }
 
+/* The process was stopped between two events: what follows is handled in a new turn's time, timers
+ * first, as a turn begins. They must find out what has become of this node before anybody is
+ * served. */
+static void notice_standstill(struct os_loop *l)
+{
+    if (read_ns(CLOCK_MONOTONIC) - l->mono.ns < STANDSTILL_NS) return;
+    read_clocks(l);
+    timer_heap_fire(&l->timers, l->mono, &l->never);
+}
+
 void os_loop_turn(struct os_loop *l, int64_t wait_ms_max)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -136,6 +148,7 @@ void os_loop_turn(struct os_loop *l, int64_t wait_ms_max)
     timer_heap_fire(&l->timers, l->mono, &l->never);
     for (int i = 0; i < n; i++) {
         struct os_source *s = events[i].data.ptr;
+        notice_standstill(l);
         if (!s->retired) s->ready(s, events[i].events);
     }
     tasks_run(&l->tasks, &l->never);

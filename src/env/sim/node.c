@@ -235,11 +235,14 @@ void sim_node_pause(struct sim_node *n, bool paused)
     n->paused = paused;
     struct sim_process *p = n->process;
     if (paused || !p) return;
+    /* timers first, as a turn of the real loop has it */
+    bool due = list_linked(&p->timer_event.held);
+    if (due) p->timer_event.sequence = 0;
     while (!list_empty(&p->held)) { /* in the order they came */
         struct sim_event *e = CONTAINER_OF(p->held.next, struct sim_event, held);
         sim_queue_put_again(&p->sim->queue, e, p->sim->queue.now_ns);
     }
-    set_timer_event(p);
+    if (!due) set_timer_event(p);
 }
 
 void sim_node_clock_drift(struct sim_node *n, int64_t ppm)

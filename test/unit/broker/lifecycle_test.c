@@ -334,6 +334,110 @@ TEST(a_broker_lapses_when_no_controller_answers_and_no_longer_once_one_does)
     close_broker(p);
 }
 
+/* ---- standing still */
+
+static void stand_still(struct plane *p, int64_t ms)
+{
+    sim_node_pause(sim_node(p->sim, "one"), true);
+    plane_pass(p, ms);
+    sim_node_pause(sim_node(p->sim, "one"), false);
+}
+
+static struct plane *open_running(void)
+{
+    struct plane *p = open_broker(true);
+    p->broker.session_timeout_ms = 9000;
+    run_until_running(p);
+    plane_pass(p, 20000);
+    assert_int_equal(told.fenced, 0);
+    return p;
+}
+
+static void answer_parked(bool fenced)
+{
+    struct broker_heartbeat_response r;
+    broker_heartbeat_response_init(&r);
+    r.is_caught_up = true;
+    r.is_fenced = fenced;
+    request_reply(controller.parked, &r);
+    controller.parked = NULL;
+}
+
+TEST(who_stood_still_serves_nobody_until_a_heartbeat_sent_since_is_answered)
+{
+    struct plane *p = open_running();
+    controller.silent = true;
+    lifecycle_heartbeat_now(l);
+    plane_pass(p, 1);
+    struct request *before = controller.parked;
+    stand_still(p, 10000);
+    plane_pass(p, 1);
+    assert_int_equal(told.fenced, 1);
+    struct request *since = controller.parked;
+    assert_ptr_not_equal(before, since);
+    controller.parked = before; /* answered before we stood still, and read only now */
+    answer_parked(false);
+    plane_pass(p, 100);
+    assert_int_equal(told.fenced, 1);
+    controller.silent = false;
+    controller.parked = since;
+    answer_parked(false);
+    plane_pass(p, 1);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
+TEST(who_stood_still_and_was_fenced_goes_on_serving_nobody)
+{
+    struct plane *p = open_running();
+    controller.fenced = true;
+    stand_still(p, 10000);
+    plane_pass(p, 1000);
+    assert_int_equal(told.fenced, 1);
+    controller.fenced = false;
+    plane_pass(p, 100);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
+TEST(who_stood_still_and_is_of_an_old_epoch_serves_nobody_before_it_is_registered_anew)
+{
+    struct plane *p = open_running();
+    controller.heartbeat_error = KAFKA_STALE_BROKER_EPOCH;
+    controller.registration_error = KAFKA_DUPLICATE_BROKER_REGISTRATION;
+    stand_still(p, 10000);
+    plane_pass(p, 30000);
+    assert_int_equal(told.fenced, 1);
+    controller.heartbeat_error = controller.registration_error = KAFKA_NONE;
+    plane_pass(p, 5000);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
+TEST(a_short_standstill_and_controllers_out_of_reach_stop_no_service)
+{
+    struct plane *p = open_running();
+    stand_still(p, 6000);
+    plane_pass(p, 10);
+    assert_int_equal(told.fenced, 0);
+    controller_channel_set_leader(p->broker.controller, -1, NULL, 0);
+    plane_pass(p, 60000);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
+TEST(who_stood_still_and_finds_no_controller_serves_after_a_session_timeout)
+{
+    struct plane *p = open_running();
+    controller_channel_set_leader(p->broker.controller, -1, NULL, 0);
+    stand_still(p, 10000);
+    plane_pass(p, 8000);
+    assert_int_equal(told.fenced, 1);
+    plane_pass(p, 4000);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
 TEST(shutdown_hands_nothing_over_when_it_shall_not)
 {
     struct plane *p = open_broker(false);

@@ -2,32 +2,12 @@
  * timeout. */
 #include "history/history.h"
 #include "node_world.h"
-#include "protocol/create_topics.h"
 
 enum { AT_ONCE_MS = 300, SESSION_MS = 9000, PARTITIONS = 6 };
-
-static const struct image *image_of(const struct cluster *c)
-{
-    return controller_image(c->machines[active(c)].node->controller);
-}
 
 static bool is_fenced(const struct cluster *c, int32_t id)
 {
     return active(c) && image_broker(image_of(c), id) && image_broker(image_of(c), id)->fenced;
-}
-
-static bool is_member(const struct cluster *c, int32_t id, int64_t after_epoch)
-{
-    if (!active(c)) return false;
-    const struct image_broker *b = image_broker(image_of(c), id);
-    return b && b->epoch > after_epoch && !b->fenced;
-}
-
-static bool all_are_members(const struct cluster *c)
-{
-    for (int32_t id = 1; id <= c->count; id++)
-        if (strstr(c->machines[id].roles, "broker") && !is_member(c, id, -1)) return false;
-    return active(c) > 0;
 }
 
 static bool all_are_led(const struct cluster *c)
@@ -38,50 +18,6 @@ static bool all_are_led(const struct cluster *c)
         if (leader < 0 || !c->machines[leader].node) return false;
     }
     return t != NULL;
-}
-
-static void created(struct controller_call *call, const void *response)
-{
-    const struct create_topics_response *r = response;
-    *(int *)call->context = r->topics[0].error_code == KAFKA_NONE ? 1 : -1;
-}
-
-static void create_topic(struct cluster *c)
-{
-    struct arena arena;
-    arena_init(&arena, 0);
-    struct create_topics_request q;
-    create_topics_request_init(&q);
-    struct create_topics_request_creatable_topic t;
-    create_topics_request_creatable_topic_init(&t);
-    t.name = STR("t");
-    t.num_partitions = PARTITIONS;
-    t.replication_factor = -1;
-    q.topics = &t;
-    q.topics_count = 1;
-    q.timeout_ms = 10000;
-    int outcome = 0;
-    struct controller_call call = {.api_key = API_CREATE_TOPICS,
-                                   .version = 7,
-                                   .request = &q,
-                                   .arena = &arena,
-                                   .listener = STR("CONTROLLER"),
-                                   .done = created,
-                                   .context = &outcome};
-    controller_handle(c->machines[active(c)].node->controller, &call);
-    UNTIL(c, outcome != 0);
-    assert_int_equal(outcome, 1);
-    arena_free(&arena);
-}
-
-static struct cluster *settled(uint64_t seed, const char *const *roles, int32_t count,
-                               const char *more)
-{
-    struct cluster *c = cluster_new(seed, roles, count, more);
-    UNTIL(c, all_started(c) && all_are_members(c));
-    create_topic(c);
-    sim_run_ms(c->sim, 5000); /* heartbeats of all; nobody waits for anything */
-    return c;
 }
 
 /* A broker that is not the active controller. */
@@ -130,8 +66,9 @@ static void check_expired(struct cluster *c, int32_t id, int64_t began)
 TEST(a_killed_broker_is_fenced_and_replaced_at_once)
 {
     for (int kind = 0; kind < 2; kind++) {
-        struct cluster *c = kind ? settled(1, both, 3, "default.replication.factor=3\n")
-                                 : settled(2, apart, 5, "default.replication.factor=2\n");
+        struct cluster *c =
+            kind ? cluster_settled(1, both, 3, "default.replication.factor=3\n", PARTITIONS)
+                 : cluster_settled(2, apart, 5, "default.replication.factor=2\n", PARTITIONS);
         int32_t id = other_broker(c);
         int64_t began = sim_now_ms(c->sim);
         crash(c, id);
@@ -149,7 +86,8 @@ TEST(a_killed_broker_is_fenced_and_replaced_at_once)
 TEST(a_killed_controller_is_replaced_at_once_and_the_broker_in_it)
 {
     for (uint64_t seed = 100; seed < 250; seed++) {
-        struct cluster *c = settled(seed, both, 3, "default.replication.factor=3\n");
+        struct cluster *c =
+            cluster_settled(seed, both, 3, "default.replication.factor=3\n", PARTITIONS);
         int32_t id = active(c);
         int64_t began = sim_now_ms(c->sim);
         crash(c, id);
@@ -162,7 +100,7 @@ TEST(a_killed_controller_is_replaced_at_once_and_the_broker_in_it)
 
 TEST(brokers_apart_find_the_new_controller_and_stay)
 {
-    struct cluster *c = settled(3, apart, 5, "default.replication.factor=2\n");
+    struct cluster *c = cluster_settled(3, apart, 5, "default.replication.factor=2\n", PARTITIONS);
     int32_t id = active(c);
     int64_t began = sim_now_ms(c->sim);
     crash(c, id);
@@ -198,7 +136,8 @@ TEST(a_broker_whose_listener_the_controllers_do_not_name_is_known_too)
 TEST(a_killed_broker_that_is_started_again_at_once_is_back_at_once)
 {
     for (uint64_t seed = 20; seed < 30; seed++) {
-        struct cluster *c = settled(seed, both, 3, "default.replication.factor=3\n");
+        struct cluster *c =
+            cluster_settled(seed, both, 3, "default.replication.factor=3\n", PARTITIONS);
         int32_t id = other_broker(c);
         int64_t epoch = epoch_of(c, id), began = sim_now_ms(c->sim);
         crash(c, id);
@@ -212,7 +151,7 @@ TEST(a_killed_broker_that_is_started_again_at_once_is_back_at_once)
 
 TEST(a_broker_that_stops_cleanly_and_is_started_again_is_back_at_once)
 {
-    struct cluster *c = settled(5, both, 3, "default.replication.factor=3\n");
+    struct cluster *c = cluster_settled(5, both, 3, "default.replication.factor=3\n", PARTITIONS);
     int32_t id = other_broker(c);
     int64_t epoch = epoch_of(c, id);
     node_shutdown(c->machines[id].node);
@@ -230,7 +169,7 @@ TEST(a_broker_that_stops_cleanly_and_is_started_again_is_back_at_once)
 
 TEST(reset_connections_fence_nobody_and_depose_nobody)
 {
-    struct cluster *c = settled(6, both, 3, "");
+    struct cluster *c = cluster_settled(6, both, 3, "", PARTITIONS);
     int32_t leader = active(c);
     for (int i = 0; i < 20; i++) {
         for (int32_t id = 1; id <= 3; id++)
@@ -249,7 +188,7 @@ TEST(reset_connections_fence_nobody_and_depose_nobody)
 
 TEST(a_paused_broker_is_left_to_its_session)
 {
-    struct cluster *c = settled(7, both, 3, "");
+    struct cluster *c = cluster_settled(7, both, 3, "", PARTITIONS);
     int32_t id = other_broker(c);
     int64_t began = sim_now_ms(c->sim);
     sim_node_pause(c->machines[id].sim, true);
@@ -264,7 +203,7 @@ TEST(a_paused_broker_is_left_to_its_session)
 
 TEST(a_silent_machine_is_left_to_its_session)
 {
-    struct cluster *c = settled(8, both, 3, "");
+    struct cluster *c = cluster_settled(8, both, 3, "", PARTITIONS);
     int32_t id = other_broker(c);
     int64_t began = sim_now_ms(c->sim);
     sim_node_power_loss(c->machines[id].sim, SIM_LOSS_RANDOM);
@@ -275,7 +214,7 @@ TEST(a_silent_machine_is_left_to_its_session)
 
 TEST(a_machine_that_is_cut_off_is_left_to_its_session)
 {
-    struct cluster *c = settled(9, both, 3, "");
+    struct cluster *c = cluster_settled(9, both, 3, "", PARTITIONS);
     int32_t id = other_broker(c);
     int64_t began = sim_now_ms(c->sim);
     sim_net_isolate(c->machines[id].sim, true);
@@ -285,7 +224,7 @@ TEST(a_machine_that_is_cut_off_is_left_to_its_session)
 
 TEST(not_enabled_a_killed_broker_is_left_to_its_session)
 {
-    struct cluster *c = settled(10, both, 3, "samsa.detector.enable=false\n");
+    struct cluster *c = cluster_settled(10, both, 3, "samsa.detector.enable=false\n", PARTITIONS);
     int32_t id = other_broker(c);
     int64_t began = sim_now_ms(c->sim);
     crash(c, id);

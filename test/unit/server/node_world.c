@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "log/meta_properties.h"
+#include "protocol/create_topics.h"
 
 /* ---- storage */
 
@@ -154,4 +155,69 @@ int32_t active(const struct cluster *c)
         if (n && n->controller && controller_is_active(n->controller)) return id;
     }
     return 0;
+}
+
+/* ---- what the controller has */
+
+const struct image *image_of(const struct cluster *c)
+{
+    return controller_image(c->machines[active(c)].node->controller);
+}
+
+bool is_member(const struct cluster *c, int32_t id, int64_t after_epoch)
+{
+    if (!active(c)) return false;
+    const struct image_broker *b = image_broker(image_of(c), id);
+    return b && b->epoch > after_epoch && !b->fenced;
+}
+
+bool all_are_members(const struct cluster *c)
+{
+    for (int32_t id = 1; id <= c->count; id++)
+        if (strstr(c->machines[id].roles, "broker") && !is_member(c, id, -1)) return false;
+    return active(c) > 0;
+}
+
+static void created(struct controller_call *call, const void *response)
+{
+    const struct create_topics_response *r = response;
+    *(int *)call->context = r->topics[0].error_code == KAFKA_NONE ? 1 : -1;
+}
+
+void create_topic(struct cluster *c, int32_t partitions)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct create_topics_request q;
+    create_topics_request_init(&q);
+    struct create_topics_request_creatable_topic t;
+    create_topics_request_creatable_topic_init(&t);
+    t.name = STR("t");
+    t.num_partitions = partitions;
+    t.replication_factor = -1;
+    q.topics = &t;
+    q.topics_count = 1;
+    q.timeout_ms = 10000;
+    int outcome = 0;
+    struct controller_call call = {.api_key = API_CREATE_TOPICS,
+                                   .version = 7,
+                                   .request = &q,
+                                   .arena = &arena,
+                                   .listener = STR("CONTROLLER"),
+                                   .done = created,
+                                   .context = &outcome};
+    controller_handle(c->machines[active(c)].node->controller, &call);
+    UNTIL(c, outcome != 0);
+    assert_int_equal(outcome, 1);
+    arena_free(&arena);
+}
+
+struct cluster *cluster_settled(uint64_t seed, const char *const *roles, int32_t count,
+                                const char *more, int32_t partitions)
+{
+    struct cluster *c = cluster_new(seed, roles, count, more);
+    UNTIL(c, all_started(c) && all_are_members(c));
+    create_topic(c, partitions);
+    sim_run_ms(c->sim, 5000); /* heartbeats of all; nobody waits for anything */
+    return c;
 }

@@ -65,4 +65,18 @@ bool all_started(const struct cluster *c);
 /* The active controller; 0: none. */
 int32_t active(const struct cluster *c);
 
+/* The active controller's; there is one. */
+const struct image *image_of(const struct cluster *c);
+
+/* Registered in a later epoch, and unfenced. */
+bool is_member(const struct cluster *c, int32_t id, int64_t after_epoch);
+bool all_are_members(const struct cluster *c);
+
+/* "t", of the default replication factor. */
+void create_topic(struct cluster *c, int32_t partitions);
+
+/* Formatted and started; all are members, "t" is there and nobody waits for anything. */
+struct cluster *cluster_settled(uint64_t seed, const char *const *roles, int32_t count,
+                                const char *more, int32_t partitions);
+
 #endif
