@@ -1,6 +1,7 @@
 #include "cli/args.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,13 @@ void args_usage(const struct args *a, const char *reason)
     exit(1);
 }
 
+/* A value or a word that cannot be read. */
+static _Noreturn void misread(const struct args *a, const char *reason)
+{
+    if (a->misread) a->misread(reason);
+    args_usage(a, reason);
+}
+
 /* ---- jopt */
 
 /* "Missing required option(s) [a, b]", as jopt's checkRequiredArgs through Kafka prints it. */
@@ -135,8 +143,18 @@ static bool is_option(const char *text)
 void args_parse_jopt(struct args *a, const char *description, const struct option *options,
                      int argc, char **argv)
 {
-    *a = (struct args){
-        .program = argv[0], .mistakes = ARGS_JOPT, .description = description, .options = options};
+    args_parse_jopt_with(a, NULL, description, options, argc, argv);
+}
+
+void args_parse_jopt_with(struct args *a, void (*answer)(const char *reason),
+                          const char *description, const struct option *options, int argc,
+                          char **argv)
+{
+    *a = (struct args){.program = argv[0],
+                       .misread = answer,
+                       .mistakes = ARGS_JOPT,
+                       .description = description,
+                       .options = options};
     count_options(a);
     if (argc <= 1) args_usage(a, description);
     char reason[512];
@@ -160,19 +178,15 @@ void args_parse_jopt(struct args *a, const char *description, const struct optio
             if (len == 1 && a->options[k].letter == name[0]) option = k;
         if (option < 0) {
             snprintf(reason, sizeof reason, "%.*s is not a recognized option", (int)len, name);
-            args_usage(a, reason);
+            misread(a, reason);
         }
         const char *value = name[len] == '=' ? name + len + 1 : NULL;
         enum option_kind kind = a->options[option].kind;
-        if (kind == OPTION_FLAG && value) {
-            snprintf(reason, sizeof reason, "Option %.*s does not accept arguments", (int)len,
-                     name);
-            args_usage(a, reason);
-        }
+        if (kind == OPTION_FLAG) value = NULL; /* --list=x is --list, as jopt takes it */
         if (kind == OPTION_VALUE && !value) {
             if (i + 1 >= argc) {
                 snprintf(reason, sizeof reason, "Option %s requires an argument", name);
-                args_usage(a, reason);
+                misread(a, reason);
             }
             value = argv[++i];
         }
@@ -457,7 +471,7 @@ const char *args_value(const struct args *a, const char *name)
         char reason[256];
         snprintf(reason, sizeof reason,
                  "Found multiple arguments for option %s, but you asked for only one", name);
-        args_usage(a, reason);
+        misread(a, reason);
     }
     if (!a->counts[option]) return a->options[option].default_value;
     const char *value = NULL; /* the last one, as argparse takes it */
@@ -470,14 +484,17 @@ int64_t args_number(const struct args *a, const char *name, int64_t fallback)
     const char *text = args_value(a, name);
     if (!text) return fallback;
     char *end;
+    errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (*text && !*end) return number;
+    const char *kind = a->options[find_z(a, name)].value_name;
+    bool fits = strncmp(kind, "Integer", 7) != 0 || (number >= INT32_MIN && number <= INT32_MAX);
+    if (*text && !*end && !errno && fits) return number;
     char reason[256];
     if (a->mistakes != ARGS_JOPT)
         args_error(a, "argument %s: could not convert '%s' to Integer (For input string: \"%s\")",
                    argument_name(a, find_z(a, name), reason), text, text);
     snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
-    args_usage(a, reason);
+    misread(a, reason);
 }
 
 void args_one_of(const struct args *a, bool required, const char *const *names)
@@ -513,11 +530,30 @@ void args_exclude(const struct args *a, const char *name, const char *with)
     args_usage(a, reason);
 }
 
+void args_available(const struct args *a, const char *name, const char *const *with)
+{
+    if (!args_has(a, name)) return;
+    for (; *with; with++)
+        if (args_has(a, *with)) return;
+    char reason[256];
+    snprintf(reason, sizeof reason,
+             "Option(s) [%s] are unavailable given other options on the command line", name);
+    args_usage(a, reason);
+}
+
 const char *args_renamed(const struct args *a, const char *name, const char *old_name)
 {
-    args_exclude(a, name, old_name);
+    bool warning = a->renaming == ARGS_RENAMED_WARNING;
+    if (a->renaming == ARGS_RENAMED)
+        args_exclude(a, name, old_name);
+    else if (args_has(a, name) && args_has(a, old_name)) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "Options --%s and --%s cannot be specified together.",
+                 warning ? name : old_name, warning ? old_name : name);
+        args_usage(a, reason);
+    }
     if (!args_has(a, old_name)) return args_value(a, name);
-    printf("Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n",
-           old_name, name);
+    printf("%s --%s is deprecated and will be removed in a future version. Use --%s instead.\n",
+           warning ? "Warning:" : "Option", old_name, name);
     return args_value(a, old_name);
 }

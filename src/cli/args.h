@@ -43,10 +43,21 @@ enum args_mistakes {
     ARGS_ONE_LINE, /* argparse in kafka-features: "Command line error: …", no usage, no newline */
 };
 
+/* How args_renamed speaks of an option and its old name. */
+enum args_renaming {
+    ARGS_RENAMED, /* "Option --old is deprecated…"; "Option "[new]" can't be used with…" */
+    ARGS_RENAMED_OLD_FIRST, /* the same; "Options --old and --new cannot be specified together." */
+    ARGS_RENAMED_WARNING, /* "Warning: --old is deprecated…"; "Options --new and --old cannot…" */
+};
+
 enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
 
 struct args {
     const char *program; /* "kafka-storage" */
+    /* Answers a value that cannot be read, where a tool reads its values in the midst of its work
+     * and so fails as that work does. NULL: the reason, the options. Does not return. */
+    void (*misread)(const char *reason);
+    enum args_renaming renaming;
     enum args_mistakes mistakes;
     char with_command[128];                /* "kafka-x up": the program, once one is chosen */
     struct option joined[OPTIONS_MAX + 1]; /* a tool's and its subcommand's options */
@@ -67,6 +78,11 @@ struct args {
 /* argv[0] is skipped. Handles --help and --version and missing required options. */
 void args_parse_jopt(struct args *a, const char *description, const struct option *options,
                      int argc, char **argv);
+
+/* The same, for a tool whose mistakes of every kind are answered by `misread`. */
+void args_parse_jopt_with(struct args *a, void (*misread)(const char *reason),
+                          const char *description, const struct option *options, int argc,
+                          char **argv);
 
 /* argv[0] is skipped. `program` is "kafka-storage" or "kafka-storage format". Handles -h. */
 void args_parse_argparse(struct args *a, enum args_mistakes mistakes, const char *program,
@@ -100,6 +116,12 @@ void args_require(const struct args *a, const char *name);
 
 /* "Option "[a]" can't be used with option "[b]"", exit 1, when both are given. */
 void args_exclude(const struct args *a, const char *name, const char *with);
+
+/* "Option(s) [a] are unavailable given other options on the command line", exit 1, when `name` is
+ * given and none of the others; NULL ends the list. */
+void args_available(const struct args *a, const char *name, const char *const *with);
+#define ARGS_AVAILABLE(a, name, ...) \
+    args_available((a), (name), (const char *const[]){__VA_ARGS__, NULL})
 
 /* argparse's mutually exclusive group: at most one of the names, and one when `required`. */
 void args_one_of(const struct args *a, bool required, const char *const *names);

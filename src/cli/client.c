@@ -430,9 +430,18 @@ static bool learn_controllers(struct client *c, struct client_node *from)
     return true;
 }
 
+/* A broker where a controller was to be, or the other way round: no later answer will be
+ * another. */
+static bool never_right(const struct client *c)
+{
+    return c->failure.class && (strstr(c->failure.class, "MismatchedEndpointType") ||
+                                strstr(c->failure.class, "UnsupportedVersion"));
+}
+
 bool client_refresh(struct client *c, const char *call)
 {
     int64_t deadline_ms = client_now_ms() + c->api_timeout_ms;
+    c->failure.class = "";
     do {
         for (int32_t i = 0; i < c->bootstrap_count; i++) {
             struct client_node *n = &c->bootstrap[i];
@@ -441,6 +450,7 @@ bool client_refresh(struct client *c, const char *call)
                 qsort(c->nodes, (size_t)c->nodes_count, sizeof(struct client_node *), by_id);
                 return true;
             }
+            if (never_right(c)) return false;
         }
         client_sleep_ms(RETRY_MS);
     } while (client_now_ms() < deadline_ms);

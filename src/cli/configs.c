@@ -396,6 +396,12 @@ static void add_change(struct command *k,
             fail(arena_printf(&k->client->arena, "Invalid character found for config key: %.*s",
                               STR_ARG(name))
                      .data);
+    for (int32_t i = 0; i < r->configs_count; i++)
+        if (operation == OPERATION_SET && r->configs[i].config_operation == OPERATION_SET &&
+            str_equal(r->configs[i].name, name)) {
+            r->configs[i].value = value; /* said twice, the last one holds */
+            return;
+        }
     if (r->configs_count == CHANGES_MAX) fail("Too many configurations at once");
     r->configs[r->configs_count++] =
         (struct incremental_alter_configs_request_alterable_config){name, operation, value};
@@ -405,7 +411,8 @@ static void add_change(struct command *k,
 static void add_from_text(struct command *k, const char *text,
                           struct incremental_alter_configs_request_alter_configs_resource *r)
 {
-    for (const char *at = text; *at;) {
+    const char *at = text;
+    do { /* an empty text is one item without a key */
         const char *end = at;
         for (int depth = 0; *end && (*end != ',' || depth > 0); end++) {
             if (*end == '[') depth++;
@@ -425,7 +432,7 @@ static void add_from_text(struct command *k, const char *text,
         add_change(k, r, (struct str){at, (int32_t)(equals - at)}, (struct str){value, len},
                    OPERATION_SET);
         at = end + (*end == ',');
-    }
+    } while (*at);
 }
 
 static void add_from_file(struct command *k, const char *path,

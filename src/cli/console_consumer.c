@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/coordinator_format.h"
 #include "cli/rdkafka.h"
+#include "cli/record_format.h"
 #include "cli/tool.h"
 
 static const struct option options[] = {
@@ -39,12 +39,13 @@ static const struct option options[] = {
     {"formatter-config", 0, OPTION_VALUE, false, false, "String: config file",
      "File with such properties."},
     {"key-deserializer", 0, OPTION_VALUE, false, false, "String: deserializer for key",
-     "Accepted; keys are printed as they are."},
+     "Class that reads keys, with print.key."},
     {"value-deserializer", 0, OPTION_VALUE, false, false, "String: deserializer for values",
-     "Accepted; values are printed as they are."},
+     "Class that reads values."},
     {"skip-message-on-error", 0, OPTION_FLAG, false, false, NULL,
      "Go on behind a record that fails."},
-    {"enable-systest-events", 0, OPTION_FLAG, false, false, NULL, "Accepted."},
+    {"enable-systest-events", 0, OPTION_FLAG, false, false, NULL,
+     "Say shutdown_complete at the end."},
     {"consumer-property", 0, OPTION_VALUE, false, true, "String",
      "Former name of --command-property."},
     {"command-property", 0, OPTION_VALUE, false, true, "String: prop", "A property of the client."},
@@ -55,12 +56,6 @@ static const struct option options[] = {
     {0},
 };
 
-struct format {
-    enum coordinator_format coordinator;
-    bool skip_errors, silent, timestamp, partition, offset, epoch, headers, key, value;
-    const char *key_separator, *line_separator, *headers_separator, *null_literal;
-};
-
 static int64_t now_ms(void)
 {
     struct timespec t;
@@ -68,122 +63,24 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static struct format read_format(const struct args *a)
+/* What --formatter and its properties say. */
+static struct record_format read_format(const struct args *a)
 {
-#define FLAG(key, fallback) args_property_true(a, "formatter-property", "property", key, fallback)
-#define TEXT(key, fallback) args_property(a, "formatter-property", "property", key, fallback)
-    const char *class = args_value(a, "formatter");
-    struct format f = {.coordinator = coordinator_format_of(class),
-                       .skip_errors = args_has(a, "skip-message-on-error"),
-                       .silent = strstr(class, "NoOpMessageFormatter") != NULL,
-                       .timestamp = FLAG("print.timestamp", false),
-                       .partition = FLAG("print.partition", false),
-                       .offset = FLAG("print.offset", false),
-                       .epoch = FLAG("print.epoch", false),
-                       .headers = FLAG("print.headers", false),
-                       .key = FLAG("print.key", false),
-                       .value = FLAG("print.value", true),
-                       .key_separator = TEXT("key.separator", "\t"),
-                       .line_separator = TEXT("line.separator", "\n"),
-                       .headers_separator = TEXT("headers.separator", ","),
-                       .null_literal = TEXT("null.literal", "null")};
-#undef FLAG
-#undef TEXT
-    bool known = strstr(class, "DefaultMessageFormatter") ||
-                 strstr(class, "LoggingMessageFormatter") || f.silent || f.coordinator;
-    if (!known) args_usage(a, class);
-    return f;
-}
-
-static void put(const void *data, size_t len, const struct format *f)
-{
-    if (data)
-        fwrite(data, 1, len, stdout);
-    else
-        fputs(f->null_literal, stdout);
-}
-
-static void print_headers(const rd_kafka_message_t *m, const struct format *f)
-{
-    rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(m, &headers) || rd_kafka_header_cnt(headers) == 0) {
-        fputs("NO_HEADERS", stdout);
-        return;
-    }
-    const char *name;
-    const void *value;
-    size_t len;
-    for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &len) == 0; i++) {
-        printf("%s%s:", i ? f->headers_separator : "", name);
-        put(value, len, f);
-    }
-}
-
-/* False: it cannot be printed, and the tool is to end. */
-static bool print_coordinators(const rd_kafka_message_t *m, const struct format *f)
-{
-    struct arena arena;
+    static struct arena arena; /* for as long as the process */
+    struct properties p;
+    struct record_format f;
     arena_init(&arena, 0);
-    struct bytes key = m->key ? bytes_of(m->key, m->key_len) : BYTES_NULL;
-    struct bytes value = m->payload ? bytes_of(m->payload, m->len) : BYTES_NULL;
-    const char *why = coordinator_format_print(f->coordinator, key, value, &arena);
-    if (why) {
-        fflush(stdout);
-        rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
-                         "%sCould not read record at offset %lld due to: %s",
-                         f->skip_errors ? "Error processing message, skipping this message: "
-                                        : "Unknown error when running consumer: ",
-                         (long long)m->offset, why);
+    args_renamed(a, "formatter-property", "property");
+    args_properties(a, "formatter-property", "property", "formatter-config", &arena, &p);
+    static const char *const types[] = {"key-deserializer", "value-deserializer"};
+    static const char *const keys[] = {"key.deserializer", "value.deserializer"};
+    for (int i = 0; i < 2; i++) {
+        const char *class = args_value(a, types[i]);
+        if (class && *class) properties_add(&p, &arena, str_of(keys[i]), str_of(class));
     }
-    arena_free(&arena);
-    return !why || f->skip_errors;
-}
-
-/* Each column ends in the key separator, the last in the line separator. */
-static bool print_record(const rd_kafka_message_t *m, const struct format *f)
-{
-    if (f->silent) return true;
-    if (f->coordinator) return print_coordinators(m, f);
-    int columns =
-        f->timestamp + f->partition + f->offset + f->epoch + f->headers + f->key + f->value;
-#define END_COLUMN() fputs(--columns > 0 ? f->key_separator : f->line_separator, stdout)
-    if (f->timestamp) {
-        rd_kafka_timestamp_type_t type;
-        int64_t timestamp = rd_kafka_message_timestamp(m, &type);
-        if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
-            fputs("NO_TIMESTAMP", stdout);
-        else
-            printf("%s:%lld",
-                   type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime",
-                   (long long)timestamp);
-        END_COLUMN();
-    }
-    if (f->partition) {
-        printf("Partition:%d", m->partition);
-        END_COLUMN();
-    }
-    if (f->offset) {
-        printf("Offset:%lld", (long long)m->offset);
-        END_COLUMN();
-    }
-    if (f->epoch) {
-        fputs("Epoch:NOT_PRESENT", stdout); /* Kafka's tool never passes it on */
-        END_COLUMN();
-    }
-    if (f->headers) {
-        print_headers(m, f);
-        END_COLUMN();
-    }
-    if (f->key) {
-        put(m->key, m->key_len, f);
-        END_COLUMN();
-    }
-    if (f->value) {
-        put(m->payload, m->len, f);
-        END_COLUMN();
-    }
-#undef END_COLUMN
-    return true;
+    const char *class = args_value(a, "formatter");
+    if (!record_format_init(&f, class, &p)) args_usage(a, class);
+    return f;
 }
 
 /* ---- where to read */
@@ -206,16 +103,32 @@ static int64_t start_offset(const struct args *a)
     args_usage(a, reason);
 }
 
-/* All partitions of a topic, waiting until it exists (the broker may create it for us). */
-static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const char *topic,
+static void log_end(const char *why)
+{
+    fflush(stdout);
+    rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+                     "Error processing message, terminating consumer process: %s", why);
+}
+
+/* All partitions of a topic, waiting until it exists (the broker may create it for us) for as long
+ * as a record may be waited for. NULL: it does not, or cannot, exist. */
+static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const struct args *a,
                                                        int64_t offset)
 {
+    const char *topic = args_value(a, "topic");
+    int64_t timeout_ms = args_number(a, "timeout-ms", -1), start_ms = now_ms();
     rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     bool warned = false;
     while (!rdkafka_signal() && list->cnt == 0) {
         const struct rd_kafka_metadata *m;
-        rd_kafka_resp_err_t e = rd_kafka_metadata(handle, 0, t, &m, 5000);
+        int64_t left_ms = timeout_ms < 0 ? 5000 : start_ms + timeout_ms - now_ms();
+        if (left_ms <= 0) {
+            log_end("org.apache.kafka.common.errors.TimeoutException");
+            break;
+        }
+        rd_kafka_resp_err_t e =
+            rd_kafka_metadata(handle, 0, t, &m, left_ms < 5000 ? (int)left_ms : 5000);
         if (e == RD_KAFKA_RESP_ERR_NO_ERROR) {
             e = m->topics[0].err;
             for (int i = 0; i < m->topics[0].partition_cnt; i++)
@@ -224,6 +137,10 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
             rd_kafka_metadata_destroy(m);
         }
         if (list->cnt) break;
+        if (e == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+            log_end("org.apache.kafka.common.errors.InvalidTopicException");
+            break;
+        }
         if (!warned)
             rdkafka_log_line("WARN", "org.apache.kafka.clients.NetworkClient",
                              "Error while fetching metadata: {%s=%s}", topic, rd_kafka_err2name(e));
@@ -232,10 +149,13 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
         nanosleep(&pause, NULL);
     }
     rd_kafka_topic_destroy(t);
-    return list;
+    if (list->cnt) return list;
+    rd_kafka_topic_partition_list_destroy(list);
+    return NULL;
 }
 
-static void begin(rd_kafka_t *handle, const struct args *a, bool with_group)
+/* False: there is nothing to read. */
+static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, bool from_start)
 {
     const char *topic = args_value(a, "topic"), *pattern = args_value(a, "include");
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -254,19 +174,32 @@ static void begin(rd_kafka_t *handle, const struct args *a, bool with_group)
         rd_kafka_topic_partition_list_add(list, pattern ? regex : topic, RD_KAFKA_PARTITION_UA);
         e = rd_kafka_subscribe(handle, list);
     } else {
-        list = all_partitions(handle, topic, start_offset(a));
+        list = all_partitions(handle, a, from_start ? RD_KAFKA_OFFSET_BEGINNING : start_offset(a));
+        if (!list) return false;
         e = rd_kafka_assign(handle, list);
     }
     if (list) rd_kafka_topic_partition_list_destroy(list);
-    if (!e) return;
+    if (!e) return true;
     fprintf(stderr, "%s\n", rd_kafka_err2str(e));
     exit(1);
 }
 
 /* ---- the loop */
 
+/* A record that cannot be printed. True: the tool is to end for it. */
+static bool refuse(const struct args *a, const char *why)
+{
+    bool skip = args_has(a, "skip-message-on-error");
+    fflush(stdout);
+    rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer", "%s%s",
+                     skip ? "Error processing message, skipping this message: "
+                          : "Unknown error when running consumer: ",
+                     why);
+    return !skip;
+}
+
 /* Records until the bound, the timeout or a signal. */
-static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct format *f,
+static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct record_format *f,
                        bool *failed)
 {
     int64_t bound = args_number(a, "max-messages", -1), count = 0;
@@ -276,10 +209,7 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct fo
         if (timeout_ms >= 0) {
             int64_t left = last_ms + timeout_ms - now_ms();
             if (left <= 0) {
-                fflush(stdout);
-                rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
-                                 "Error processing message, terminating consumer process: "
-                                 "org.apache.kafka.common.errors.TimeoutException");
+                log_end("org.apache.kafka.common.errors.TimeoutException");
                 break;
             }
             if (left < wait_ms) wait_ms = (int)left;
@@ -296,18 +226,52 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct fo
         if (m->err) {
             rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer", "%s",
                              rd_kafka_message_errstr(m));
-            bool fatal = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
+            bool fatal = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                         m->err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
             rd_kafka_message_destroy(m);
             if (fatal) break;
             continue;
         }
-        *failed = !print_record(m, f);
+        const char *why = record_format_print(f, m);
+        if (why) *failed = refuse(a, why);
         count++;
         last_ms = now_ms();
         rd_kafka_message_destroy(m);
         if (ferror(stdout) || *failed) break;
     }
     return count;
+}
+
+/* --group and group.id of the properties are one group. */
+static void check_group(const struct args *a, const char *of_properties)
+{
+    char reason[512];
+    const char *given = args_value(a, "group");
+    if (given && *of_properties && strcmp(given, of_properties) != 0) {
+        snprintf(reason, sizeof reason,
+                 "The group ids provided in different places (directly using '--group', via "
+                 "'--consumer-property', or via '--consumer.config') do not match. Detected group "
+                 "ids: '%s', '%s'",
+                 of_properties, given);
+        args_usage(a, reason);
+    }
+    if (*of_properties && args_has(a, "partition"))
+        args_usage(a, "Options group and partition cannot be specified together.");
+}
+
+/* Where a group without offsets begins: true, at the start. */
+static bool begins_at_start(const struct args *a, const rd_kafka_conf_t *conf)
+{
+    char reset[32] = "";
+    size_t size = sizeof reset;
+    rd_kafka_conf_get(conf, "auto.offset.reset", reset, &size);
+    bool earliest = strcmp(reset, "earliest") == 0 || strcmp(reset, "smallest") == 0;
+    if (!args_has(a, "from-beginning") || earliest) return earliest;
+    fprintf(stderr,
+            "Can't simultaneously specify --from-beginning and 'auto.offset.reset=%s', please "
+            "remove one option\n",
+            strcmp(reset, "largest") == 0 ? "latest" : reset);
+    exit(1);
 }
 
 static rd_kafka_conf_t *configure(const struct args *a, char group[64], bool *with_group)
@@ -324,6 +288,7 @@ static rd_kafka_conf_t *configure(const struct args *a, char group[64], bool *wi
     rdkafka_set_from_args(conf, a, "consumer-property", "consumer.config");
     size_t size = 64;
     *with_group = rd_kafka_conf_get(conf, "group.id", group, &size) == RD_KAFKA_CONF_OK && *group;
+    check_group(a, *with_group ? group : "");
     if (args_has(a, "group")) {
         snprintf(group, 64, "%s", args_value(a, "group"));
         *with_group = true;
@@ -341,7 +306,7 @@ static rd_kafka_conf_t *configure(const struct args *a, char group[64], bool *wi
 static void check_options(const struct args *a)
 {
     if (args_has(a, "topic") + args_has(a, "include") != 1)
-        args_usage(a, "Exactly one of --include/--topic is required. ");
+        args_usage(a, "Exactly one of the following arguments is required: [topic], [include]");
     if (args_has(a, "partition") && !args_has(a, "topic"))
         args_usage(a, "The topic is required when partition is specified.");
     if (args_has(a, "offset") && !args_has(a, "partition"))
@@ -359,17 +324,24 @@ int tool_console_consumer(int argc, char **argv)
                     "This tool helps to read data from Kafka topics and outputs it to standard "
                     "output.",
                     options, argc, argv);
+    a.renaming = ARGS_RENAMED_OLD_FIRST;
     check_options(&a);
-    args_renamed(&a, "formatter-property", "property");
-    struct format f = read_format(&a);
+    struct record_format f = read_format(&a);
+    if (args_has(&a, "topic") && !*args_value(&a, "topic")) {
+        fprintf(stderr, "java.lang.IllegalArgumentException: Topic collection to subscribe to "
+                        "cannot contain null or empty topic\n");
+        return 1;
+    }
     char group[64] = "";
-    bool with_group;
-    rd_kafka_t *handle = rdkafka_new(RD_KAFKA_CONSUMER, configure(&a, group, &with_group));
+    bool with_group, failed = false;
+    rd_kafka_conf_t *conf = configure(&a, group, &with_group);
+    bool from_start = begins_at_start(&a, conf);
+    rd_kafka_t *handle = rdkafka_new(RD_KAFKA_CONSUMER, conf);
     rdkafka_catch_signals();
     rd_kafka_poll_set_consumer(handle);
-    begin(handle, &a, with_group);
-    bool failed = false;
-    int64_t count = consume(handle, &a, &f, &failed);
+    int64_t count = 0;
+    if (begin(handle, &a, with_group, from_start)) count = consume(handle, &a, &f, &failed);
+    if (args_has(&a, "enable-systest-events")) printf("shutdown_complete\n");
     fflush(stdout);
     fprintf(stderr, "Processed a total of %lld messages\n", (long long)count);
     /* A group is left, and its offsets are committed; without one there is nothing to end. */

@@ -66,23 +66,49 @@ struct producer {
     bool sync;
 };
 
+static const char *text_of(const struct properties *p, const char *key, const char *fallback)
+{
+    struct str value = properties_get(p, key);
+    return str_is_null(value) ? fallback : value.data;
+}
+
+static bool flag_of(const struct properties *p, const char *key)
+{
+    return strcasecmp(text_of(p, key, ""), "true") == 0;
+}
+
 static struct reader read_properties(const struct args *a)
 {
-#define TEXT(key, fallback) args_property(a, "reader-property", "property", key, fallback)
-#define FLAG(key)           args_property_true(a, "reader-property", "property", key, false)
-    struct reader r = {.parse_key = FLAG("parse.key"),
-                       .parse_headers = FLAG("parse.headers"),
-                       .ignore_error = FLAG("ignore.error"),
-                       .key_separator = TEXT("key.separator", "\t"),
-                       .headers_delimiter = TEXT("headers.delimiter", "\t"),
-                       .headers_separator = TEXT("headers.separator", ","),
-                       .headers_key_separator = TEXT("headers.key.separator", ":"),
-                       .null_marker = TEXT("null.marker", NULL)};
-#undef TEXT
-#undef FLAG
-    if (r.parse_key && strcmp(r.key_separator, r.null_marker ? r.null_marker : "") == 0)
+    static struct arena arena; /* for as long as the process */
+    struct properties p;
+    arena_init(&arena, 0);
+    args_renamed(a, "reader-property", "property");
+    args_properties(a, "reader-property", "property", "reader-config", &arena, &p);
+    struct reader r = {.parse_key = flag_of(&p, "parse.key"),
+                       .parse_headers = flag_of(&p, "parse.headers"),
+                       .ignore_error = flag_of(&p, "ignore.error"),
+                       .key_separator = text_of(&p, "key.separator", "\t"),
+                       .headers_delimiter = text_of(&p, "headers.delimiter", "\t"),
+                       .headers_separator = text_of(&p, "headers.separator", ","),
+                       .headers_key_separator = text_of(&p, "headers.key.separator", ":"),
+                       .null_marker = text_of(&p, "null.marker", NULL)};
+    if (r.parse_key && r.null_marker && strcmp(r.key_separator, r.null_marker) == 0)
         args_usage(a, "null.marker and key.separator may not be equal");
     return r;
+}
+
+static void check_options(const struct args *a)
+{
+    static const char only[] = "org.apache.kafka.tools.LineMessageReader";
+    const char *reader = args_value(a, "line-reader");
+    if (args_has(a, "max-partition-memory-bytes"))
+        printf("Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache "
+               "Kafka 5.0. Use --batch-size instead.\n");
+    if (strcmp(reader, only) != 0) {
+        fflush(stdout);
+        fprintf(stderr, "java.lang.ClassNotFoundException: %s\n", reader);
+        exit(1);
+    }
 }
 
 /* Cut off what stands before `separator`. Without one: NULL and the line whole if errors are
@@ -226,15 +252,33 @@ static rd_kafka_conf_t *configure(const struct args *a)
     return conf;
 }
 
+/* librdkafka would take any number. */
+static void check_acks(const rd_kafka_conf_t *conf)
+{
+    char acks[16] = "";
+    size_t size = sizeof acks;
+    rd_kafka_conf_get(conf, "acks", acks, &size);
+    if (strcmp(acks, "-1") == 0 || strcmp(acks, "0") == 0 || strcmp(acks, "1") == 0) return;
+    fflush(stdout);
+    fprintf(stderr,
+            "org.apache.kafka.common.config.ConfigException: Invalid value %s for configuration "
+            "acks: String must be one of: all, -1, 0, 1\n",
+            acks);
+    exit(1);
+}
+
 int tool_console_producer(int argc, char **argv)
 {
     struct args a;
     args_parse_jopt(&a, "This tool helps to read data from standard input and publish it to Kafka.",
                     options, argc, argv);
-    args_renamed(&a, "reader-property", "property");
+    a.renaming = ARGS_RENAMED_WARNING;
     struct reader reader = read_properties(&a);
     struct producer p = {.topic_name = args_value(&a, "topic"), .sync = args_has(&a, "sync")};
-    p.handle = rdkafka_new(RD_KAFKA_PRODUCER, configure(&a));
+    rd_kafka_conf_t *conf = configure(&a);
+    check_options(&a);
+    check_acks(conf);
+    p.handle = rdkafka_new(RD_KAFKA_PRODUCER, conf);
     p.topic = rd_kafka_topic_new(p.handle, p.topic_name, NULL);
     bool prompt = isatty(0);
     char *line = NULL;

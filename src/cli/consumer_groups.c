@@ -4,6 +4,7 @@
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/offsets.h"
 #include "cli/reset_offsets.h"
@@ -63,12 +64,24 @@ static void print_error(const char *text)
     printf("\nError: %s\n", text);
 }
 
+static _Noreturn void fail_for(const char *reason)
+{
+    printf("\nError: Executing consumer group command failed due to %s\n", reason);
+    exit(0);
+}
+
+/* Kafka's tool answers what it calls an illegal argument as a mistake, at whatever point it
+ * comes. */
 static _Noreturn void fail(const struct client *c)
 {
-    printf("\nError: Executing consumer group command failed due to %s\n", client_failure_line(c));
-    fflush(stdout);
-    fprintf(stderr, "java.util.concurrent.ExecutionException: %s\n", client_failure_line(c));
-    exit(0);
+    if (strcmp(c->failure.class, "java.lang.IllegalArgumentException") == 0) {
+        fflush(stdout);
+        fprintf(stderr, "%s\n", c->failure.text);
+        exit(1);
+    }
+    const char *reason = *c->failure.class ? client_failure_line(c) : c->failure.text;
+    fprintf(stderr, "java.util.concurrent.ExecutionException: %s\n", reason);
+    fail_for(reason);
 }
 
 /* ---- which groups */
@@ -450,7 +463,7 @@ static void print_deleted(const struct group_partitions *p, const struct offset_
     for (int32_t i = 0; i < p->count; i++) width = longer(width, p->items[i].topic.len);
     printf("\n%-*s %-10s %-15s", width, "TOPIC", "PARTITION", "STATUS");
     for (int32_t i = 0; i < p->count; i++) {
-        int16_t code = r->error_code;
+        int16_t code = p->items[i].partition < 0 ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : r->error_code;
         for (int32_t t = 0; t < r->topics_count; t++)
             for (int32_t k = 0; k < r->topics[t].partitions_count; k++)
                 if (str_equal(r->topics[t].name, p->items[i].topic) &&
@@ -460,38 +473,54 @@ static void print_deleted(const struct group_partitions *p, const struct offset_
         if (code != KAFKA_NONE)
             snprintf(status, sizeof status, "Error: org.apache.kafka.common.errors.%s: %s",
                      kafka_error_exception(code), kafka_error_text(code));
-        printf("\n%-*.*s %-10d %-15s", width, STR_ARG(p->items[i].topic), p->items[i].partition,
-               status);
+        char partition[16];
+        snprintf(partition, sizeof partition, p->items[i].partition < 0 ? "-" : "%d",
+                 p->items[i].partition);
+        printf("\n%-*.*s %-10s %-15s", width, STR_ARG(p->items[i].topic), partition, status);
     }
     printf("\n");
 }
 
-static void delete_offsets(struct client *c, const struct args *a)
+static const struct offset_delete_response *send_offset_delete(struct client *c, const char *group,
+                                                               const struct group_partitions *p)
 {
-    const char *group = args_value(a, "group"), *texts[OPTION_VALUES_MAX], *text;
-    int32_t count = 0;
-    struct group_partitions p = {0};
-    while ((text = args_value_at(a, "topic", count))) texts[count++] = text;
-    if (!reset_parse_topics(c, texts, count, &p)) fail(c);
-    qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
     struct client_node *n = client_group_coordinator(c, group);
     if (!n) fail(c);
     struct offset_delete_request request;
     offset_delete_request_init(&request);
     request.group_id = str_of(group);
-    request.topics = offset_delete_request_topic_new(&c->arena, p.count + 1);
-    for (int32_t i = 0; i < p.count; i++) {
+    request.topics = offset_delete_request_topic_new(&c->arena, p->count + 1);
+    for (int32_t i = 0; i < p->count; i++) {
         struct offset_delete_request_topic *t = request.topics + request.topics_count - 1;
-        if (!request.topics_count || !str_equal(t->name, p.items[i].topic)) {
+        if (!request.topics_count || !str_equal(t->name, p->items[i].topic)) {
             t = &request.topics[request.topics_count++];
-            t->name = p.items[i].topic;
-            t->partitions = offset_delete_request_partition_new(&c->arena, p.count);
+            t->name = p->items[i].topic;
+            t->partitions = offset_delete_request_partition_new(&c->arena, p->count);
         }
-        t->partitions[t->partitions_count++].partition_index = p.items[i].partition;
+        t->partitions[t->partitions_count++].partition_index = p->items[i].partition;
     }
     const struct offset_delete_response *r =
         client_call(c, n, API_OFFSET_DELETE, -1, &request, NULL);
     if (!r) fail(c);
+    return r;
+}
+
+static void delete_offsets(struct client *c, const struct args *a)
+{
+    const char *group = args_value_at(a, "group", 0), *text;
+    struct group_partitions p = {0}, unknown = {0}; /* topics that are not there */
+    if (args_value_at(a, "group", 1))
+        fail_for("Found multiple arguments for option group, but you asked for only one");
+    for (int32_t i = 0; (text = args_value_at(a, "topic", i)); i++)
+        if (!reset_parse_topics(c, &text, 1, &p)) {
+            if (!strstr(c->failure.class, "UnknownTopicOrPartition")) fail(c);
+            group_partitions_add(c, &unknown, str_of(text), -1);
+        }
+    qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
+    const struct offset_delete_response *r = send_offset_delete(c, group, &p);
+    for (int32_t i = 0; i < unknown.count; i++)
+        group_partitions_add(c, &p, unknown.items[i].topic, -1);
+    qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
     bool partial = false;
     for (int32_t t = 0; t < r->topics_count; t++)
         for (int32_t k = 0; k < r->topics[t].partitions_count; k++)
@@ -583,7 +612,8 @@ static void check_reset_options(const struct args *a)
                                             "by-duration", "to-earliest", "to-latest",
                                             "to-current",  "from-file"};
     int count = 0;
-    args_exclude(a, "dry-run", "execute");
+    if (args_has(a, "dry-run") && args_has(a, "execute"))
+        args_usage(a, "Option [reset-offsets] only accepts one of [execute] and [dry-run]");
     if (!args_has(a, "dry-run") && !args_has(a, "execute"))
         fprintf(stderr,
                 "WARN: No action will be performed as the --execute option is missing. In version "
@@ -607,13 +637,12 @@ static void check_options(const struct args *a)
 {
     static const char *const actions[] = {"list",          "describe",       "delete",
                                           "reset-offsets", "delete-offsets", "validate-regex"};
-    int count = 0;
-    for (int i = 0; i < 6; i++) count += args_has(a, actions[i]);
-    if (count != 1)
-        args_usage(a, "Command must include exactly one action: --list, --describe, --delete, "
-                      "--reset-offsets, --delete-offsets, --validate-regex");
+    ARGS_AVAILABLE(a, "members", "describe");
+    ARGS_AVAILABLE(a, "verbose", "describe");
+    ARGS_AVAILABLE(a, "offsets", "describe");
+    ARGS_AVAILABLE(a, "state", "describe", "list");
+    ARGS_AVAILABLE(a, "type", "list");
     bool groups = args_has(a, "group") || args_has(a, "all-groups");
-    args_exclude(a, "group", "all-groups");
     if (args_has(a, "describe")) {
         if (!groups)
             args_usage(a, "Option [describe] takes one of these options: [all-groups], [group]");
@@ -633,6 +662,15 @@ static void check_options(const struct args *a)
     if (args_has(a, "delete-offsets") && (!args_has(a, "group") || !args_has(a, "topic")))
         args_usage(a, "Option [delete-offsets] takes the following options: [topic], [group]");
     if (args_has(a, "reset-offsets")) check_reset_options(a);
+    args_exclude(a, "group", "all-groups");
+    args_exclude(a, "group", "list");
+    args_exclude(a, "topic", "list");
+    args_exclude(a, "topic", "describe");
+    int count = 0;
+    for (int i = 0; i < 6; i++) count += args_has(a, actions[i]);
+    if (count != 1)
+        args_usage(a, "Command must include exactly one action: --list, --describe, --delete, "
+                      "--reset-offsets, --delete-offsets, --validate-regex");
 }
 
 int tool_consumer_groups(int argc, char **argv)
@@ -647,6 +685,13 @@ int tool_consumer_groups(int argc, char **argv)
     if (args_has(&a, "validate-regex")) {
         validate_regex(args_value(&a, "validate-regex"));
         return 0;
+    }
+    a.misread = fail_for;
+    const char *config = args_value(&a, "command-config");
+    if (config && access(config, R_OK) != 0) {
+        char reason[512];
+        snprintf(reason, sizeof reason, "java.nio.file.NoSuchFileException: %s", config);
+        fail_for(reason);
     }
     struct client *c = client_open_args(&a, false);
     int64_t timeout_ms = args_number(&a, "timeout", 30000);

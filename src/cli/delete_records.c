@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/json.h"
 #include "cli/offsets.h"
 #include "cli/tool.h"
 #include "protocol/delete_records.h"
@@ -35,33 +36,28 @@ static _Noreturn void fail(const char *text)
 
 static struct deletion *read_file(struct client *c, const char *path, int32_t *count)
 {
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error);
-    if (!root)
-        fail(arena_printf(&c->arena,
-                          "kafka.common.AdminCommandFailedException: The input string is "
-                          "not a valid JSON: %s:%d: %s",
-                          path, error.line, error.text)
+    const struct json_reader reader = {&c->arena, fail};
+    const char *why;
+    char *text = tool_read_file(path, NULL);
+    if (!text) fail(arena_printf(&c->arena, "Unable to read file %s", path).data);
+    json_t *root = json_parse(&reader, text, &why);
+    if (!root) fail("The input string is not a valid JSON");
+    json_t *version = json_field(&reader, root, "version");
+    if (version && json_int(&reader, version) != 1)
+        fail(arena_printf(&c->arena, "Not supported version field value %d",
+                          json_int(&reader, version))
                  .data);
-    json_t *version = json_object_get(root, "version");
-    if (version && json_integer_value(version) != 1)
-        fail(arena_printf(&c->arena, "Not supported version field value %lld",
-                          (long long)json_integer_value(version))
-                 .data);
-    json_t *partitions = json_object_get(root, "partitions");
-    if (!json_is_array(partitions)) fail("Missing partitions field");
+    json_t *found = json_field(&reader, root, "partitions");
+    if (!found) fail("Missing partitions field");
+    const json_t *partitions = json_list(&reader, found);
     size_t size = json_array_size(partitions);
     struct deletion *d = ARENA_ARRAY(&c->arena, struct deletion, size + 1);
     for (size_t i = 0; i < size; i++) {
         json_t *item = json_array_get(partitions, i);
-        const char *topic = json_string_value(json_object_get(item, "topic"));
-        json_t *partition = json_object_get(item, "partition");
-        json_t *offset = json_object_get(item, "offset");
-        if (!topic || !json_is_integer(partition) || !json_is_integer(offset))
-            fail("Each partition needs topic, partition and offset");
+        const char *topic = json_text(&reader, json_field_required(&reader, item, "topic"));
         d[i].topic = arena_str(&c->arena, str_of(topic));
-        d[i].partition = (int32_t)json_integer_value(partition);
-        d[i].offset = json_integer_value(offset);
+        d[i].partition = json_int(&reader, json_field_required(&reader, item, "partition"));
+        d[i].offset = json_long(&reader, json_field_required(&reader, item, "offset"));
         for (size_t k = 0; k < i; k++)
             if (str_equal(d[k].topic, d[i].topic) && d[k].partition == d[i].partition)
                 fail(arena_printf(&c->arena,

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,9 @@ static int64_t parse_time(struct client *c, const char *text)
     for (int i = 0; i < 6; i++)
         if (strcmp(text, names[i]) == 0) return -1 - i;
     char *end;
+    errno = 0;
     long long time_ms = strtoll(text, &end, 10);
-    if (!*text || *end)
+    if (!*text || *end || errno)
         fail(arena_printf(
                  &c->arena,
                  "Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 "
@@ -147,8 +149,8 @@ static bool wanted(const struct rules *r, struct str topic, int32_t partition)
 int tool_get_offsets(int argc, char **argv)
 {
     struct args a;
-    args_parse_jopt(&a, "An interactive shell for getting topic-partition offsets.", options, argc,
-                    argv);
+    args_parse_jopt_with(&a, fail, "An interactive shell for getting topic-partition offsets.",
+                         options, argc, argv);
     struct client *c = client_open_args(&a, false);
     c->client_id = "GetOffsetShell";
     int64_t time_ms = parse_time(c, args_value(&a, "time"));

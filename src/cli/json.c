@@ -43,6 +43,12 @@ int32_t json_int(const struct json_reader *r, const json_t *value)
     return (int32_t)json_integer_value(value);
 }
 
+int64_t json_long(const struct json_reader *r, const json_t *value)
+{
+    if (!json_is_integer(value)) fail_type(r, "`Long` value", value);
+    return json_integer_value(value);
+}
+
 const char *json_text(const struct json_reader *r, const json_t *value)
 {
     if (!json_is_string(value)) fail_type(r, "`String` value", value);

@@ -27,6 +27,7 @@ json_t *json_field_required(const struct json_reader *r, const json_t *object, c
 
 /* The value as that type; another type is a mistake: "Expected `Integer` value, received "x"". */
 int32_t json_int(const struct json_reader *r, const json_t *value);
+int64_t json_long(const struct json_reader *r, const json_t *value);
 const char *json_text(const struct json_reader *r, const json_t *value);
 const json_t *json_list(const struct json_reader *r, const json_t *value);
 

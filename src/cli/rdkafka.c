@@ -251,14 +251,10 @@ static void set_pairs(rd_kafka_conf_t *conf, const struct args *a, const char *o
 {
     const char *text;
     for (int32_t i = 0; (text = args_value_at(a, option, i)); i++) {
-        const char *equals = strchr(text, '=');
-        if (!equals) {
-            fprintf(stderr, "Invalid command line properties: %s\n", text);
-            exit(1);
-        }
         char name[256];
-        snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-        rdkafka_set_java(conf, name, equals + 1);
+        const char *equals = strchr(text, '=');
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+        rdkafka_set_java(conf, name, equals ? equals + 1 : "");
     }
 }
 
@@ -275,25 +271,31 @@ void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const ch
     set_pairs(conf, a, "command-property");
 }
 
-const char *args_property(const struct args *a, const char *option, const char *old_name,
-                          const char *key, const char *fallback)
+static void read_properties_file(const struct args *a, const char *path, struct arena *arena,
+                                 struct properties *out)
 {
-    const char *const options[] = {old_name, option};
-    size_t len = strlen(key);
-    const char *found = fallback;
-    for (int o = 0; o < 2; o++) {
-        const char *text;
-        for (int32_t i = 0; (text = args_value_at(a, options[o], i)); i++)
-            if (strncmp(text, key, len) == 0 && text[len] == '=') found = text + len + 1;
+    long size;
+    int32_t line;
+    char *text = tool_read_file(path, &size);
+    if (!text) args_usage(a, path);
+    if (properties_parse((struct str){text, (int32_t)size}, arena, out, &line)) {
+        fprintf(stderr, "%s:%d: Malformed \\uxxxx encoding.\n", path, line);
+        exit(1);
     }
-    return found;
 }
 
-bool args_property_true(const struct args *a, const char *option, const char *old_name,
-                        const char *key, bool fallback)
+void args_properties(const struct args *a, const char *option, const char *old_name,
+                     const char *file_option, struct arena *arena, struct properties *out)
 {
-    const char *text = args_property(a, option, old_name, key, NULL);
-    return text ? strcasecmp(text, "true") == 0 : fallback;
+    const char *const options[] = {old_name, option}, *path = args_value(a, file_option), *text;
+    *out = (struct properties){0};
+    if (path) read_properties_file(a, path, arena, out);
+    for (int o = 0; o < 2; o++)
+        for (int32_t i = 0; (text = args_value_at(a, options[o], i)); i++) {
+            const char *equals = strchr(text, '=');
+            struct str key = {text, equals ? (int32_t)(equals - text) : (int32_t)strlen(text)};
+            properties_add(out, arena, key, str_of(equals ? equals + 1 : ""));
+        }
 }
 
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)

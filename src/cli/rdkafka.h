@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "cli/args.h"
+#include "config/properties.h"
 
 /* Set a property or end the process with librdkafka's complaint. */
 void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
@@ -40,12 +41,10 @@ rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf);
 void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const char *old_property,
                            const char *old_config);
 
-/* The value of "key=value" options: the last pair with this key wins; `fallback` without one.
- * `old_name` is the option's name before 4.2. */
-const char *args_property(const struct args *a, const char *option, const char *old_name,
-                          const char *key, const char *fallback);
-bool args_property_true(const struct args *a, const char *option, const char *old_name,
-                        const char *key, bool fallback);
+/* What a file (the value of `file_option`) and "key=value" options say, the last of a key winning.
+ * `old_name` is the option's name before 4.2. A file that cannot be read is a mistake. */
+void args_properties(const struct args *a, const char *option, const char *old_name,
+                     const char *file_option, struct arena *arena, struct properties *out);
 
 /* Log lines of librdkafka go to standard error in the tools' format, warnings and worse. */
 void rdkafka_log_to_stderr(rd_kafka_conf_t *conf);

@@ -38,18 +38,57 @@ bool reset_parse_topics(struct client *c, const char *const *texts, int32_t coun
             if (!add_all(c, topic, out)) return false;
             continue;
         }
+        if (!colon[1]) {
+            client_fail(c, "java.lang.IllegalArgumentException",
+                        "Invalid topic arg '%s', expected topic name and partitions", texts[i]);
+            return false;
+        }
         for (const char *at = colon + 1; *at;) {
             char *end;
             long partition = strtol(at, &end, 10);
             if (end == at || (*end && *end != ',') || partition < 0 || partition > INT32_MAX) {
                 client_fail(c, "java.lang.IllegalArgumentException",
-                            "Invalid topic arg '%s', expected "
-                            "topic name and partitions",
-                            texts[i]);
+                            "Invalid partition '%.*s' specified in topic arg '%s''",
+                            (int)strcspn(at, ","), at, texts[i]);
                 return false;
             }
             group_partitions_add(c, out, topic, (int32_t)partition);
             at = end + (*end == ',');
+        }
+    }
+    return true;
+}
+
+/* Every partition is one of its topic's: a question about one that is not would wait for it. */
+static bool partitions_exist(struct client *c, const struct group_partitions *p)
+{
+    if (!p->count) return true;
+    struct str *names = ARENA_ARRAY(&c->arena, struct str, p->count);
+    int32_t names_count = 0;
+    for (int32_t i = 0; i < p->count; i++)
+        if (!names_count || !str_equal(names[names_count - 1], p->items[i].topic))
+            names[names_count++] = p->items[i].topic;
+    const struct metadata_response *m = client_topics(c, names, names_count);
+    if (!m) return false;
+    for (int32_t i = 0; i < p->count; i++) {
+        const struct metadata_response_topic *t = m->topics, *end = m->topics + m->topics_count;
+        while (t < end && !str_equal(t->name, p->items[i].topic)) t++;
+        int16_t code = t < end ? t->error_code : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        if (code != KAFKA_NONE) {
+            client_fail_code(c, code, STR_NULL);
+            c->failure.class =
+                arena_printf(&c->arena, "java.util.concurrent.ExecutionException: %s",
+                             c->failure.class)
+                    .data;
+            return false;
+        }
+        int32_t k = 0;
+        while (k < t->partitions_count && t->partitions[k].partition_index != p->items[i].partition)
+            k++;
+        if (k == t->partitions_count) {
+            client_fail(c, "", "The partitions \"%.*s-%d\" do not exist",
+                        STR_ARG(p->items[i].topic), p->items[i].partition);
+            return false;
         }
     }
     return true;
@@ -76,42 +115,43 @@ static bool read_scope(struct client *c, const struct args *a, const char *group
 
 /* ---- times */
 
-/* yyyy-MM-ddTHH:mm:SS.sss with or without a zone, in milliseconds since 1970. */
-static int64_t parse_datetime(const struct args *a, const char *text)
+/* yyyy-MM-ddTHH:mm:SS.sss with or without a zone, in milliseconds since 1970. False: failure. */
+static bool parse_datetime(struct client *c, const char *text, int64_t *ms)
 {
     struct tm t = {0};
-    double seconds = 0;
-    char zone[16] = "";
-    int year, month,
-        fields = sscanf(text, "%d-%d-%dT%d:%d:%lf%15s", &year, &month, &t.tm_mday, &t.tm_hour,
-                        &t.tm_min, &seconds, zone);
-    if (fields < 6) {
-        fields = sscanf(text, "%d-%d-%dT%d:%d%15s", &year, &month, &t.tm_mday, &t.tm_hour,
-                        &t.tm_min, zone) +
-                 1;
-        if (fields < 6) {
-            char reason[256];
-            snprintf(reason, sizeof reason,
-                     "Error parsing timestamp %s: expected "
-                     "YYYY-MM-DDTHH:mm:SS.sss",
-                     text);
-            args_usage(a, reason);
-        }
+    const char *time_of_day = strchr(text, 'T');
+    if (!time_of_day || !time_of_day[1]) {
+        client_fail(c, "java.text.ParseException",
+                    "Error parsing timestamp. It does not contain a 'T' according to ISO8601 "
+                    "format");
+        return false;
     }
-    t.tm_year = year - 1900;
-    t.tm_mon = month - 1;
-    int64_t ms = (int64_t)timegm(&t) * 1000 + (int64_t)(seconds * 1000 + 0.5);
-    int hours = 0, minutes = 0;
-    if (zone[0] == '+' || zone[0] == '-') {
-        if (sscanf(zone + 1, "%2d:%2d", &hours, &minutes) < 2)
-            sscanf(zone + 1, "%2d%2d", &hours, &minutes);
-        ms -= (zone[0] == '-' ? -1 : 1) * ((int64_t)hours * 60 + minutes) * 60000;
+    bool zoned = strpbrk(time_of_day, "+-Z") != NULL;
+    int fraction = 0, at = 0, hours = 0, minutes = 0;
+    int fields = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d%n", &t.tm_year, &t.tm_mon, &t.tm_mday,
+                        &t.tm_hour, &t.tm_min, &t.tm_sec, &fraction, &at);
+    const char *zone = text + at;
+    bool fits = fields == 7 && t.tm_mon >= 1 && t.tm_mon <= 12 && t.tm_mday >= 1 &&
+                t.tm_mday <= 31 && t.tm_hour < 24 && t.tm_min < 60 && t.tm_sec < 60;
+    if (fits && (*zone == '+' || *zone == '-'))
+        fits = sscanf(zone + 1, "%2d:%2d", &hours, &minutes) == 2 ||
+               sscanf(zone + 1, "%2d%2d", &hours, &minutes) >= 1;
+    else
+        fits &= strcmp(zone, zoned ? "Z" : "") == 0;
+    if (!fits) {
+        client_fail(c, "java.text.ParseException", "Unparseable date: \"%s%s\"", text,
+                    zoned ? "" : "Z");
+        return false;
     }
-    return ms;
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    *ms = (int64_t)timegm(&t) * 1000 + fraction -
+          (*zone == '-' ? -1 : 1) * ((int64_t)hours * 60 + minutes) * 60000;
+    return true;
 }
 
-/* An ISO-8601 duration, PnDTnHnMnS, in milliseconds. */
-static int64_t parse_duration(const struct args *a, const char *text)
+/* An ISO-8601 duration, PnDTnHnMnS, in milliseconds. False: failure. */
+static bool parse_duration(struct client *c, const char *text, int64_t *duration_ms)
 {
     const char *at = text;
     int64_t ms = 0;
@@ -135,9 +175,11 @@ static int64_t parse_duration(const struct args *a, const char *text)
         any = true;
         at = end;
     }
-    if (any) return ms;
+    *duration_ms = ms;
+    if (any) return true;
 malformed:
-    args_usage(a, "Text cannot be parsed to a Duration");
+    client_fail(c, "", "Text cannot be parsed to a Duration");
+    return false;
 }
 
 /* ---- scenarios */
@@ -194,8 +236,14 @@ static bool by_time(struct client *c, const struct group_partitions *p, int64_t 
     if (!client_list_offsets(c, q, p->count) || !client_list_offsets(c, end, p->count) ||
         !check_answers(c, q, p->count) || !check_answers(c, end, p->count))
         return false;
-    for (int32_t i = 0; i < p->count; i++)
-        plan->items[i].offset = q[i].offset == OFFSET_NONE ? end[i].offset : q[i].offset;
+    for (int32_t i = 0; i < p->count; i++) {
+        bool found = q[i].offset != OFFSET_NONE;
+        plan->items[i].offset = found ? q[i].offset : end[i].offset;
+        if (!found && timestamp >= 0)
+            printf("\nWarn: Partition %d from topic %.*s is empty. Falling back to latest known "
+                   "offset.\n",
+                   p->items[i].partition, STR_ARG(p->items[i].topic));
+    }
     return true;
 }
 
@@ -205,6 +253,7 @@ static bool from_committed(struct client *c, const struct args *a, const char *g
     struct committed *known;
     int32_t count;
     bool shift = args_has(a, "shift-by");
+    int64_t by = args_number(a, "shift-by", 0);
     if (!client_committed_offsets(c, group, &known, &count)) return false;
     struct offset_query *end = queries(c, p, OFFSET_LATEST);
     if (!client_list_offsets(c, end, p->count) || !check_answers(c, end, p->count)) return false;
@@ -222,8 +271,7 @@ static bool from_committed(struct client *c, const struct args *a, const char *g
                 STR_ARG(p->items[i].topic), p->items[i].partition);
             return false;
         }
-        plan->items[i].offset =
-            (k ? k->offset : end[i].offset) + (shift ? args_number(a, "shift-by", 0) : 0);
+        plan->items[i].offset = (k ? k->offset : end[i].offset) + by;
     }
     return clamp(c, p, plan);
 }
@@ -235,7 +283,7 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
     const char *path = args_value(a, "from-file");
     char *text = tool_read_file(path, NULL);
     if (!text) {
-        client_fail(c, "java.nio.file.NoSuchFileException", "%s", path);
+        client_fail(c, "java.io.IOException", "Unable to read file %s", path);
         return false;
     }
     plan->items = ARENA_ARRAY(&c->arena, struct reset_target, strlen(text) + 1);
@@ -260,7 +308,8 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
         plan->items[plan->count++] = (struct reset_target){topic, atoi(t[1]), atoll(t[2])};
     }
     free(text);
-    return clamp(c, p, plan);
+    if (!plan->count) printf("\nError: No reset plan for group %s found\n", group);
+    return partitions_exist(c, p) && clamp(c, p, plan);
 }
 
 bool reset_prepare(struct client *c, const struct args *a, const char *group,
@@ -268,7 +317,12 @@ bool reset_prepare(struct client *c, const struct args *a, const char *group,
 {
     struct group_partitions p = {0};
     *out = (struct reset_plan){0};
-    if (!read_scope(c, a, group, &p)) return false;
+    if (!read_scope(c, a, group, &p)) {
+        /* of a topic that is not there Kafka's tool says no class */
+        if (strstr(c->failure.class, "UnknownTopicOrPartition")) c->failure.class = "";
+        return false;
+    }
+    if (!partitions_exist(c, &p)) return false;
     if (args_has(a, "from-file")) return from_file(c, a, group, &p, out);
     out->items = ARENA_ARRAY(&c->arena, struct reset_target, p.count + 1);
     out->count = p.count;
@@ -276,13 +330,16 @@ bool reset_prepare(struct client *c, const struct args *a, const char *group,
         out->items[i] = (struct reset_target){p.items[i].topic, p.items[i].partition, 0};
     if (args_has(a, "to-earliest")) return by_time(c, &p, OFFSET_EARLIEST, out);
     if (args_has(a, "to-latest")) return by_time(c, &p, OFFSET_LATEST, out);
+    int64_t time_ms, duration_ms;
     if (args_has(a, "to-datetime"))
-        return by_time(c, &p, parse_datetime(a, args_value(a, "to-datetime")), out);
+        return parse_datetime(c, args_value(a, "to-datetime"), &time_ms) &&
+               by_time(c, &p, time_ms, out);
     if (args_has(a, "by-duration")) {
+        if (!parse_duration(c, args_value(a, "by-duration"), &duration_ms)) return false;
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
         int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-        return by_time(c, &p, now_ms - parse_duration(a, args_value(a, "by-duration")), out);
+        return by_time(c, &p, now_ms - duration_ms, out);
     }
     if (args_has(a, "to-offset")) {
         for (int32_t i = 0; i < p.count; i++) out->items[i].offset = args_number(a, "to-offset", 0);

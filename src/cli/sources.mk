@@ -32,6 +32,7 @@ cli_SOURCES := \
     perf_stats.c \
     producer_perf_test.c \
     rdkafka.c \
+    record_format.c \
     reassign.c \
     reassign_cluster.c \
     reassign_partitions.c \

@@ -83,15 +83,37 @@ static int by_name(const void *a, const void *b)
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* What Java's decoder says of a text that is no id. */
+static const char *id_mistake(struct client *c, const char *text)
+{
+    size_t len = strlen(text);
+    if (len > 24)
+        return arena_printf(&c->arena,
+                            "Input string with prefix `%.24s` is too long to be decoded as a "
+                            "base64 UUID",
+                            text)
+            .data;
+    size_t bad = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=");
+    if (bad < len)
+        return arena_printf(&c->arena, "Illegal base64 character %x", (unsigned char)text[bad])
+            .data;
+    if (len == 1) return "Input byte[] should at least have 2 bytes for base64 bytes";
+    if (len % 4 == 1) return "Last unit does not have enough valid bits";
+    return arena_printf(&c->arena,
+                        "Input string `%s` decoded as %zu bytes, which is not equal to the "
+                        "expected 16 bytes of a base64-encoded UUID",
+                        text, len * 3 / 4)
+        .data;
+}
+
 static struct names matching_topics(struct client *c, const struct args *a)
 {
     struct name_filter filter;
     if (!name_filter_init(&filter, args_value(a, "topic"), args_has(a, "exclude-internal")))
         fail(arena_printf(&c->arena, "%s is an invalid regex.", args_value(a, "topic")).data);
-    const char *id_text = args_value(a, "topic-id");
+    const char *id_text = args_has(a, "describe") ? args_value(a, "topic-id") : NULL;
     struct uuid id = UUID_ZERO;
-    if (id_text && uuid_parse(str_of(id_text), &id))
-        fail(arena_printf(&c->arena, "Input string `%s` decoded as an invalid id", id_text).data);
+    if (id_text && uuid_parse(str_of(id_text), &id)) fail(id_mistake(c, id_text));
     const struct metadata_response *m = client_topics(c, NULL, 0);
     if (!m) fail_client(c);
     struct names n = {ARENA_ARRAY(&c->arena, struct str, m->topics_count), 0};
@@ -128,6 +150,15 @@ struct replicas {
     int32_t count;
 };
 
+/* "[1, 2]" */
+static const char *listed(struct client *c, const struct replicas *r)
+{
+    struct str text = STR("");
+    for (int32_t i = 0; i < r->count; i++)
+        text = arena_printf(&c->arena, "%.*s%s%d", STR_ARG(text), i ? ", " : "", r->ids[i]);
+    return arena_printf(&c->arena, "[%.*s]", STR_ARG(text)).data;
+}
+
 /* "0:1,1:2" as one list of brokers per partition. */
 static struct replicas *parse_assignment(struct client *c, const char *text, int32_t *count)
 {
@@ -154,9 +185,9 @@ static struct replicas *parse_assignment(struct client *c, const char *text, int
         }
         at += *at == ',';
         if (r->count != all[0].count)
-            fail(
-                arena_printf(&c->arena, "Partition %d has different replication factor", *count - 1)
-                    .data);
+            fail(arena_printf(&c->arena, "Partition %d has different replication factor: %s",
+                              *count - 1, listed(c, r))
+                     .data);
     }
     return all;
 }
@@ -199,6 +230,7 @@ static void create(struct client *c, const struct args *a)
     const char *name = args_value(a, "topic"), *assignment = args_value(a, "replica-assignment");
     t->name = str_of(name);
     read_configs(c, a, t);
+    if (!*name) fail("The given topic name '' cannot be represented in a request.");
     if (strpbrk(name, "._"))
         printf("WARNING: Due to limitations in metric names, topics with a period ('.') or "
                "underscore ('_') could collide. To avoid issues it is best to use either, but not "
@@ -573,43 +605,72 @@ static void describe(struct client *c, const struct args *a)
 
 /* ---- options */
 
+static const char *const actions[] = {"create", "list", "alter", "describe", "delete"};
+
+/* The option is for these actions only. */
+static void only_with(const struct args *a, const char *option, const char *const *allowed)
+{
+    for (int i = 0; i < 5; i++) {
+        bool may = false;
+        for (const char *const *name = allowed; *name; name++)
+            may |= strcmp(*name, actions[i]) == 0;
+        if (!may) args_exclude(a, option, actions[i]);
+    }
+}
+#define ONLY_WITH(a, option, ...) only_with(a, option, (const char *const[]){__VA_ARGS__, NULL})
+
+static void check_required(const struct args *a)
+{
+    if (!args_has(a, "bootstrap-server")) {
+        fprintf(stderr, "--bootstrap-server must be specified\n");
+        exit(1);
+    }
+    bool topic = args_has(a, "topic"), id = args_has(a, "topic-id");
+    if (args_has(a, "describe") && args_has(a, "if-exists")) {
+        if (!topic && !id) args_usage(a, "--topic or --topic-id is required to describe a topic");
+        if (topic && id)
+            printf("Only topic id will be used when both --topic and --topic-id are specified and "
+                   "topicId is not Uuid.ZERO_UUID\n");
+    }
+    if (!args_has(a, "list") && !args_has(a, "describe")) args_require(a, "topic");
+    if (!args_has(a, "alter")) return;
+    if (args_has(a, "config"))
+        args_usage(a, "Option combination \"[[bootstrap-server], [config]]\" can't be used with "
+                      "option \"[alter]\" (To alter topic configurations, the kafka-configs tool "
+                      "can be used.)");
+    args_require(a, "partitions");
+}
+
 static void check_options(const struct args *a)
 {
-    static const char *const actions[] = {"create", "list", "alter", "describe", "delete"};
     int count = 0;
     for (int i = 0; i < 5; i++) count += args_has(a, actions[i]);
     if (count != 1)
         args_usage(a,
                    "Command must include exactly one action: --list, --describe, --create, --alter "
                    "or --delete");
-    if (!args_has(a, "bootstrap-server")) {
-        fprintf(stderr, "--bootstrap-server must be specified\n");
-        exit(1);
-    }
-    bool by_id = args_has(a, "describe") && args_has(a, "topic-id");
-    if (!args_has(a, "list") && !args_has(a, "describe") && !by_id) args_require(a, "topic");
-    if (args_has(a, "alter")) {
-        args_require(a, "partitions");
-        args_exclude(a, "alter", "config");
-    }
-    if (args_has(a, "create") && args_has(a, "replica-assignment")) {
+    if (args_has(a, "delete-config"))
+        fprintf(stderr, "delete-config option is no longer supported and deprecated since version "
+                        "4.0. The config will be fully removed in future releases.\n");
+    check_required(a);
+    ONLY_WITH(a, "config", "alter", "create");
+    ONLY_WITH(a, "partitions", "alter", "create");
+    ONLY_WITH(a, "replication-factor", "create");
+    ONLY_WITH(a, "replica-assignment", "alter", "create");
+    if (args_has(a, "create")) {
         args_exclude(a, "replica-assignment", "partitions");
         args_exclude(a, "replica-assignment", "replication-factor");
     }
-    static const char *const filters[] = {"under-replicated-partitions", "unavailable-partitions",
-                                          "under-min-isr-partitions", "at-min-isr-partitions",
-                                          "topics-with-overrides"};
-    for (int i = 0; i < 5; i++)
-        for (int k = 0; k < 5; k++)
-            if (strcmp(actions[k], "describe") != 0) args_exclude(a, filters[i], actions[k]);
-    for (int i = 0; i < 5; i++)
-        for (int k = 0; k < i; k++) args_exclude(a, filters[i], filters[k]);
-    args_exclude(a, "if-not-exists", "alter");
-    args_exclude(a, "if-not-exists", "describe");
-    args_exclude(a, "if-not-exists", "delete");
-    args_exclude(a, "if-not-exists", "list");
-    args_exclude(a, "if-exists", "create");
-    args_exclude(a, "if-exists", "list");
+    static const char *const filters[] = {"under-replicated-partitions", "under-min-isr-partitions",
+                                          "at-min-isr-partitions", "unavailable-partitions"};
+    for (int i = 0; i < 4; i++) {
+        ONLY_WITH(a, filters[i], "describe");
+        args_exclude(a, filters[i], "topics-with-overrides");
+    }
+    ONLY_WITH(a, "topics-with-overrides", "describe");
+    ONLY_WITH(a, "if-exists", "alter", "delete", "describe");
+    ONLY_WITH(a, "if-not-exists", "create");
+    ONLY_WITH(a, "exclude-internal", "list", "describe");
 }
 
 int tool_topics(int argc, char **argv)
@@ -619,6 +680,7 @@ int tool_topics(int argc, char **argv)
                     argc, argv);
     check_options(&a);
     struct client *c = client_open_args(&a, false);
+    a.misread = fail;
     if (args_has(&a, "create")) {
         create(c, &a);
         return 0;

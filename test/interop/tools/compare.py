@@ -121,8 +121,45 @@ def consoles():
     yield Case("console-consumer", "--topic {T}-k --from-beginning --timeout-ms 10000 "
                                    "--property print.value=false --property print.key=true", unordered=True)
     yield Case("console-producer", "--topic {T}-k --reader-property parse.key=true", stdin="no key\n")
+    for line in CONSOLES.strip().splitlines():
+        tool, _, args = line.partition(" ")
+        args, _, stdin = args.partition(" <<< ")
+        yield Case(tool, args, stdin=stdin.replace("\\n", "\n").replace("\\t", "\t") + "\n")
     yield Case("console-consumer", "--topic first --offset 3")
     yield Case("console-consumer", "--from-beginning")
+
+
+# What stands behind <<< is the standard input.
+CONSOLES = """
+console-producer --topic {T}-c --command-property acks=7 <<< x
+console-producer --topic {T}-c --request-required-acks 7 <<< x
+console-producer --topic {T}-c --line-reader nosuch <<< x
+console-producer --topic {T}-c --reader-property parse.key=true --property key.separator=: <<< a:b
+console-producer --topic {T}-c --property parse.key=true <<< a\\tb
+console-producer --topic {T}-c --producer-property acks=1 <<< c
+console-producer --topic {T}-c --producer-property acks=1 --command-property acks=1 <<< x
+console-producer --topic {T}-c --reader-config {J:parse.key=true\\nkey.separator=;} <<< k;v
+console-producer --topic {T}-c --max-partition-memory-bytes 100 --timeout 10 --retry-backoff-ms 5 <<< d
+console-producer --topic {T}-c --command-property x <<< e
+console-consumer --topic {T}-c --partition 0 --offset earliest --max-messages 5 --formatter-property print.key=true
+console-consumer --topic {T}-c --partition 0 --offset 1 --max-messages 1 --formatter-config {J:print.key=true\\nkey.separator=~} --formatter-property print.headers=true --formatter-property print.delivery=true
+console-consumer --topic {T}-c --max-messages 5 --timeout-ms 20000 --command-property auto.offset.reset=earliest
+console-consumer --topic {T}-c --command-property auto.offset.reset=latest --from-beginning
+console-consumer --topic {T}-c --command-property group.id=a --group b
+console-consumer --topic {T}-c --command-property group.id=a --partition 0
+console-consumer --topic {T}-c --property print.key=true --formatter-property print.offset=true
+console-consumer --topic {T}-c --partition 0 --offset earliest --max-messages 1 --enable-systest-events
+console-consumer --topic {T}-c --formatter kafka.tools.DefaultMessageFormatter
+console-consumer --topic {T}-c --formatter-config /nosuch
+console-consumer --topic bad/{T} --timeout-ms 1500
+console-consumer --topic {T}-c --max-messages 0 --from-beginning
+console-producer --topic {T}-n <<< 12345678
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.LongDeserializer
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --formatter-property value.deserializer=org.apache.kafka.common.serialization.DoubleDeserializer
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.IntegerDeserializer
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.IntegerDeserializer --skip-message-on-error
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer nosuch --key-deserializer org.apache.kafka.common.serialization.FloatDeserializer --formatter-property print.key=true
+"""
 
 
 def others():
@@ -183,6 +220,8 @@ def others():
     yield Case("configs", "--alter --topic {T}-k --delete-config retention.ms")
     yield Case("configs", "--alter --topic {T}-k --add-config no.such=1")
     yield Case("configs", "--alter --topic nosuch --add-config retention.ms=1")
+    yield Case("configs", "--alter --topic {T}-k --add-config retention.ms=5,retention.ms=6")
+    yield Case("configs", "--describe --topic {T}-k")
     yield Case("configs", "--alter --topic {T}-k")
     yield Case("configs", "--alter --broker-defaults --add-config log.retention.ms=600000")
     yield Case("configs", "--describe --broker-defaults")
@@ -194,7 +233,7 @@ def others():
 
 # What a perf test has measured: digits are left out, and what was counted exactly is left in.
 def figures(text):
-    return re.sub(r"\d+(\.\d+)?", "N", re.sub(r"(?<=^)\d+(?= records sent)", lambda m: f"<{m[0]}>", text,
+    return re.sub(r"\d+(\.\d+)?|Infinity", "N", re.sub(r"(?<=^)\d+(?= records sent)", lambda m: f"<{m[0]}>", text,
                                                flags=re.M)) + f"{sent(text)}"
 
 
@@ -341,7 +380,8 @@ def formatted(run, kafka, directory, quorum, options):
         f.write("controller.quorum.voters=1@localhost:9093\n" if quorum == "voters" else
                 "controller.quorum.bootstrap.servers=localhost:9093\n")
     done = run("storage", ["format", "-c", properties, "-t", "MkU3OEVBNTcwNTJENDM2Qk", *options.split()])
-    text = "\n".join(sorted(done.stdout.splitlines())) + f"\nexit {done.returncode}\n"
+    said = [line for line in done.stdout.splitlines() if not NOISE.match(line)]  # earlier tools' threads log too
+    text = "\n".join(sorted(said)) + f"\nexit {done.returncode}\n"
     for name in files_of(directory):
         path = os.path.join(directory, name)
         text += f"== {name} {os.stat(path).st_mode:o}\n"

@@ -161,6 +161,89 @@ get-offsets --bootstrap-server {B} --topic-partitions first:x
 get-offsets --bootstrap-server {B} --topic-partitions first:0 --topic first
 get-offsets --bootstrap-server {B} --topic first --partitions x
 console-consumer --bootstrap-server {B} --topic first --formatter nosuch
+topics --bootstrap-server {B} --create --topic a --topic b
+topics --bootstrap-server {B} --create --topic a --partitions x
+topics --bootstrap-server {B} --create --topic a --partitions 99999999999
+topics --bootstrap-server {B} --create --topic a --replication-factor x
+topics --bootstrap-server {B} --create --topic a --partitions 1 --replica-assignment 1
+topics --bootstrap-server {B} --create --topic a --replica-assignment 1,1:2
+topics --bootstrap-server {B} --create --topic a --if-exists
+topics --bootstrap-server {B} --create --topic first --delete-config x --if-not-exists
+topics --bootstrap-server {B} --create --topic a --exclude-internal
+topics --bootstrap-server {B} --alter --topic first
+topics --bootstrap-server {B} --alter --topic first --partitions 4 --replication-factor 2
+topics --bootstrap-server {B} --delete --topic first --partitions 3
+topics --bootstrap-server {B} --delete --topic first --config a=1
+topics --bootstrap-server {B} --delete --topic first --replica-assignment 1
+topics --bootstrap-server {B} --delete --topic first --exclude-internal
+topics --bootstrap-server {B} --delete --topic first --unavailable-partitions
+topics --bootstrap-server {B} --list --partitions 3
+topics --bootstrap-server {B} --list --replication-factor 3
+topics --bootstrap-server {B} --list --config a=1
+topics --bootstrap-server {B} --list --topic-id AAAAAAAAAAAAAAAAAAAAAQ --topic first
+topics --bootstrap-server {B} --list=true --topic first
+topics --bootstrap-server {B} --describe --topic first --partitions 3
+topics --bootstrap-server {B} --describe --if-exists
+topics --bootstrap-server {B} --describe --topic-id x
+topics --bootstrap-server {B} --describe --topic-id AAAA
+topics --bootstrap-server {B} --describe --topic-id AA.A
+topics --bootstrap-server {B} --describe --topic-id AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+topics --bootstrap-server {B} --describe --topic-id AAAAAAAAAAAAAAAAAAAAAQ
+topics --bootstrap-server {B} --describe --under-replicated-partitions --unavailable-partitions
+topics --bootstrap-server {B} --describe --topics-with-overrides --unavailable-partitions
+topics --bootstrap-server {B} --describe --topic first --partition-size-limit-per-response x
+topics --bootstrap-server {B} --bootstrap-server {B} --list
+configs --bootstrap-server {B} --alter --topic first --add-config ""
+get-offsets --bootstrap-server {B} --topic
+get-offsets --bootstrap-server {B} --topic first --bogus
+get-offsets --bootstrap-server {B} --topic first --time 9999999999999999999
+metadata-quorum --bootstrap-controller {B} describe --status
+metadata-quorum --bootstrap-server {C} describe --status
+consumer-groups --bootstrap-server {B} --list --group x
+consumer-groups --bootstrap-server {B} --describe --group committed --topic first
+consumer-groups --bootstrap-server {B} --delete-offsets --group committed --topic first:x
+consumer-groups --bootstrap-server {B} --delete-offsets --group committed --topic first:
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first --to-earliest --execute --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --all-groups --topic first:0 --to-earliest --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group nosuch --topic first:0 --shift-by 1 --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:x --to-earliest --dry-run
+delete-records --bootstrap-server {B} --offset-json-file /nosuch
+delete-records --bootstrap-server {B} --offset-json-file {J:}
+delete-records --bootstrap-server {B} --offset-json-file {J:[]}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"version":"x","partitions":[]}}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"version":2,"partitions":[]}}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"topic":"first"}]}}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"topic":"first","partition":0}]}}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"topic":"first","partition":0,"offset":"x"}]}}
+"""
+
+# What each says on standard error is its parser's; its output and status are compared.
+QUIET = """
+topics --bootstrap-server {B} --alter --topic first --config a=1
+consumer-groups --bootstrap-server {B} --list --verbose
+consumer-groups --bootstrap-server {B} --list --offsets
+consumer-groups --bootstrap-server {B} --list --describe
+consumer-groups --bootstrap-server {B} --describe --group committed --timeout x
+consumer-groups --bootstrap-server {B} --describe --group committed --type
+consumer-groups --bootstrap-server {B} --describe --group committed --command-config /nosuch
+consumer-groups --bootstrap-server {B} --delete-offsets --group committed --group member --topic first
+consumer-groups --bootstrap-server {B} --delete-offsets --group committed --topic nosuch
+consumer-groups --bootstrap-server {B} --delete-offsets --group committed --topic first:9
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-offset x
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --shift-by x
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:9 --to-earliest
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic nosuch:0 --to-earliest
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime x
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2020-01-01T00:00:00
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2020-13-01T00:00:00.000
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2020-01-01T00:00:00.000+05:30
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2099-01-01T00:00:00.000
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration x
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT-1H
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration P1DT2H3M4.5S
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file /nosuch
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --group nosuch --from-file {J:committed,first,0,3}
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-latest --members
 """
 
 
@@ -168,6 +251,9 @@ def mistakes():
     for line in LINES.strip().splitlines():
         tool, _, args = line.partition(" ")
         yield Case(tool, args, server=False, mistake=True)
+    for line in QUIET.strip().splitlines():
+        tool, _, args = line.partition(" ")
+        yield Case(tool, args, server=False)
 
 
 UNREACHABLE = """
