@@ -7,6 +7,7 @@ with static voters, until it is upgraded.
 import glob
 import os
 import re
+import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -139,6 +140,7 @@ def dynamic(count, operator):
     count.check("and added again", code == 0 and operator.voters() == [1, 2, 3], said)
 
     snapshots(count, operator, four, broker)
+    replaced_disk(count, operator, four)
     restart_all(count, operator, [1, 2, 3, 4])
 
 
@@ -160,6 +162,19 @@ def snapshots(count, operator, controller, broker):
     topics = wait_for("the new broker knows every topic",
                       lambda: (lambda t: len(t) >= TOPICS_FOR_SNAPSHOT and t)(cluster.metadata(broker)[1]))
     count.check("and every partition", all(len(partitions) == 3 for partitions in topics.values()))
+
+
+def replaced_disk(count, operator, controller):
+    """A voter that joins by itself comes back with an empty disk: it takes its former directory's place."""
+    lost = directory_of(controller)
+    controller.kill()
+    shutil.rmtree(controller.logs)
+    controller.format("--no-initial-controllers")
+    controller.start()
+    wait_for("it votes with its new directory", lambda: operator.status()[1].get(controller.n) == directory_of(controller))
+    voters = operator.status()[1]
+    count.check("a replaced disk takes the lost one's vote", lost not in voters.values() and sorted(voters) == [1, 2, 3, 4],
+                str(voters))
 
 
 def taken(node):

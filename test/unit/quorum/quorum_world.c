@@ -364,6 +364,23 @@ static void format(struct world *w, struct member *m, const struct voters_record
     sim_node_crash(m->machine);
 }
 
+static void draw_directory(struct world *w, struct member *m)
+{
+    for (size_t i = 0; i < sizeof m->directory_id.bytes; i++)
+        m->directory_id.bytes[i] = (uint8_t)prng_below(&w->prng, 256);
+}
+
+/* Formatted like any that is no voter from the start. */
+void world_replace_disk(struct world *w, int32_t id)
+{
+    struct member *m = &w->members[id];
+    PRE(!world_runs(w, id));
+    must(w, sim_disk_vanish(m->machine, "/data"), "new disk");
+    draw_directory(w, m);
+    m->options.directory_id = m->directory_id;
+    format(w, m, NULL);
+}
+
 static void make_member(struct world *w, int32_t id)
 {
     struct member *m = &w->members[id];
@@ -371,8 +388,7 @@ static void make_member(struct world *w, int32_t id)
     m->id = id;
     snprintf(m->name, sizeof m->name, "n%d", id);
     m->machine = sim_node(w->sim, m->name);
-    for (size_t i = 0; i < sizeof m->directory_id.bytes; i++)
-        m->directory_id.bytes[i] = (uint8_t)prng_below(&w->prng, 256);
+    draw_directory(w, m);
     m->listener =
         (struct quorum_listener){.name = "CONTROLLER", .host = m->name, .port = WORLD_PORT};
     make_table(m);

@@ -84,6 +84,8 @@ void world_start(struct world *w, int32_t id);
 void world_start_all(struct world *w);
 void world_crash(struct world *w, int32_t id);
 void world_power_loss(struct world *w, int32_t id, enum sim_loss loss);
+/* An empty one, with another directory id; the member does not run. */
+void world_replace_disk(struct world *w, int32_t id);
 bool world_runs(const struct world *w, int32_t id);
 
 /* The leader of the highest epoch among the running; 0: none. */

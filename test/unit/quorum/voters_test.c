@@ -123,7 +123,7 @@ TEST(a_change_that_cannot_commit_is_undone_with_its_leader)
     world_free(w);
 }
 
-TEST(a_controller_that_may_joins_by_itself_and_replaces_its_lost_directory)
+TEST(a_controller_that_may_joins_by_itself)
 {
     struct world *w = world_new(4, 3, 2, false);
     w->members[3].options.auto_join = true;
@@ -133,6 +133,63 @@ TEST(a_controller_that_may_joins_by_itself_and_replaces_its_lost_directory)
     world_write(w, 5);
     world_converge(w);
     assert_true(quorum_is_voter(world_quorum(w, 3)));
+    world_free(w);
+}
+
+/* With this directory, no other of the same id, beside both others. */
+static bool votes_as(struct world *w, int32_t id, struct uuid directory)
+{
+    if (!world_leader(w)) return false;
+    const struct voters_record *r = quorum_voters(world_quorum(w, world_leader(w)));
+    int32_t mine = 0, others = 0;
+    for (int32_t i = 0; i < r->voters_count; i++) {
+        if (r->voters[i].voter_id != id)
+            others++;
+        else if (uuid_equal(r->voters[i].voter_directory_id, directory))
+            mine++;
+        else
+            return false;
+    }
+    return mine == 1 && others == 2;
+}
+
+TEST(a_replaced_disk_takes_the_place_of_the_lost_one)
+{
+    for (uint64_t seed = 40; seed < 50; seed++) {
+        struct world *w = world_new(seed, 3, 3, false);
+        world_start_all(w);
+        world_write(w, 5);
+        int32_t id = seed % 2 ? world_leader(w) : world_leader(w) % 3 + 1;
+        struct uuid lost = w->members[id].directory_id;
+        world_crash(w, id);
+        world_write(w, 5);
+        world_replace_disk(w, id);
+        w->members[id].options.auto_join = true;
+        world_start(w, id);
+        assert_false(uuid_equal(lost, w->members[id].directory_id));
+        world_until(w, votes_as(w, id, w->members[id].directory_id));
+        /* and it counts: with it two of three go on */
+        world_crash(w, id % 3 + 1);
+        world_write(w, 5);
+        world_start_all(w);
+        world_converge(w);
+        world_free(w);
+    }
+}
+
+TEST(a_replaced_disk_does_not_vote_unasked)
+{
+    struct world *w = world_new(51, 3, 3, false);
+    world_start_all(w);
+    world_write(w, 5);
+    int32_t id = world_leader(w) % 3 + 1;
+    struct uuid lost = w->members[id].directory_id;
+    world_crash(w, id);
+    world_replace_disk(w, id);
+    world_start(w, id);
+    world_write(w, 5);
+    sim_run_ms(w->sim, 20000);
+    assert_true(votes_as(w, id, lost));
     world_free(w);
 }
 
