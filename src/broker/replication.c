@@ -25,6 +25,10 @@ struct replica_manager_config replication_config(const struct broker *b)
             .partition_bytes_max = config_int(c, CONFIG_REPLICA_FETCH_MAX_BYTES),
             .response_bytes_max = config_int(c, CONFIG_REPLICA_FETCH_RESPONSE_MAX_BYTES),
             .request_timeout_ms = config_int(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS),
+            /* Kafka's default of 64 KiB would keep the system from widening a distant leader's. */
+            .receive_buffer_bytes = config_is_set(c, CONFIG_REPLICA_SOCKET_RECEIVE_BUFFER_BYTES)
+                                        ? config_int(c, CONFIG_REPLICA_SOCKET_RECEIVE_BUFFER_BYTES)
+                                        : 0,
         }};
 }
 

@@ -65,7 +65,8 @@ struct net_ops {
                        struct net_listener **out);
     void (*listener_close)(struct net_listener *);
     uint16_t (*listener_port)(struct net_listener *);
-    enum err (*connect)(struct net *, const char *host, uint16_t port, struct net_conn **out);
+    enum err (*connect)(struct net *, const char *host, uint16_t port, int32_t receive_buffer_bytes,
+                        struct net_conn **out);
     enum err (*recv)(struct net_conn *, void *to, size_t len, size_t *got);
     struct out *(*out)(struct net_conn *);
     void (*kick)(struct net_conn *);
@@ -95,11 +96,19 @@ static inline uint16_t net_listener_port(struct net_listener *l)
 }
 
 /* Begins to connect; the outcome comes through events->connected. The owner sets (*out)->events and
- * ->owner before returning to the loop. Err (at once): UNREACHABLE, NO_DESCRIPTORS. */
+ * ->owner before returning to the loop. Err (at once): UNREACHABLE, NO_DESCRIPTORS.
+ * The system sizes the socket's receive buffer, or has it that large (SO_RCVBUF) if it is > 0. */
+static inline enum err MUST_CHECK net_connect_sized(struct net *n, const char *host, uint16_t port,
+                                                    int32_t receive_buffer_bytes,
+                                                    struct net_conn **out)
+{
+    return n->ops->connect(n, host, port, receive_buffer_bytes, out);
+}
+
 static inline enum err MUST_CHECK net_connect(struct net *n, const char *host, uint16_t port,
                                               struct net_conn **out)
 {
-    return n->ops->connect(n, host, port, out);
+    return net_connect_sized(n, host, port, 0, out);
 }
 
 /* Up to len bytes, at least one. Err: AGAIN (nothing now), EOF (peer closed), RESET. */

@@ -378,13 +378,13 @@ void fetcher_resolve(struct fetcher *f)
     f->port = port;
     char client_id[64];
     snprintf(client_id, sizeof client_id, "broker-%d-fetcher-%d", f->all->config.node_id, f->index);
-    f->channel =
-        channel_create(&f->all->env, &(struct channel_config){.host = f->host,
-                                                              .port = f->port,
-                                                              .client_id = client_id,
-                                                              .request_timeout_ms =
-                                                                  f->all->config.request_timeout_ms,
-                                                              .backoff_ms = RECONNECT_MS});
+    struct channel_config config = {.host = f->host,
+                                    .port = f->port,
+                                    .client_id = client_id,
+                                    .request_timeout_ms = f->all->config.request_timeout_ms,
+                                    .backoff_ms = RECONNECT_MS,
+                                    .receive_buffer_bytes = f->all->config.receive_buffer_bytes};
+    f->channel = channel_create(&f->all->env, &config);
     f->failures = 0;
     f->quiet_until = (struct mono_time){0};
     fetcher_kick(f);

@@ -32,6 +32,8 @@ struct fetcher_config {
     int32_t partition_bytes_max; /* replica.fetch.max.bytes */
     int32_t response_bytes_max;  /* replica.fetch.response.max.bytes */
     int64_t request_timeout_ms;  /* replica.socket.timeout.ms */
+    int32_t
+        receive_buffer_bytes; /* replica.socket.receive.buffer.bytes; <= 0: the system's choice */
 };
 
 /* What the fetchers ask of the world around. */

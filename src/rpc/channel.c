@@ -36,6 +36,7 @@ struct channel {
     uint16_t port;
     char *client_id;
     int64_t request_timeout_ms, backoff_ms;
+    int32_t receive_buffer_bytes;
     enum channel_state state;
     struct net_conn *net;
     struct timer backoff;
@@ -280,7 +281,7 @@ static const struct net_events channel_events = {
 static void channel_start(struct channel *c)
 {
     c->state = CHANNEL_CONNECTING;
-    enum err e = net_connect(c->env.net, c->host, c->port, &c->net);
+    enum err e = net_connect_sized(c->env.net, c->host, c->port, c->receive_buffer_bytes, &c->net);
     if (e) {
         c->net = NULL;
         channel_fail(c, e);
@@ -331,6 +332,7 @@ struct channel *channel_create(const struct env *env, const struct channel_confi
     c->client_id = str_dup_z(str_of(config->client_id));
     c->request_timeout_ms = config->request_timeout_ms;
     c->backoff_ms = config->backoff_ms;
+    c->receive_buffer_bytes = config->receive_buffer_bytes;
     return c;
 }
 

@@ -17,9 +17,10 @@ struct channel;
 struct channel_config {
     const char *host; /* copied */
     uint16_t port;
-    const char *client_id;      /* copied */
-    int64_t request_timeout_ms; /* per call, from channel_call */
-    int64_t backoff_ms;         /* between attempts to connect */
+    const char *client_id;        /* copied */
+    int64_t request_timeout_ms;   /* per call, from channel_call */
+    int64_t backoff_ms;           /* between attempts to connect */
+    int32_t receive_buffer_bytes; /* of the socket; <= 0: the system's choice */
 };
 
 /* One call; caller-owned until done has run. */

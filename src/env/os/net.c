@@ -54,6 +54,7 @@ struct os_conn {
     struct resolve_job *resolving; /* while connecting by name */
     struct os_addresses addresses; /* while connecting */
     int address_at;
+    int32_t receive_buffer_bytes; /* to ask for before connecting; <= 0: the system's */
     bool refused; /* by one of them: says more than that another cannot be reached at all */
 };
 
@@ -286,6 +287,8 @@ static enum err connect_next(struct os_conn *c)
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        if (c->receive_buffer_bytes > 0) /* before connecting, or the window cannot use it */
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &c->receive_buffer_bytes, sizeof(int));
         if (connect(fd, &a->any, os_sockaddr_len(a)) && errno != EINPROGRESS) {
             e = net_err(errno);
             c->refused |= e == ERR_REFUSED;
@@ -393,12 +396,14 @@ static void resolve_start(struct os_conn *c, const char *host, uint16_t port)
     os_helpers_start(&net_of(c->conn.net)->helpers, &r->job);
 }
 
-static enum err os_connect(struct net *net, const char *host, uint16_t port, struct net_conn **out)
+static enum err os_connect(struct net *net, const char *host, uint16_t port,
+                           int32_t receive_buffer_bytes, struct net_conn **out)
 {
     struct os_addresses addresses;
     enum err e = os_resolve_numeric(host, port, &addresses);
     struct os_conn *c = conn_new(net_of(net), -1);
     c->connecting = true;
+    c->receive_buffer_bytes = receive_buffer_bytes;
     if (e) {
         resolve_start(c, host, port);
     } else {

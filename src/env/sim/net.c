@@ -518,8 +518,10 @@ static uint16_t free_port(struct sim_node *n)
     return n->port_next;
 }
 
-static enum err op_connect(struct net *net, const char *host, uint16_t port, struct net_conn **out)
+static enum err op_connect(struct net *net, const char *host, uint16_t port,
+                           int32_t receive_buffer_bytes, struct net_conn **out)
 {
+    (void)receive_buffer_bytes; /* a simulated one is as large as it takes */
     struct sim_process *p = of_net(net);
     struct sim_node *remote = p->dead ? NULL : resolve(p, host);
     if (!remote) return ERR_UNREACHABLE;

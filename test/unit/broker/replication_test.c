@@ -2,6 +2,7 @@
  * The stories of KIP-101, KIP-279, KIP-392, KIP-73, KIP-903 and KIP-966 (faults.md A1). */
 #include <stdio.h>
 
+#include "broker/replication.h"
 #include "cluster.h"
 #include "protocol/api.h"
 #include "protocol/delete_records.h"
@@ -103,6 +104,19 @@ TEST(a_follower_whose_recovery_read_an_epoch_that_never_was_follows_again)
     cluster_unfence(c, 3);
     produce(c, 1, 1, 1, "y");
     settle(c);
+    cluster_close(c);
+}
+
+TEST(receive_buffers_are_the_systems_unless_set)
+{
+    static const char *const config[] = {"replica.socket.receive.buffer.bytes", "12345", NULL};
+    struct cluster *c = cluster_open(1, 1, NULL);
+    assert_int_equal(
+        replication_config(&cluster_member(c, 1)->broker).fetching.receive_buffer_bytes, 0);
+    cluster_close(c);
+    c = cluster_open(1, 1, config);
+    assert_int_equal(
+        replication_config(&cluster_member(c, 1)->broker).fetching.receive_buffer_bytes, 12345);
     cluster_close(c);
 }
 

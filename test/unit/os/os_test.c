@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -210,6 +211,44 @@ TEST(without_descriptors_the_newest_connection_is_refused_at_once)
     net_close(c[1]);
     net_close(f->accepted[0]);
     net_close(f->accepted[1]);
+    net_listener_close(l);
+    fixture_free(f);
+}
+
+/* Descriptors whose receive buffer is what SO_RCVBUF of so many bytes gives. */
+static int sockets_of(int bytes)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        int size = 0;
+        socklen_t len = sizeof size;
+        if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &len) == 0)
+            count += size == 2 * bytes; /* Linux doubles it */
+    }
+    return count;
+}
+
+TEST(a_connection_has_the_receive_buffer_that_was_asked_for)
+{
+    enum { BYTES = 12345 };
+    struct fixture *f = fixture_new();
+    struct net_listener *l;
+    assert_ok(net_listen(f->os.env.net, "127.0.0.1", 0, 10, &l));
+    l->owner = f;
+    l->accepted = conn_accepted;
+    struct net_conn *c[2];
+    for (int i = 0; i < 2; i++) {
+        assert_ok(net_connect_sized(f->os.env.net, "127.0.0.1", net_listener_port(l),
+                                    i == 0 ? -1 : BYTES, &c[i]));
+        c[i]->owner = f;
+        c[i]->events = &conn_events;
+        UNTIL(f, f->connected == i + 1 && f->accepted_count == i + 1);
+        assert_int_equal(sockets_of(BYTES), i);
+    }
+    for (int i = 0; i < 2; i++) {
+        net_close(c[i]);
+        net_close(f->accepted[i]);
+    }
     net_listener_close(l);
     fixture_free(f);
 }
