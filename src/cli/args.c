@@ -479,7 +479,8 @@ const char *args_value(const struct args *a, const char *name)
     return value ? value : a->options[option].default_value;
 }
 
-int64_t args_number(const struct args *a, const char *name, int64_t fallback)
+static int64_t number_within(const struct args *a, const char *name, int64_t fallback,
+                             int64_t least, int64_t most)
 {
     const char *text = args_value(a, name);
     if (!text) return fallback;
@@ -487,14 +488,24 @@ int64_t args_number(const struct args *a, const char *name, int64_t fallback)
     errno = 0;
     long long number = strtoll(text, &end, 10);
     const char *kind = a->options[find_z(a, name)].value_name;
-    bool fits = strncmp(kind, "Integer", 7) != 0 || (number >= INT32_MIN && number <= INT32_MAX);
-    if (*text && !*end && !errno && fits) return number;
+    if (strncmp(kind, "Integer", 7) == 0) least = INT32_MIN, most = INT32_MAX;
+    if (*text && !*end && !errno && number >= least && number <= most) return number;
     char reason[256];
     if (a->mistakes != ARGS_JOPT)
         args_error(a, "argument %s: could not convert '%s' to Integer (For input string: \"%s\")",
                    argument_name(a, find_z(a, name), reason), text, text);
     snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
     misread(a, reason);
+}
+
+int64_t args_number(const struct args *a, const char *name, int64_t fallback)
+{
+    return number_within(a, name, fallback, INT64_MIN, INT64_MAX);
+}
+
+int32_t args_integer(const struct args *a, const char *name, int32_t fallback)
+{
+    return (int32_t)number_within(a, name, fallback, INT32_MIN, INT32_MAX);
 }
 
 void args_one_of(const struct args *a, bool required, const char *const *names)

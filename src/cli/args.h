@@ -110,6 +110,7 @@ const char *args_value_at(const struct args *a, const char *name, int32_t i);
 
 /* A value that must be a number; `fallback` when not given. */
 int64_t args_number(const struct args *a, const char *name, int64_t fallback);
+int32_t args_integer(const struct args *a, const char *name, int32_t fallback); /* of 32 bits */
 
 /* At least one of the names is required; NULL ends the list. */
 void args_require(const struct args *a, const char *name);

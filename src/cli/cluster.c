@@ -151,7 +151,7 @@ int tool_cluster(int argc, char **argv)
     int command = args_parse_commands(&a, ARGS_HELP_FAILS, "kafka-cluster",
                                       "The Kafka cluster tool.", no_options, commands, argc, argv);
     ARGS_ONE_OF(&a, true, "bootstrap-server", "bootstrap-controller");
-    int32_t id = command == UNREGISTER ? (int32_t)args_number(&a, "id", -1) : -1;
+    int32_t id = command == UNREGISTER ? args_integer(&a, "id", -1) : -1;
     struct client *c = open_client(&a);
     if (command == UNREGISTER)
         unregister(c, id);

@@ -15,6 +15,22 @@ const char *const feature_names_in_order[] = {"kraft.version",
                                               "streams.version",
                                               NULL};
 
+/* Known to Kafka 4.3's tools by name, and to no release yet. */
+enum { UNRELEASED_LEVEL = METADATA_VERSION_MAX + 1 };
+static const char unreleased[] = "4.4-IV0";
+
+const char *feature_release_text(int16_t level)
+{
+    return level == UNRELEASED_LEVEL ? unreleased : metadata_version_text(level);
+}
+
+bool feature_release_level(const char *release, int16_t *level)
+{
+    if (strcmp(release, unreleased) != 0) return !metadata_version_parse(str_of(release), level);
+    *level = UNRELEASED_LEVEL;
+    return true;
+}
+
 static struct str trimmed(const char *text, size_t len)
 {
     while (len && *text == ' ') text++, len--;
@@ -51,9 +67,9 @@ const char *feature_pair_parse(struct arena *arena, const char *pair, int16_t *l
 const char *feature_unknown_release(struct arena *arena, const char *release)
 {
     struct str names = STR("");
-    for (int16_t level = METADATA_VERSION_MIN; level <= METADATA_VERSION_MAX; level++)
+    for (int16_t level = METADATA_VERSION_MIN; level <= UNRELEASED_LEVEL; level++)
         names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), names.len ? ", " : "",
-                             metadata_version_text(level));
+                             feature_release_text(level));
     return arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
                         release, names.data)
         .data;
@@ -63,7 +79,7 @@ bool feature_print_mapping(struct arena *arena, const char *release, const char 
 {
     int16_t level;
     if (!release) release = metadata_version_text(METADATA_VERSION_DEFAULT);
-    if (metadata_version_parse(str_of(release), &level)) {
+    if (!feature_release_level(release, &level)) {
         *why = feature_unknown_release(arena, release);
         return false;
     }
@@ -77,7 +93,7 @@ bool feature_print_dependencies(struct arena *arena, const char *name, int16_t l
                                 const char **why)
 {
     if (strcmp(name, "metadata.version") == 0) {
-        const char *version = metadata_version_text(level);
+        const char *version = feature_release_text(level);
         if (version)
             printf("metadata.version=%d (%s) has no dependencies.\n", level, version);
         else

@@ -14,6 +14,10 @@ extern const char *const feature_names_in_order[];
 const char *feature_pair_parse(struct arena *arena, const char *pair, int16_t *level,
                                const char **why);
 
+/* "4.3-IV0" of a level of metadata.version, the next one that is not released included; NULL. */
+const char *feature_release_text(int16_t level);
+bool feature_release_level(const char *release, int16_t *level);
+
 /* "Unknown metadata.version '…'. Supported metadata.version are: …" */
 const char *feature_unknown_release(struct arena *arena, const char *release);
 

@@ -92,7 +92,7 @@ static _Noreturn void fail(const char *text)
 static const char *level_text(struct client *c, struct str feature, int16_t level)
 {
     const char *version =
-        str_equal_z(feature, "metadata.version") ? metadata_version_text(level) : NULL;
+        str_equal_z(feature, "metadata.version") ? feature_release_text(level) : NULL;
     if (version) return version;
     return arena_printf(&c->arena, "%d", level).data;
 }
@@ -149,8 +149,18 @@ struct changes {
     int32_t count;
 };
 
+/* What Kafka's client refuses before it asks anybody. */
+static void check_level(const struct changes *w, int16_t level)
+{
+    if (level < 0) fail("Cannot specify a negative version level.");
+    if (level == 0 && w->type == UPGRADE)
+        fail("The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the "
+             "provided maxVersionLevel:0 is < 1.");
+}
+
 static void add_change(struct changes *w, const char *name, int16_t level, bool replace)
 {
+    check_level(w, level);
     for (int32_t i = 0; i < w->count; i++) {
         if (strcmp(w->items[i].name, name) != 0) continue;
         if (!replace)
@@ -181,7 +191,7 @@ static void read_changes(struct changes *w, const struct args *a)
     if (release && (metadata || args_has(a, "feature")))
         fail("Can not specify `release-version` with other feature flags.");
     if (release) {
-        if (metadata_version_parse(str_of(release), &version))
+        if (!feature_release_level(release, &version))
             fail(feature_unknown_release(arena, release));
         add_change(w, "metadata.version", version, true);
         for (int32_t i = 0; feature_names_in_order[i]; i++) {
@@ -193,7 +203,7 @@ static void read_changes(struct changes *w, const struct args *a)
     }
     if (metadata) {
         printf(" `metadata` flag is deprecated and may be removed in a future release.\n");
-        if (metadata_version_parse(str_of(metadata), &version))
+        if (!feature_release_level(metadata, &version))
             fail(feature_unknown_release(arena, metadata));
         add_change(w, "metadata.version", version, true);
     }
@@ -246,6 +256,8 @@ static int change(struct changes *w, bool dry_run)
     int failed = 0;
     if (!w->count)
         fail(arena_printf(arena, "You must specify at least one feature to %s", w->verb).data);
+    for (int32_t i = 0; i < w->count; i++)
+        if (!*w->items[i].name) fail("Provided feature can not be empty.");
     send_changes(w, dry_run);
     qsort(w->items, (size_t)w->count, sizeof *w->items, by_feature);
     for (int32_t i = 0; i < w->count; i++) {
@@ -267,7 +279,7 @@ static int change(struct changes *w, bool dry_run)
 
 static void describe_node(struct client *c, const struct args *a)
 {
-    int32_t id = (int32_t)args_number(a, "node-id", -1);
+    int32_t id = args_integer(a, "node-id", -1);
     if (args_has(a, "node-id") && id < 0)
         fail(arena_printf(&c->arena, "Invalid node id %d: must be non-negative.", id).data);
     if (!client_refresh(c, "describeFeatures")) fail(client_failure_line(c));

@@ -65,7 +65,7 @@ static void check_options(const struct args *a, struct arena *arena)
 {
     bool server = args_has(a, "bootstrap-server"), type = args_has(a, "election-type");
     if (type) election_type(a, arena);
-    args_number(a, "partition", 0);
+    args_integer(a, "partition", 0);
     if (!server || !type)
         fail(arena_printf(arena, "Missing required option(s): %s%s%s",
                           server ? "" : "bootstrap-server", server || type ? "" : ", ",
@@ -189,7 +189,7 @@ int tool_leader_election(int argc, char **argv)
     int type = election_type(&a, &arena);
     const char *type_name = type == PREFERRED ? "PREFERRED" : "UNCLEAN";
     struct partition one = {.topic = str_of(args_value(&a, "topic") ? args_value(&a, "topic") : ""),
-                            .index = (int32_t)args_number(&a, "partition", 0)};
+                            .index = args_integer(&a, "partition", 0)};
     struct partition *wanted = args_has(&a, "topic") ? &one : NULL;
     int32_t count = 1, failed = 0;
     const char *file = args_value(&a, "path-to-json-file"),

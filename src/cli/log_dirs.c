@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,7 +30,7 @@ static _Noreturn void fail(const struct client *c)
 
 static bool in_list(const char *list, struct str item)
 {
-    if (!list || !*list) return true;
+    if (!list || !list[strspn(list, ",")]) return true; /* nothing named is everything */
     for (const char *at = list; *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
         if (str_equal((struct str){at, len}, item)) return true;
@@ -64,6 +65,19 @@ static void print_dir(struct client *c, const char *topics,
     printf("],\"error\":%s,\"logDir\":%.*s}", error, STR_ARG(dir));
 }
 
+/* As Java's Integer.valueOf takes it; what it does not take ends the tool with its message. */
+static void check_number(struct client *c, const char *text, int32_t len)
+{
+    const char *number = arena_str(&c->arena, (struct str){text, len}).data;
+    char *end;
+    errno = 0;
+    long value = strtol(number, &end, 10);
+    if (len && !*end && !errno && value >= INT32_MIN && value <= INT32_MAX) return;
+    fflush(stdout);
+    fprintf(stderr, "For input string: \"%s\"\n", number);
+    exit(1);
+}
+
 int tool_log_dirs(int argc, char **argv)
 {
     struct args a;
@@ -77,6 +91,7 @@ int tool_log_dirs(int argc, char **argv)
     struct str missing = STR("");
     for (const char *at = brokers; at && *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
+        check_number(c, at, len);
         if (!client_node(c, atoi(at))) {
             missing = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(missing), unknown ? "," : "",
                                    len, at);

@@ -271,7 +271,7 @@ static void add_controller(struct client *c, const struct args *a)
 
 static void remove_controller(struct client *c, const struct args *a)
 {
-    int32_t id = (int32_t)args_number(a, "controller-id", -1);
+    int32_t id = args_integer(a, "controller-id", -1);
     const char *text = args_value(a, "controller-directory-id");
     struct uuid directory_id;
     if (id < 0) fail(arena_printf(&c->arena, "Invalid negative --controller-id: %d", id).data);
@@ -307,7 +307,7 @@ int tool_metadata_quorum(int argc, char **argv)
                                       "This tool describes kraft metadata quorum status.", options,
                                       commands, argc, argv);
     ARGS_ONE_OF(&a, true, "bootstrap-server", "bootstrap-controller");
-    if (command == REMOVE_CONTROLLER) args_number(&a, "controller-id", 0);
+    if (command == REMOVE_CONTROLLER) args_integer(&a, "controller-id", 0);
     const char *config = args_value(&a, "command-config");
     if (config && access(config, F_OK)) {
         fprintf(stderr, "Properties file %s does not exists!\n", config);

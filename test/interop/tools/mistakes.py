@@ -13,6 +13,7 @@ leader-election --bootstrap-server {B} --election-type preferred --topic first
 leader-election --bootstrap-server {B} --election-type preferred --partition 1 --all-topic-partitions
 leader-election --bootstrap-server {B} --election-type preferred --topic t --partition 0 --all-topic-partitions
 leader-election --bootstrap-server {B} --election-type preferred --topic first --partition x
+leader-election --bootstrap-server {B} --election-type preferred --topic first --partition 99999999999
 leader-election --bootstrap-server {B} --election-type preferred --all-topic-partitions --admin.config a --command-config b
 leader-election --bootstrap-server {B} --election-type preferred --election-type unclean --all-topic-partitions
 leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:}
@@ -69,6 +70,7 @@ metadata-quorum --bootstrap-server {B} --command-config {J:node.id=4\\nprocess.r
 metadata-quorum --bootstrap-server {B} remove-controller
 metadata-quorum --bootstrap-server {B} remove-controller -i 4
 metadata-quorum --bootstrap-server {B} remove-controller -i x -d y
+metadata-quorum --bootstrap-server {B} remove-controller -i 99999999999 -d AAAAAAAAAAAAAAAAAAAAAQ
 metadata-quorum --bootstrap-server {B} remove-controller -i -4 -d AAAAAAAAAAAAAAAAAAAAAQ
 metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy
 features
@@ -88,6 +90,13 @@ features --bootstrap-server {B} upgrade --release-version 4.3 --feature a=1
 features --bootstrap-server {B} downgrade
 features --bootstrap-server {B} disable
 features --bootstrap-server {B} disable --feature a --feature a
+features --bootstrap-server {B} upgrade --feature group.version=0
+features --bootstrap-server {B} downgrade --feature group.version=-1
+features --bootstrap-server {B} downgrade --feature =1
+features --bootstrap-server {B} upgrade --release-version 4.4
+features --bootstrap-server {B} upgrade --metadata x
+features version-mapping --release-version 3.2
+features feature-dependencies --feature metadata.version=31
 features --bootstrap-server {B} describe --node-id -4
 features --bootstrap-server {B} describe --node-id x
 features --bootstrap-server {B} --bootstrap-controller {C} describe
@@ -153,6 +162,8 @@ verifiable-consumer --topic t --group-id g
 log-dirs --describe
 log-dirs --bootstrap-server {B}
 log-dirs --bootstrap-server {B} --describe --broker-list 9
+log-dirs --bootstrap-server {B} --describe --broker-list x
+log-dirs --bootstrap-server {B} --describe --broker-list 1,99999999999
 log-dirs --bootstrap-server {B} --describe --bogus
 get-offsets --topic t
 get-offsets --bootstrap-server {B} --topic nosuch
