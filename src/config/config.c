@@ -451,6 +451,46 @@ enum err config_validate_broker(const struct config_pair *pairs, int32_t count, 
     return e;
 }
 
+enum err config_check_cordoned(const struct config *c, const struct str *cordoned, int32_t count,
+                               struct config_error *error)
+{
+    int32_t dirs_count;
+    const struct str *dirs = config_list(
+        c, config_is_null(c, CONFIG_LOG_DIRS) ? CONFIG_LOG_DIR : CONFIG_LOG_DIRS, &dirs_count);
+    char missing[sizeof error->text] = "";
+    size_t len = 0;
+    for (int32_t i = 0; i < count; i++) {
+        bool known = false;
+        if (str_equal_z(cordoned[i], "*")) {
+            if (count == 1) return ERR_OK;
+            return config_error_set(error, "requirement failed: When cordoned.log.dirs is set to "
+                                           "*, it must not contain other values");
+        }
+        for (int32_t k = 0; k < dirs_count; k++) known |= str_equal(cordoned[i], dirs[k]);
+        if (known || len >= sizeof missing) continue;
+        len += (size_t)snprintf(missing + len, sizeof missing - len, "%s%.*s", len ? ", " : "",
+                                STR_ARG(cordoned[i]));
+    }
+    if (!len) return ERR_OK;
+    return config_error_set(error,
+                            "requirement failed: All entries in cordoned.log.dirs must be present "
+                            "in log.dirs or log.dir. Missing entries : %s",
+                            missing);
+}
+
+enum err config_validate_cordoned(const struct config *c, struct str text,
+                                  struct config_error *error)
+{
+    struct arena arena;
+    struct config_value value;
+    arena_init(&arena, 0);
+    enum err e =
+        config_value_parse(&config_keys[CONFIG_CORDONED_LOG_DIRS], text, &arena, &value, error);
+    if (!e) e = config_check_cordoned(c, value.list, value.list_count, error);
+    arena_free(&arena);
+    return e;
+}
+
 enum err config_validate_group(const struct config_pair *pairs, int32_t count,
                                struct config_error *error)
 {

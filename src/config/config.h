@@ -135,6 +135,14 @@ void config_describe_synonyms(const struct config *c, const char *name, struct a
 enum err config_validate_broker(const struct config_pair *pairs, int32_t count, bool this_broker,
                                 struct config_error *error) MUST_CHECK;
 
+/* cordoned.log.dirs: "*" alone, or directories of this node's. Err: INVALID. */
+enum err config_check_cordoned(const struct config *c, const struct str *cordoned, int32_t count,
+                               struct config_error *error) MUST_CHECK;
+
+/* The same, of a text that is to become its value and is known to be a list. */
+enum err config_validate_cordoned(const struct config *c, struct str text,
+                                  struct config_error *error) MUST_CHECK;
+
 /* Check the configuration of a group. Err: INVALID. */
 enum err config_validate_group(const struct config_pair *pairs, int32_t count,
                                struct config_error *error) MUST_CHECK;

@@ -135,6 +135,10 @@ static enum err check_directories(const struct config *c, struct arena *arena,
     if (n->log_dirs_count == 0)
         FAIL(id, "requirement failed: At least one log directory must be defined via log.dirs or "
                  "log.dir.");
+    const struct str *cordoned = config_list(c, CONFIG_CORDONED_LOG_DIRS, &count);
+    struct config_error cause;
+    if (config_check_cordoned(c, cordoned, count, &cause))
+        FAIL(CONFIG_CORDONED_LOG_DIRS, "%s", cause.text);
     n->metadata_dir = config_string(c, CONFIG_METADATA_LOG_DIR);
     if (!n->metadata_dir) n->metadata_dir = n->log_dirs[0];
     return ERR_OK;

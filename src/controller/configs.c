@@ -39,11 +39,42 @@ struct change {
     struct str name;
     struct config_pair *pairs; /* new values; null removes */
     int32_t count;
+    bool forwarded; /* by the broker that it is about */
 };
 
 static bool is_min_isr(struct str key)
 {
     return str_equal_z(key, "min.insync.replicas");
+}
+
+/* The piece of a list's text at *at; moves on to the next one. */
+static struct str list_next(struct str text, int32_t *at)
+{
+    int32_t end = *at;
+    while (end < text.len && text.data[end] != ',') end++;
+    struct str piece = {text.data + *at, end - *at};
+    *at = end + 1;
+    while (piece.len > 0 && piece.data[0] == ' ') piece.data++, piece.len--;
+    while (piece.len > 0 && piece.data[piece.len - 1] == ' ') piece.len--;
+    return piece;
+}
+
+static bool list_has(struct str text, struct str wanted)
+{
+    for (int32_t at = 0; at < text.len;)
+        if (str_equal(list_next(text, &at), wanted)) return true;
+    return false;
+}
+
+/* Paths are known to their broker alone: whoever comes to the controller itself may only take some
+ * away. */
+static bool cordons_more(const struct controller *c, const struct change *change, struct str value)
+{
+    struct str now =
+        image_config_value(image_of(c), change->type, change->name, STR("cordoned.log.dirs"));
+    for (int32_t at = 0; at < value.len;)
+        if (!list_has(now, list_next(value, &at))) return true;
+    return false;
 }
 
 /* With ELR the minimum is the cluster's alone. */
@@ -67,6 +98,11 @@ static struct problem check_pair(const struct controller *c, struct arena *arena
         return PROBLEM(arena, error,
                        "The cordoned.log.dirs configuration value cannot be set because it "
                        "requires metadata.version >= 4.3-IV0");
+    if (broker && str_equal_z(pair->name, "cordoned.log.dirs") && !change->forwarded &&
+        cordons_more(c, change, pair->value))
+        return PROBLEM(arena, error,
+                       "When updating cordoned.log.dirs via controllers,  the new value must be a "
+                       "subset of the current configuration value."); /* both blanks are Kafka's */
     if (pair->value.len > INT16_MAX)
         return PROBLEM(arena, error,
                        "The configuration value cannot be added because it exceeds the maximum "
@@ -329,14 +365,16 @@ list_change(struct controller *c, struct arena *arena, resource *rq,
     return NO_PROBLEM;
 }
 
-static struct problem incremental_one(struct controller *c, struct decision *d, resource *rq)
+static struct problem incremental_one(struct controller *c, struct decision *d, resource *rq,
+                                      bool forwarded)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
     if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
         problem = PROBLEM_BARE(KAFKA_POLICY_VIOLATION);
     if (problem.error) return problem;
     struct change change = {(enum resource_type)rq->resource_type, rq->resource_name,
-                            ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + 1), 0};
+                            ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + 1), 0,
+                            forwarded};
     for (int32_t i = 0; i < rq->configs_count; i++) {
         const struct incremental_alter_configs_request_alterable_config *op = &rq->configs[i];
         struct str value = op->value;
@@ -382,7 +420,7 @@ void decide_incremental_alter_configs(struct controller *c, struct decision *d,
         int32_t before = d->count;
         struct problem problem =
             twice ? PROBLEM(d->arena, KAFKA_INVALID_REQUEST, "Duplicate resource.")
-                  : incremental_one(c, d, one);
+                  : incremental_one(c, d, one, call->forwarded);
         if (problem.error) d->count = before;
         results[i].error_code = (int16_t)problem.error;
         results[i].error_message = problem.message;
@@ -418,7 +456,8 @@ void refuse_alter_configs(struct controller_call *call, enum kafka_error error, 
 }
 
 static struct problem legacy_one(struct controller *c, struct decision *d,
-                                 const struct alter_configs_request_alter_configs_resource *rq)
+                                 const struct alter_configs_request_alter_configs_resource *rq,
+                                 bool forwarded)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
     if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
@@ -429,7 +468,7 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
     int32_t have = now ? now->pairs_count : 0;
     struct change change = {type, rq->resource_name,
                             ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + have + 1),
-                            0};
+                            0, forwarded};
     for (int32_t i = 0; i < rq->configs_count; i++)
         change.pairs[change.count++] =
             (struct config_pair){rq->configs[i].name, rq->configs[i].value};
@@ -464,7 +503,7 @@ void decide_alter_configs(struct controller *c, struct decision *d, struct contr
         int32_t before = d->count;
         struct problem problem =
             twice ? PROBLEM(d->arena, KAFKA_INVALID_REQUEST, "Duplicate resource.")
-                  : legacy_one(c, d, &rq->resources[i]);
+                  : legacy_one(c, d, &rq->resources[i], call->forwarded);
         if (problem.error) d->count = before;
         results[i].error_code = (int16_t)problem.error;
         results[i].error_message = problem.message;

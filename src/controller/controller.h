@@ -99,6 +99,7 @@ struct controller_call {
     const void *request; /* the decoded struct of api_key */
     struct arena *arena; /* the response is built here */
     struct str listener; /* it came in on; null: inside this node */
+    bool forwarded;      /* by a broker, which has judged what only that broker can */
     void (*done)(struct controller_call *call, const void *response);
     void *context; /* the caller's */
 

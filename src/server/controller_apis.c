@@ -49,6 +49,7 @@ static void handle_by_controller(struct request *rq, void *context)
         .request = rq->body,
         .arena = &rq->arena,
         .listener = request_listener(rq),
+        .forwarded = rq->deliver != NULL,
         .done = served_done,
         .context = s,
     };

@@ -73,6 +73,10 @@ static struct verdict judge_broker(const struct broker *b, struct arena *arena,
     struct config_error *error = ARENA_NEW(arena, struct config_error);
     if (config_validate_broker(set, count, change->name.len > 0, error))
         return refusal(str_of(error->text));
+    for (int32_t i = 0; i < count; i++)
+        if (str_equal_z(set[i].name, "cordoned.log.dirs") &&
+            config_validate_cordoned(b->config, set[i].value, error))
+            return refusal(str_of(error->text));
     return (struct verdict){KAFKA_NONE, STR_NULL};
 }
 

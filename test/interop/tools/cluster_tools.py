@@ -225,6 +225,27 @@ class Suite:
         same("log-dirs", "--describe --topic-list {T}", view=self.dirs_sorted)
         same("log-dirs", "--describe --topic-list {T} --broker-list 3,1", view=self.dirs_sorted)
         same("log-dirs", "--describe --broker-list 1,9")
+        same("log-dirs", "--describe --broker-list 2,1 --topic-list ,", view=self.dirs_sorted, shared=True)
+        self.cordons()
+
+    def cordons(self):
+        """A broker takes for cordoned.log.dirs only what it has; a controller, which knows no paths, only less."""
+        if not self.cluster.nodes[1].is_samsa() or self.part not in "log-dirs":
+            return
+        def alter(change, where=("--bootstrap-server", f"{self.cluster.nodes[2].address}:{BROKER_PORT}")):
+            return tool(ROOT, "configs", *where, "--alter", "--broker", "2", *change, check=False)
+        mine, text = self.cluster.nodes[2].logs, "cordoned.log.dirs="
+        controllers = ("--bootstrap-controller", self.comparison.words["{C}"])
+        status, said = alter(["--add-config", f"{text}[/nosuch,{mine},/other]"])
+        self.expect("a directory that is not the broker's is not cordoned", status == 1 and
+                    "InvalidRequestException: requirement failed: All entries in cordoned.log.dirs must be present in "
+                    "log.dirs or log.dir. Missing entries : /nosuch, /other" in said, said)
+        status, said = alter(["--add-config", text + mine], controllers)
+        self.expect("a controller cordons nothing", status == 1 and "InvalidConfigurationException: When updating "
+                    "cordoned.log.dirs via controllers,  the new value must be a subset" in said, said)
+        self.expect("a broker cordons what it has", alter(["--add-config", text + mine])[0] == 0)
+        self.expect("a controller cordons less", alter(["--add-config", text], controllers)[0] == 0)
+        self.expect("nothing is cordoned", alter(["--delete-config", "cordoned.log.dirs"])[0] == 0)
 
     @staticmethod
     def dirs_sorted(text):

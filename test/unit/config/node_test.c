@@ -97,6 +97,14 @@ TEST(rules_between_keys_are_told_in_the_words_of_kafka)
     refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nreplica.lag.time.max.ms=1\n",
             "s:6: requirement failed: replica.fetch.wait.max.ms should always be less than or "
             "equal to replica.lag.time.max.ms");
+    refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nlog.dirs=/a,/b\n"
+                     "cordoned.log.dirs=/b,/c,/d\n",
+            "s:7: requirement failed: All entries in cordoned.log.dirs must be present in log.dirs "
+            "or log.dir. Missing entries : /c, /d");
+    refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nlog.dirs=/a,/b\n"
+                     "cordoned.log.dirs=*,/b\n",
+            "s:7: requirement failed: When cordoned.log.dirs is set to *, it must not contain "
+            "other values");
 }
 
 TEST(a_broker_may_not_listen_as_a_controller_but_must_map_it)

@@ -312,6 +312,25 @@ static struct str value_of(struct world *w, enum resource_type type, const char 
     return image_config_value(controller_image(w->c), type, str_of(resource), str_of(key));
 }
 
+TEST(a_controller_asked_directly_cordons_no_directory_that_is_not)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    const char *key = "cordoned.log.dirs";
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, "/a"), KAFKA_INVALID_CONFIG);
+    w.local = true; /* as if the broker, which knows its directories, had passed it on */
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, "/a, /b"), 0);
+    w.local = false;
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, "/b,/c"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, "*"), KAFKA_INVALID_CONFIG);
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, "/b"), 0);
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 0, ""), 0);
+    assert_int_equal(alter(&w, RESOURCE_BROKER, "1", key, 1, NULL), 0);
+    world_check(&w);
+    world_free(&w);
+}
+
 TEST(configs_are_set_deleted_appended_and_subtracted)
 {
     struct world w;

@@ -219,6 +219,7 @@ struct world_call *world_send(struct world *w, int16_t api_key, int16_t version,
                                         .request = request,
                                         .arena = &w->arena,
                                         .listener = w->local ? STR_NULL : STR("CONTROLLER"),
+                                        .forwarded = w->local,
                                         .done = done};
     controller_handle(w->c, &wc->call);
     return wc;
