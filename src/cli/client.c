@@ -22,7 +22,7 @@
 #include "protocol/request_header.h"
 #include "protocol/response_header.h"
 
-enum { FRAME_BYTES_MAX = 512 << 20, RETRY_MS = 100 };
+enum { FRAME_BYTES_MAX = 512 << 20, RETRY_MS = 100, CONNECT_MS_MAX = 10000 };
 
 #define ERRORS "org.apache.kafka.common.errors."
 
@@ -480,7 +480,8 @@ struct client_node *client_any(struct client *c)
 struct client_node *client_controller(struct client *c)
 {
     struct client_node *n = client_node(c, c->controller_id);
-    return n ? n : client_any(c);
+    int64_t deadline_ms = client_now_ms() + CONNECT_MS_MAX;
+    return n && ready(c, n, deadline_ms) ? n : client_any(c);
 }
 
 /* "electLeaders" of ELECT_LEADERS: how Java's client calls its calls. */

@@ -72,7 +72,7 @@ bool client_refresh(struct client *c, const char *call);
 /* A node of the last refresh, or NULL. */
 struct client_node *client_node(struct client *c, int32_t id);
 
-/* Any node that answers; the controller's, or any where there is none to see. After
+/* Any node that answers; the controller's, or any where there is none to see or to reach. After
  * client_refresh. */
 struct client_node *client_any(struct client *c);
 struct client_node *client_controller(struct client *c);

@@ -300,9 +300,23 @@ class Suite:
         self.expect("server-stop: the node's id outranks its role", stop("--node-id=2", "--process-role=broker") == (
             0, "When both node-id and process-role are provided, the value for node-id will take precedence\n"))
         wait_for("node 2 stops", lambda: running() == [1, 3])
+        self.dead_controller()
         self.expect("server-stop by role", stop("--process-role=broker,controller") == (0, ""))
         wait_for("all stop", lambda: running() == [])
         self.expect("server-stop with nothing to stop", stop() == (1, "No kafka server to stop\n"))
+
+    def dead_controller(self):
+        """Two of three are gone and nobody can fence the second: a broker that is still listed, and named as the
+        one to ask, is dead. Tools ask another, and say at last that nobody did it."""
+        self.cluster.nodes[3].kill()
+        config = self.comparison.file("default.api.timeout.ms=1500\nrequest.timeout.ms=1000")
+        command = [os.path.join(ROOT, "bin", "kafka-topics.sh"), "--bootstrap-server", self.comparison.words["{B}"],
+                   "--command-config", config, "--create", "--partitions", "1", "--replication-factor", "1", "--topic"]
+        tries = [subprocess.Popen([*command, f"dead-{i}"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True) for i in range(6)]
+        said = [t.communicate()[0] for t in tries]
+        self.expect("a dead broker is not asked to pass on", all("timed out" in s for s in said), str(said))
+        self.cluster.nodes[3].start()
 
     def run(self):
         parts = {"leader-election": self.elections, "reassign-partitions": self.reassignments,
