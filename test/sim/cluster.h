@@ -30,6 +30,7 @@ struct machine {
     struct node *node; /* NULL: down */
     bool started, stopped, stopped_clean, stopping;
     bool may_fail; /* a fault of its disk may end it */
+    bool failing;  /* its disk loses something now, or soon */
     bool new_disk; /* was given an empty disk, and must be formatted at the next start */
     int64_t starts;
     int64_t wall_ms;       /* its wall clock is so far off */

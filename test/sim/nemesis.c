@@ -174,12 +174,14 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
     /* A sync that fails drops what it should have written: a loss. */
     if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m, true))) return false;
     if (on) {
-        m->may_fail = true;
+        m->may_fail = m->failing = true;
         oracles_has_lost(n->cluster->oracles, m, true);
         sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, false);
         return true;
     }
     sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
+    m->failing = false;
+    oracles_has_lost(n->cluster->oracles, m, true); /* also in a start after that one */
     /* A directory comes back by a restart only. */
     if (machine_is_up(m) && !m->stopping) machine_stop(m);
     machine_restart_in(m, 100);
@@ -356,6 +358,7 @@ void nemesis_heal(struct nemesis *n)
         for (int32_t k = 0; k < c->count; k++)
             if (i != k) sim_net_delay(m->sim, c->machines[k].sim, 50, c->plan->link_us);
         bool broken_disk = m->may_fail;
+        if (m->failing) oracles_has_lost(c->oracles, m, true);
         sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
         sim_disk_budget(m->sim, -1);
         sim_disk_misread(m->sim, SIM_MISREAD_FLIPPED, "", 0);
@@ -366,7 +369,7 @@ void nemesis_heal(struct nemesis *n)
         if (machine_is_up(m)) sim_node_pause(m->sim, false);
         if (machine_is_up(m) && broken_disk && !m->stopping) machine_stop(m);
         if (!machine_is_up(m) || m->stopping) machine_restart_in(m, 100);
-        m->may_fail = false;
+        m->may_fail = m->failing = false;
     }
     for (int32_t i = 0; i < n->members_count; i++) member_return(n->members[i]);
 }

@@ -81,7 +81,7 @@ bool oracles_is_member(const struct oracles *o, const struct machine *m)
 /* It has lost bytes, and has not registered anew since. */
 static bool loss_is_unknown(const struct machine *m)
 {
-    return m->is_broker && m->lost_in > 0 && m->registered_in <= m->lost_in;
+    return m->is_broker && (m->failing || (m->lost_in > 0 && m->registered_in <= m->lost_in));
 }
 
 bool oracles_loss_is_unknown(const struct oracles *o)
