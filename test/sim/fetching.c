@@ -4,6 +4,8 @@
 #include "protocol/fetch.h"
 #include "protocol/list_offsets.h"
 
+enum { OLDER_ONE_IN = 40 };
+
 void fetching_init(struct fetching *f, struct client *c, struct truth *t)
 {
     *f = (struct fetching){.client = c, .truth = t, .losses = t->losses, .elsewhere = -1};
@@ -65,6 +67,11 @@ static enum fetch_end answer(struct fetching *f, const struct fetch_response_par
                            (long long)f->position, f->truth->directory, f->client->name);
         return FETCH_OUT_OF_RANGE;
     }
+    const struct machine *m = &f->client->cluster->machines[f->node - 1];
+    if (f->outdated > 0 && f->outdated == m->starts && !p->error_code)
+        cluster_broken(f->client->cluster, "S5",
+                       "%s served %s a fetch of %s of an older leader epoch", m->name,
+                       f->client->name, f->truth->directory);
     if (p->error_code) return FETCH_RETRY;
     if (p->preferred_read_replica >= 0) {
         f->elsewhere = p->preferred_read_replica;
@@ -99,6 +106,13 @@ static void fetched(struct call *call, enum err e, const void *response)
 void fetching_start(struct fetching *f, int32_t node, int32_t leader_epoch, int32_t wait_ms,
                     void (*done)(struct fetching *f, enum fetch_end end))
 {
+    const struct machine *m = &f->client->cluster->machines[node - 1];
+    const struct truth_view *v = &f->truth->views[m->index];
+    bool older = leader_epoch > 0 && prng_chance(&f->client->prng, 1, OLDER_ONE_IN);
+    if (older) leader_epoch--;
+    f->node = node;
+    f->outdated =
+        older && machine_is_up(m) && v->hosted && v->leader_epoch > leader_epoch ? m->starts : 0;
     struct fetch_request_fetch_partition p;
     fetch_request_fetch_partition_init(&p);
     p.partition = f->truth->partition;

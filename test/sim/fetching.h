@@ -1,5 +1,6 @@
 /* Reading one partition, for readers and group members: a fetch, and the check of what it gives
- * against the truth (S2, S9, S10): nothing but what is committed, and exactly that. */
+ * against the truth (S2, S9, S10): nothing but what is committed, and exactly that. Now and then it
+ * is of an older epoch than the broker's, and must be refused (S5). */
 #ifndef SAMSA_TEST_SIM_FETCHING_H
 #define SAMSA_TEST_SIM_FETCHING_H
 
@@ -22,6 +23,8 @@ struct fetching {
     int32_t elsewhere; /* the nearer replica named last; -1: none */
     const char *rack;  /* NULL: none */
     bool much;         /* as much as there is, not a random part */
+    int64_t outdated;  /* start of the broker that must refuse this epoch; 0: none must */
+    int32_t node;      /* it was sent there */
     void *owner;
     /* May start the next fetch. */
     void (*done)(struct fetching *f, enum fetch_end end);
