@@ -259,6 +259,9 @@ static enum err recover_segment(struct log *log, struct segment *s, int64_t limi
                (int)log->topic_len, log->topic, log->partition, s->base_offset, size, s->size, next,
                e == ERR_EOF ? "?" : err_text(e));
     e = disk_truncate(file, s->size);
+    /* Synced, or a loss of power would bring back what was cut: after what is appended next it may
+     * pass for the log's own. */
+    if (!e) e = disk_sync(file);
     return e ? log_io_failed(log, e, "truncation") : ERR_OK;
 }
 

@@ -251,6 +251,26 @@ TEST(a_lost_tail_never_lets_deleted_offsets_come_back)
     world_free(&w);
 }
 
+/* A read of recovery gave wrong bytes, so batches that are sound were cut with the rest. */
+TEST(what_recovery_cuts_does_not_come_back_with_the_next_loss_of_power)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    for (int i = 0; i < 10; i++) world_append_ok(&w, 5);
+    assert_ok(log_flush(w.log));
+    world_crash(&w);
+    sim_disk_misread(w.node, SIM_MISREAD_MISDIRECTED, "/00000000000000000000.log", 1);
+    assert_ok(world_open(&w));
+    assert_int_equal(sim_disk_misreads(w.node), 1);
+    int64_t end = log_end_offset(w.log);
+    assert_true(end < 50);
+    world_append_ok(&w, 1);
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_end_offset(w.log), end);
+    world_free(&w);
+}
+
 TEST(directories_kafka_leaves_behind_are_understood)
 {
     struct log_world w;
