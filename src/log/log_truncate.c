@@ -70,9 +70,13 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     if (offset < log->start_offset || log->segments_count == 0 ||
         log->segments[0].base_offset > offset)
         return log_truncate_fully_and_start_at(log, offset);
-    /* First the checkpoint: a crash in between must not trust what is about to go. */
-    if (log->recovery_point > offset) {
-        log->recovery_point = offset;
+    /* First the checkpoint: a crash in between must not trust what is about to go. Nor may a loss
+     * of power bring it back, when the log has gone on in a new segment: so the one that is cut
+     * counts as not synced, from its beginning. */
+    const struct segment *cut = log_segment_for(log, offset);
+    if (log->recovery_point > offset ||
+        (log->recovery_point == offset && cut->base_offset < offset)) {
+        log->recovery_point = cut->base_offset;
         enum err e = log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
         if (e) return e;
     }

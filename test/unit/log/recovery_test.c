@@ -271,6 +271,31 @@ TEST(what_recovery_cuts_does_not_come_back_with_the_next_loss_of_power)
     world_free(&w);
 }
 
+/* The new segment is synced, so the recovery point lies in it: but the cut of the one before must
+ * be as durable, or its end comes back below. */
+TEST(a_cut_is_synced_with_what_follows_it_in_a_new_segment)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    struct log_config *flushing = log_config_copy(w.config);
+    flushing->flush_messages = 1;
+    log_config_unref(w.config);
+    w.config = flushing;
+    log_set_config(w.log, flushing);
+    for (int i = 0; i < 10; i++) world_append_ok(&w, 5);
+    int32_t half = (int32_t)(log_size_bytes(w.log) / 2);
+    assert_ok(log_truncate_to(w.log, 25));
+    small_segments(&w, half);
+    for (int i = 0; i < 2; i++) world_append_ok(&w, 5);
+    assert_int_equal(log_end_offset(w.log), 35);
+    assert_int_equal(log_dir_checkpoint(w.dir), ERR_OK);
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_end_offset(w.log), 35);
+    assert_int_equal(world_read_all(&w), 35);
+    world_free(&w);
+}
+
 TEST(directories_kafka_leaves_behind_are_understood)
 {
     struct log_world w;
