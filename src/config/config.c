@@ -129,9 +129,17 @@ static bool is_plugin_key(struct str name)
     return false;
 }
 
-static void note_unknown(struct config *c, struct str name, int32_t line)
+static bool is_percentage(struct str text)
+{
+    for (int32_t i = 0; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+    return text.len > 0 && text.len <= 3;
+}
+
+static void note_unknown(struct config *c, struct str name, struct str value, int32_t line)
 {
     bool override;
+    if (str_equal_z(name, CONFIG_LEADER_IMBALANCE_PERCENT) && is_percentage(value)) return;
     if (config_broker_key_find(name, &override) >= 0 || is_plugin_key(name)) return;
     const char *near = config_key_nearest(config_keys, CONFIG_COUNT, name);
     struct str place = line ? arena_printf(&c->arena, "%s:%d", c->file, line) : STR("--override");
@@ -217,7 +225,7 @@ enum err config_read(const char *file, struct str text, const struct config_pair
         for (int32_t j = i + 1; j < p.count && last; j++)
             last = !str_equal(p.items[i].key, p.items[j].key);
         if (!last) continue;
-        note_unknown(c, p.items[i].key, p.items[i].line);
+        note_unknown(c, p.items[i].key, p.items[i].value, p.items[i].line);
         e = set_static(c, &p.items[i], error);
         if (e) goto fail;
     }
@@ -299,6 +307,12 @@ const char *config_extra(const struct config *c, const char *name)
         if (strcmp(c->extras[i].name, name) == 0 && (!best || c->extras[i].layer < best->layer))
             best = &c->extras[i];
     return best ? best->text : NULL;
+}
+
+int32_t config_leader_imbalance_percent(const struct config *c)
+{
+    const char *text = config_extra(c, CONFIG_LEADER_IMBALANCE_PERCENT);
+    return text && is_percentage(str_of(text)) ? atoi(text) : 0;
 }
 
 struct str config_print(const struct config *c, struct arena *arena)

@@ -93,6 +93,12 @@ bool config_is_set(const struct config *c, enum config_id id);
 /* The text of the first layer that sets a name outside the table; NULL when none does. */
 const char *config_extra(const struct config *c, const char *name);
 
+/* A key that Kafka had until 3.9 and that is obeyed all the same: how many percent of the
+ * partitions that prefer a broker others may lead before leaders return to it by themselves. 0,
+ * which is what Kafka 4 does, when it is not set. */
+#define CONFIG_LEADER_IMBALANCE_PERCENT "leader.imbalance.per.broker.percentage"
+int32_t config_leader_imbalance_percent(const struct config *c);
+
 /* "FILE:LINE: " of a key, or "FILE: ", or ""; to open an error about it. */
 struct str config_place(const struct config *c, enum config_id id, struct arena *arena);
 

@@ -1,4 +1,6 @@
 /* What the active controller does by itself: NoOp records, preferred leaders, unclean elections. */
+#include <stdlib.h>
+
 #include "controller/election.h"
 #include "controller/internal.h"
 
@@ -48,17 +50,64 @@ void no_op_fired(struct timer *t)
     if (decision_end(c, d)) arm(c, t, no_op_ms(c));
 }
 
+/* How many partitions prefer a broker, and how many of them it does not lead. */
+struct share {
+    int32_t broker;
+    int64_t preferring, led_by_others;
+};
+
+static int by_broker(const void *a, const void *b)
+{
+    int32_t x = ((const struct share *)a)->broker, y = ((const struct share *)b)->broker;
+    return (x > y) - (x < y);
+}
+
+static struct share *share_of(struct share *shares, int32_t count, const struct image_partition *p)
+{
+    struct share key = {.broker = partition_replicas(p)[0]};
+    return bsearch(&key, shares, (size_t)count, sizeof key, by_broker);
+}
+
+/* One per broker, by id; NULL when any imbalance is too much. */
+static struct share *count_shares(const struct controller *c, struct arena *arena)
+{
+    if (config_leader_imbalance_percent(c->options.config) == 0) return NULL;
+    const struct image *image = image_of(c);
+    struct share *shares = ARENA_ARRAY(arena, struct share, image->brokers_count + 1);
+    for (int32_t i = 0; i < image->brokers_count; i++) shares[i].broker = image->brokers[i]->id;
+    uint32_t at = 0;
+    for (const struct image_topic *topic; (topic = image_topic_next(image, &at));)
+        for (int32_t id = 0; id < topic->partitions_size; id++) {
+            const struct image_partition *p = image_topic_partition(topic, id);
+            struct share *s = p ? share_of(shares, image->brokers_count, p) : NULL;
+            if (!s) continue;
+            s->preferring++;
+            s->led_by_others += p->leader != s->broker;
+        }
+    return shares;
+}
+
+static bool too_few_led(const struct controller *c, struct share *shares,
+                        const struct image_partition *p)
+{
+    if (!shares) return true;
+    const struct share *s = share_of(shares, image_of(c)->brokers_count, p);
+    return s && s->led_by_others * 100 >
+                    config_leader_imbalance_percent(c->options.config) * s->preferring;
+}
+
 void rebalance_fired(struct timer *t)
 {
     struct controller *c = CONTAINER_OF(t, struct controller, rebalance);
     struct decision *d = decision_begin(c);
+    struct share *shares = count_shares(c, d->arena);
     d->reason = REASON_PREFERRED_PERIODIC;
     uint32_t at = 0;
     for (const struct image_topic *topic; (topic = image_topic_next(image_of(c), &at));) {
         if (topic->not_preferred_count == 0) continue;
         for (int32_t id = 0; id < topic->partitions_size; id++) {
             const struct image_partition *p = image_topic_partition(topic, id);
-            if (!p || p->leader == partition_replicas(p)[0]) continue;
+            if (!p || p->leader == partition_replicas(p)[0] || !too_few_led(c, shares, p)) continue;
             if (d->count >= ELECTIONS_PER_PASS_MAX) break;
             struct election e;
             election_init(&e, c, d, topic, id);

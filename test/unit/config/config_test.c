@@ -56,9 +56,11 @@ TEST(a_later_duplicate_hides_a_bad_earlier_value)
 TEST(unknown_keys_are_kept_and_noted_with_a_guess)
 {
     struct config *c = read_config(NEEDED "num.partitoins=2\nrsm.config.x=1\n"
+                                          "leader.imbalance.per.broker.percentage=10\n"
                                           "listener.name.internal.ssl.key.password=secret\n");
     assert_string_equal(config_extra(c, "num.partitoins"), "2");
     assert_string_equal(config_extra(c, "rsm.config.x"), "1");
+    assert_int_equal(config_leader_imbalance_percent(c), 10);
     assert_int_equal(c->notes_count, 1);
     assert_string_equal(c->notes[0].data, "server.properties:4: unknown configuration key "
                                           "num.partitoins is ignored; did you mean "

@@ -48,10 +48,10 @@ propose(struct world *w, const char *topic, int32_t partition, int32_t *isr, int
 }
 
 /* Topic t, partition 0 on the brokers given, led by the first. */
-static void one_partition(struct world *w, int32_t *replicas, int32_t count)
+static void one_partition_of(struct world *w, const char *topic, int32_t *replicas, int32_t count)
 {
     struct create_topics_request_creatable_replica_assignment a = {0, replicas, count};
-    struct create_topics_request_creatable_topic t = {.name = STR("t"),
+    struct create_topics_request_creatable_topic t = {.name = str_of(topic),
                                                       .num_partitions = -1,
                                                       .replication_factor = -1,
                                                       .assignments = &a,
@@ -59,6 +59,11 @@ static void one_partition(struct world *w, int32_t *replicas, int32_t count)
     struct create_topics_request rq = {.topics = &t, .topics_count = 1};
     const struct create_topics_response *r = world_call(w, API_CREATE_TOPICS, 7, &rq);
     assert_int_equal(r->topics[0].error_code, 0);
+}
+
+static void one_partition(struct world *w, int32_t *replicas, int32_t count)
+{
+    one_partition_of(w, "t", replicas, count);
 }
 
 TEST(leader_shrinks_and_expands_its_isr)
@@ -131,6 +136,40 @@ TEST(leadership_returns_to_the_preferred_replica_when_asked_and_by_itself)
             world_beat(&w, 300000, -1);
         assert_int_equal(world_partition(&w, "t", 0)->leader, 1);
     }
+    world_check(&w);
+    world_free(&w);
+}
+
+static void allow_imbalance(struct world *w, const char *percent)
+{
+    struct config_error error;
+    assert_ok(config_set(w->config, LAYER_STATIC, STR(CONFIG_LEADER_IMBALANCE_PERCENT),
+                         str_of(percent), &error));
+}
+
+TEST(leaders_return_by_themselves_once_more_than_the_allowed_percentage_is_missing)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    world_broker(&w, 2, NULL);
+    int32_t both[] = {1, 2};
+    one_partition(&w, both, 2);
+    world_beat(&w, 10000, 1);
+    (void)world_heartbeat(&w, 1, false, false);
+    assert_int_equal(propose(&w, "t", 0, both, 2)->error_code, 0);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 2); /* all of one */
+    allow_imbalance(&w, "100");
+    world_beat(&w, 300000, -1);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
+    one_partition_of(&w, "u", both, 2);
+    assert_int_equal(world_partition(&w, "u", 0)->leader, 1); /* one of two */
+    allow_imbalance(&w, "50");
+    world_beat(&w, 300000, -1);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 2);
+    allow_imbalance(&w, "49");
+    world_beat(&w, 300000, -1);
+    assert_int_equal(world_partition(&w, "t", 0)->leader, 1);
     world_check(&w);
     world_free(&w);
 }
