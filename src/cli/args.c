@@ -398,8 +398,8 @@ void args_parse_argparse(struct args *a, enum args_mistakes mistakes, const char
         if (is_help(argv[i])) print_argparse_help(a);
         if (!is_word(argv[i]))
             take_option(a, argc, argv, &i);
-        else if (a->positionals_count < POSITIONALS_MAX)
-            a->positionals[a->positionals_count++] = argv[i];
+        else
+            args_error(a, "unrecognized arguments: '%s'", argv[i]);
     }
     require_known(a);
 }

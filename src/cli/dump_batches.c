@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/dump.h"
@@ -138,7 +139,13 @@ static bool print_metadata(struct dump *d, const struct record *r, const char *i
     printf("%spayload: ", indent);
     enum err e = metadata_record_decode(&m, r->value, &d->arena);
     if (e) {
-        printf("Error at %lld, skipping. %s", (long long)r->offset, err_text(e));
+        printf("Error at %lld, skipping. ", (long long)r->offset);
+        if (r->value.len > 0 && r->value.data[0] != 1)
+            printf("Could not deserialize metadata record due to unknown frame version %d(only "
+                   "frame version 1 is supported)",
+                   r->value.data[0]);
+        else
+            printf("%s", err_text(e));
         return true;
     }
     out_init(&o);
@@ -171,7 +178,17 @@ static void print_contents(struct dump *d, const struct record *r, const char *i
     case DECODE_TRANSACTIONS: known = print_transaction(d, r, indent); break;
     case DECODE_SHARE_STATE: known = print_share(d, r, indent); break;
     }
-    if (!known) printf("%skey: (unknown) payload: (unknown)", indent);
+    if (known) return;
+    if (r->key.len < 2) {
+        fflush(stdout);
+        fprintf(stderr,
+                "java.lang.RuntimeException: Failed to decode message at offset %lld: it has no "
+                "key that says its type\n",
+                (long long)r->offset);
+        exit(1);
+    }
+    printf("%skey: Unknown record type %d at offset %lld, skipping.", indent,
+           (int16_t)(r->key.data[0] << 8 | r->key.data[1]), (long long)r->offset);
 }
 
 /* ---- batches */

@@ -61,6 +61,22 @@ static void dump_one(const char *path, const struct dump_options *o)
         fprintf(stderr, "Ignoring unknown file %s\n", path);
 }
 
+/* Keys and values are printed as they are; any class that would print something else is refused. */
+static void check_decoder(const struct args *a, const char *option)
+{
+    static const char *const known[] = {"StringDecoder", "DefaultDecoder"};
+    static const char *const packages[] = {"org.apache.kafka.tools.api.", "kafka.serializer."};
+    const char *class = args_value(a, option);
+    for (int i = 0; class && i < 4; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%s", packages[i / 2], known[i % 2]);
+        if (strcmp(class, name) == 0) return;
+    }
+    if (!class || !*class) return;
+    fprintf(stderr, "java.lang.RuntimeException: Failed to load decoder class %s\n", class);
+    exit(1);
+}
+
 int tool_dump_log(int argc, char **argv)
 {
     struct args a;
@@ -85,9 +101,13 @@ int tool_dump_log(int argc, char **argv)
     o.print_data = args_has(&a, "print-data-log") || args_has(&a, "value-decoder-class") ||
                    args_has(&a, "key-decoder-class");
     for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++) {
-        if (!args_has(&a, decoders[i].option)) continue;
+        if (!args_has(&a, decoders[i].option) || o.decoder != DECODE_TEXT) continue;
         o.print_data = true;
         o.decoder = decoders[i].decoder;
+    }
+    if (o.decoder == DECODE_TEXT) {
+        check_decoder(&a, "value-decoder-class");
+        check_decoder(&a, "key-decoder-class");
     }
     o.deep = o.print_data || args_has(&a, "deep-iteration");
     char *files = strdup(args_value(&a, "files"));

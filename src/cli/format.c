@@ -47,6 +47,10 @@ void format_inspect(struct disk *disk, struct arena *arena, struct format_direct
     struct disk_stat st;
     d->meta = META_PROPERTIES_NONE;
     if (disk_stat(disk, d->path, &st)) return;
+    if (!st.is_dir) {
+        d->problem = arena_printf(arena, "%s is not a directory", d->path).data;
+        return;
+    }
     d->exists = true;
     enum err e = meta_properties_read(disk, d->path, arena, &d->meta, &d->problem);
     if (e && !d->problem)

@@ -51,7 +51,12 @@ static void become_daemon(void)
 
 int tool_server_start(int argc, char **argv)
 {
-    if (argc < 2) {
+    const char *first = argc < 2 ? "--help" : argv[1];
+    if (strcmp(first, "--version") == 0) {
+        printf("%s\n", KAFKA_VERSION);
+        return 0;
+    }
+    if (strcmp(first, "--help") == 0) {
         fprintf(stderr, "USAGE: kafka-server-start.sh [-daemon] server.properties "
                         "[--override property=value]*\n");
         return 1;

@@ -52,7 +52,9 @@ static int info_print(const struct format_directory *d, int32_t count, struct ar
     for (int32_t i = 0; i < count; i++) {
         found += d[i].exists;
         if (!d[i].exists)
-            problems[problems_count++] = arena_printf(arena, "%s does not exist", d[i].path).data;
+            problems[problems_count++] =
+                d[i].problem ? d[i].problem
+                             : arena_printf(arena, "%s does not exist", d[i].path).data;
         else if (d[i].problem)
             problems[problems_count++] = d[i].problem;
         else if (!d[i].meta.present)
@@ -439,6 +441,10 @@ int tool_storage(int argc, char **argv)
     if (strcmp(command, "feature-dependencies") == 0)
         return feature_dependencies(argc - 1, argv + 1, &arena);
     if (strcmp(command, "random-uuid") == 0) {
+        static const struct option none[] = {{0}};
+        struct args a;
+        args_parse_argparse(&a, ARGS_USAGE, "kafka-storage random-uuid", "Print a random UUID.",
+                            none, argc - 1, argv + 1);
         printf("%s\n", uuid_text(rng_uuid(os.env.rng)).z);
         return 0;
     }

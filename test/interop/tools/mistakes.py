@@ -205,6 +205,10 @@ topics --bootstrap-server {B} --describe --topics-with-overrides --unavailable-p
 topics --bootstrap-server {B} --describe --topic first --partition-size-limit-per-response x
 topics --bootstrap-server {B} --bootstrap-server {B} --list
 configs --bootstrap-server {B} --alter --topic first --add-config ""
+storage random-uuid extra
+storage random-uuid --bogus
+storage info -c {F} extra
+storage format -c {P} -t MkU3OEVBNTcwNTJENDM2Qk extra
 get-offsets --bootstrap-server {B} --topic
 get-offsets --bootstrap-server {B} --topic first --bogus
 get-offsets --bootstrap-server {B} --topic first --time 9999999999999999999
@@ -230,6 +234,16 @@ delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"top
 
 # What each says on standard error is its parser's; its output and status are compared.
 QUIET = """
+storage info -c {J:process.roles=broker\\nnode.id=1\\ncontroller.listener.names=C\\ncontroller.quorum.voters=2@h:1\\nlog.dirs=/nosuch/a,/etc/passwd}
+dump-log --files {L}/first-0/00000000000000000000.log --offsets-decoder
+dump-log --files {L}/first-0/00000000000000000000.log --offsets-decoder --cluster-metadata-decoder
+dump-log --files {L}/first-0/00000000000000000000.log --transaction-log-decoder
+dump-log --files {L}/first-0/00000000000000000000.log --share-group-state-decoder
+dump-log --files {L}/first-0/00000000000000000000.log --cluster-metadata-decoder
+dump-log --files {L}/first-0/00000000000000000000.log --value-decoder-class org.apache.kafka.tools.api.StringDecoder
+server-start --version
+server-start --help
+server-start
 topics --bootstrap-server {B} --alter --topic first --config a=1
 consumer-groups --bootstrap-server {B} --list --verbose
 consumer-groups --bootstrap-server {B} --list --offsets
