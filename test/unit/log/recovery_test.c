@@ -296,6 +296,22 @@ TEST(a_cut_is_synced_with_what_follows_it_in_a_new_segment)
     world_free(&w);
 }
 
+TEST(what_was_durable_and_is_cut_does_not_come_back)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    for (int i = 0; i < 10; i++) world_append_ok(&w, 5);
+    world_reopen_clean(&w);
+    assert_ok(log_truncate_to(w.log, 25));
+    world_append_ok(&w, 1);
+    log_set_high_watermark(w.log, 26);
+    assert_ok(log_dir_checkpoint(w.dir));
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_end_offset(w.log), 25);
+    world_free(&w);
+}
+
 TEST(directories_kafka_leaves_behind_are_understood)
 {
     struct log_world w;
