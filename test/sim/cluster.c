@@ -125,6 +125,9 @@ static void print_config(const struct machine *m, char text[CONFIG_BYTES])
     print(text, at,
           "group.initial.rebalance.delay.ms=300\ngroup.min.session.timeout.ms=1000\n"
           "auto.create.topics.enable=false\nunclean.leader.election.enable=false\n"
+          /* faults may keep a broker from the controllers longer than the default, and it would
+           * end */
+          "initial.broker.registration.timeout.ms=600000\n"
           "controlled.shutdown.enable=true\n");
 }
 
