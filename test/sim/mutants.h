@@ -8,8 +8,8 @@
 /* By name; MUTANT_NONE: there is no such. */
 enum mutant mutants_find(const char *name);
 
-/* All of them, or the one of that name (NULL: all); of those every `parts`-th, from `part` on. What
- * catches one must pass without it. Prints a line each; returns how many were not caught. */
-int mutants_run(const char *only, int part, int parts, int jobs, int *caught);
+/* All of them, or the one of that name (NULL: all). What catches one must pass without it. Prints a
+ * line each; returns how many were not caught. */
+int mutants_run(const char *only, int jobs, int *caught);
 
 #endif
