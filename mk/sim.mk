@@ -6,8 +6,7 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #                                (these with MUTANT=NAME: as one of the planted defects makes them run)
-#   make sim-mutants             every planted defect must be noticed
-#   make sim-mutants-part        so of one part of MUTANT_PARTS, which the sources' hash chooses
+#   make sim-mutants             every planted defect must be noticed: in CI too
 #   make sim-suite               what CI runs: one seed twice, the kept seeds and plans, sim-fresh's
 #   make sim-fresh               fresh seeds, for SIM_SECONDS and SIM_LEAST of them
 #   make soak                    fresh seeds until stopped
@@ -22,7 +21,6 @@ SIM_LEAST ?= 300
 SIM_TREE = $(or $(shell git rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null), \
   $(shell find Makefile mk schema src test/sim -type f | LC_ALL=C sort | xargs cat | sha1sum))
 SIM_FIRST = $(shell printf %d 0x$$(echo $(SIM_TREE) | cut -c1-12))
-MUTANT_PARTS ?= 3
 SEED ?= 1
 SEEDS ?= 50
 
@@ -47,8 +45,6 @@ sim-shrink: sim-build
 	@$(SIM) $(if $(MUTANT),-m $(MUTANT)) --shrink $(SEED)
 sim-mutants: sim-build
 	@$(SIM) --mutants $(MUTANT)
-sim-mutants-part: sim-build
-	@$(SIM) --mutants-part $(SIM_FIRST) $(MUTANT_PARTS)
 sim-suite: sim-build
 	@$(SIM) --suite test/sim/seeds $(SIM_LEAST) $(SIM_SECONDS) $(SIM_FIRST)
 sim-fresh: sim-build
@@ -56,4 +52,4 @@ sim-fresh: sim-build
 soak: sim-build
 	@$(SIM) --soak
 
-.PHONY: sim-build sim sims sim-shrink sim-mutants sim-mutants-part sim-suite sim-fresh soak
+.PHONY: sim-build sim sims sim-shrink sim-mutants sim-suite sim-fresh soak

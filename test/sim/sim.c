@@ -10,7 +10,6 @@
  *     sim --kept FILE                the seeds of a file, and the plans in the folder beside it
  *     sim --suite FILE COUNT SECONDS FIRST   what CI runs: one seed twice, --kept FILE, --fresh
  *     sim --mutants [NAME]           every planted defect must be noticed
- *     sim --mutants-part X PARTS     so of one part of them, which X chooses
  *     sim --twice SEED               the same seed gives the same trace
  *
  * -j N: so many runs at a time. -n N: clusters of at most so many nodes. -m NAME: with that
@@ -244,7 +243,7 @@ static int usage(void)
         "usage: sim [-v|-vv] [-j N] [-n N] [-m NAME] SEED | --plan FILE | --print SEED | --shrink "
         "SEED | --shrink-plan FILE | --seeds FIRST COUNT | --fresh COUNT SECONDS [FIRST] | "
         "--soak | --kept FILE | --suite FILE COUNT SECONDS FIRST | --mutants [NAME] | "
-        "--mutants-part X PARTS | --twice SEED\n");
+        "--twice SEED\n");
     return 2;
 }
 
@@ -255,14 +254,8 @@ static int command(const struct children_options *options, int argc, char **argv
     const char *what = argv[0], *one = argc > 1 ? argv[1] : NULL, *two = argc > 2 ? argv[2] : NULL;
     struct plan plan;
     if (strcmp(what, "--mutants") == 0) {
-        int caught, missed = mutants_run(one, 0, 1, options->jobs, &caught);
+        int caught, missed = mutants_run(one, options->jobs, &caught);
         printf("%d passed, %d failed\n", caught, missed);
-        return missed != 0;
-    }
-    if (strcmp(what, "--mutants-part") == 0 && two && atoi(two) > 0) {
-        int parts = atoi(two), part = (int)(strtoull(one, NULL, 10) % (unsigned long long)parts);
-        int caught, missed = mutants_run(NULL, part, parts, options->jobs, &caught);
-        printf("part %d of %d: %d passed, %d failed\n", part + 1, parts, caught, missed);
         return missed != 0;
     }
     if (strcmp(what, "--print") == 0 && one) {
