@@ -148,7 +148,14 @@ static enum err call_reencode(struct channel *c, struct call *call)
     POST(e == ERR_OK); /* we encoded it ourselves */
     out_reset(&call->encoded);
     call->api_version = version;
-    call_encode(c, call, body, &call->encoded);
+    struct out again; /* may refer to records in the arena */
+    out_init(&again);
+    call_encode(c, call, body, &again);
+    size_t size = (size_t)again.len;
+    uint8_t *copy = mem_alloc(size);
+    out_flatten(&again, copy);
+    out_free(&again);
+    out_ref(&call->encoded, copy, (int64_t)size, mem_free, copy);
     arena_free(&arena);
     return ERR_OK;
 }

@@ -13,6 +13,7 @@ enum {
     READ_BYTES = 64 << 10,
     /* A frame that claims more gets this much at first, then twice what has arrived. */
     TRUSTED_BYTES = 1 << 20,
+    DRAIN_PROMPT_MS = 3,
 };
 
 void connection_open(struct rpc_server *s, struct net_conn *net)
@@ -44,7 +45,7 @@ static void connection_free(struct connection *c)
         struct request *rq = CONTAINER_OF(node, struct request, node);
         list_remove(&rq->node);
         rq->connection = NULL;
-        if (rq->done)
+        if (rq->done || rq->turn)
             request_recycle(s, rq);
         else if (rq->abandoned) {
             rq->abandoned(rq);
@@ -80,20 +81,47 @@ static void connection_pause_or_resume(struct connection *c)
     net_pause(c->net, paused);
 }
 
+/* The first in the queue may have waited to be that. `busy`: what it answers is not advanced on
+ * from inside, and the connection is not freed. */
+static void connection_give_turn(struct connection *c, struct request *rq)
+{
+    void (*turn)(struct request *, void *) = rq->turn;
+    rq->turn = NULL;
+    c->busy++;
+    turn(rq, rq->context);
+    c->busy--;
+}
+
+/* While the server drains: was it answered soon after it came? */
+static bool connection_is_prompt(const struct connection *c, const struct request *rq)
+{
+    return c->server->draining &&
+           mono_elapsed_ms(clock_mono(c->server->env.clock), rq->arrived) <= DRAIN_PROMPT_MS;
+}
+
 void connection_advance(struct connection *c)
 {
-    bool sent = false;
-    while (!list_empty(&c->queue)) {
+    bool sent = false, prompt = false;
+    while (!c->broken && !list_empty(&c->queue)) {
         struct request *rq = CONTAINER_OF(c->queue.next, struct request, node);
+        if (!rq->done && rq->turn) {
+            connection_give_turn(c, rq);
+            continue;
+        }
         if (!rq->done) break;
         list_remove(&rq->node);
         c->queue_count--;
+        prompt = connection_is_prompt(c, rq);
         if (rq->reply.len > 0) out_append(net_out(c->net), &rq->reply);
         request_recycle(c->server, rq);
         sent = true;
     }
     if (sent) net_kick(c->net);
-    connection_pause_or_resume(c);
+    if (prompt && list_empty(&c->queue)) c->broken = true;
+    if (c->broken && c->busy == 0)
+        connection_free(c);
+    else
+        connection_pause_or_resume(c);
 }
 
 /* Make room to read more: keep the half frame, in a larger buffer if its length asks for one. */

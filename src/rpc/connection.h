@@ -44,6 +44,7 @@ struct rpc_server {
     int32_t requests_free_count;
     struct timer idle_timer;
     bool serving;
+    bool draining; /* the listener is closed */
 };
 
 extern const struct net_events connection_events;

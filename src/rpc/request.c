@@ -89,6 +89,19 @@ void request_reply(struct request *rq, const void *response)
     request_finish(rq);
 }
 
+void request_in_turn(struct request *rq, void (*turn)(struct request *, void *context),
+                     void *context)
+{
+    PRE(!rq->done && !rq->turn);
+    struct connection *c = rq->connection;
+    if (!c || c->queue.next == &rq->node) {
+        turn(rq, context);
+        return;
+    }
+    rq->turn = turn;
+    rq->context = context;
+}
+
 void request_reply_nothing(struct request *rq)
 {
     PRE(!rq->done);

@@ -40,7 +40,8 @@ struct request {
      * pointer; the request ends without a call of its own. Set by who parks; NULL: never mind, the
      * answer will be discarded. */
     void (*abandoned)(struct request *);
-    void *context; /* the parking handler's */
+    void *context;                                 /* the parking handler's */
+    void (*turn)(struct request *, void *context); /* see request_in_turn */
 
     /* -- rpc/'s own -- */
     struct connection *connection; /* NULL for a request made inside this node, or when broken */
@@ -55,6 +56,13 @@ struct request {
 /* Answer. `response` is the generated struct of the API, encoded before the call returns; memory
  * that it references as records is released through the chunk's release after sending. */
 void request_reply(struct request *rq, const void *response);
+
+/* Runs `turn`, which answers or parks, once every earlier request of its connection has been
+ * answered: now, if that is so; else from the loop, or never, if the connection breaks before. For
+ * an answer that is of the moment, such as who leads: given early, it would leave late, behind a
+ * parked one, and be stale. Called in place of an answer; `context` goes to turn. */
+void request_in_turn(struct request *rq, void (*turn)(struct request *, void *context),
+                     void *context);
 
 /* The client expects no answer (Produce with acks=0). */
 void request_reply_nothing(struct request *rq);

@@ -101,8 +101,25 @@ void rpc_server_serve(struct rpc_server *s)
         timer_arm_in_ms(s->env.clock, &s->idle_timer, s->config.connection_idle_ms_max);
 }
 
+void rpc_server_drain(struct rpc_server *s)
+{
+    if (s->draining) return;
+    s->draining = true;
+    net_listener_close(s->listener);
+    s->listener = NULL;
+}
+
+void rpc_server_end_idle(struct rpc_server *s)
+{
+    LIST_EACH(&s->connections, node) {
+        struct connection *c = CONTAINER_OF(node, struct connection, node);
+        if (list_empty(&c->queue)) connection_close(c, NULL);
+    }
+}
+
 uint16_t rpc_server_port(const struct rpc_server *s)
 {
+    PRE(s->listener);
     return net_listener_port(s->listener);
 }
 
@@ -114,7 +131,7 @@ int32_t rpc_server_connections_count(const struct rpc_server *s)
 void rpc_server_destroy(struct rpc_server *s)
 {
     timer_cancel(s->env.clock, &s->idle_timer);
-    net_listener_close(s->listener);
+    if (s->listener) net_listener_close(s->listener);
     while (!list_empty(&s->connections))
         connection_close(CONTAINER_OF(s->connections.next, struct connection, node), NULL);
     while (!list_empty(&s->requests_free)) {

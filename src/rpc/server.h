@@ -43,6 +43,13 @@ enum err rpc_server_create(const struct env *env, const struct rpc_server_config
 /* Begin to accept. */
 void rpc_server_serve(struct rpc_server *s);
 
+/* The node is about to stop. Nothing new is accepted; a connection ends right behind a prompt
+ * answer that leaves nothing to be answered, or, when there is none, at rpc_server_end_idle. So a
+ * client has none in flight when it is sent away: not even what it had saved up behind a late
+ * answer. */
+void rpc_server_drain(struct rpc_server *s);
+void rpc_server_end_idle(struct rpc_server *s);
+
 uint16_t rpc_server_port(const struct rpc_server *s);
 int32_t rpc_server_connections_count(const struct rpc_server *s);
 

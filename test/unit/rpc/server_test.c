@@ -59,6 +59,16 @@ static void parked_abandoned(struct request *rq)
     current->parked = NULL;
 }
 
+/* 3 where nothing is parked, and that is so when it is its turn. */
+static void answer_with_parked(struct request *rq, void *context)
+{
+    (void)context;
+    struct list_groups_response r;
+    list_groups_response_init(&r);
+    r.error_code = current->parked ? 9 : 3;
+    request_reply(rq, &r);
+}
+
 /* The first request waits until a second has been answered; "drop" closes. */
 static void handle_list(struct request *rq, void *context)
 {
@@ -71,6 +81,10 @@ static void handle_list(struct request *rq, void *context)
     }
     if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "drop")) {
         request_close(rq);
+        return;
+    }
+    if (q->states_filter_count == 3) { /* of the moment */
+        request_in_turn(rq, answer_with_parked, NULL);
         return;
     }
     if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "name"))
@@ -168,6 +182,77 @@ TEST(answers_leave_in_the_order_of_their_requests)
     call_with(f, &calls[1], two, 2);
     run_until_answers(f, 2);
     assert_string_equal(f->order, "12");
+    fixture_free(f);
+}
+
+TEST(an_answer_of_the_moment_is_made_when_its_turn_has_come)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call calls[4];
+    struct str park[1] = {STR("park")}, two[2] = {STR("a"), STR("b")};
+    struct str three[3] = {STR("a"), STR("b"), STR("c")};
+    call_with(f, &calls[0], park, 1);
+    call_with(f, &calls[1], three, 3);
+    call_with(f, &calls[2], three, 3);
+    call_with(f, &calls[3], two, 2);
+    run_until_answers(f, 4);
+    assert_string_equal(f->order, "1332");
+    fixture_free(f);
+}
+
+TEST(a_connection_that_breaks_takes_along_who_waits_for_its_turn)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call calls[2];
+    struct str park[1] = {STR("park")}, three[3] = {STR("a"), STR("b"), STR("c")};
+    call_with(f, &calls[0], park, 1);
+    call_with(f, &calls[1], three, 3);
+    for (int turn = 0; !f->parked && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    channel_destroy(f->channel);
+    f->channel = NULL;
+    for (int turn = 0; !f->abandoned && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(f->abandoned, 1);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+    fixture_free(f);
+}
+
+TEST(a_server_that_drains_sends_clients_away_behind_an_answer)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call call, refused;
+    struct str two[2] = {STR("a"), STR("b")};
+    call_with(f, &call, two, 2);
+    run_until_answers(f, 1);
+    rpc_server_drain(f->server);
+    rpc_server_drain(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 1);
+    call_with(f, &call, two, 2);
+    run_until_answers(f, 2);
+    assert_string_equal(f->order, "22"); /* the answer came whole */
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+    call_with(f, &refused, two, 2);
+    run_until_answers(f, 3);
+    assert_int_equal(f->errors, 1);
+    fixture_free(f);
+}
+
+TEST(a_server_that_drains_ends_what_is_idle_when_told_and_leaves_what_waits)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call call;
+    struct str two[2] = {STR("a"), STR("b")}, park[1] = {STR("park")};
+    call_with(f, &call, two, 2);
+    run_until_answers(f, 1);
+    call_with(f, &call, park, 1);
+    for (int turn = 0; !f->parked && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    rpc_server_drain(f->server);
+    rpc_server_end_idle(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 1);
+    answer(f->parked);
+    f->parked = NULL;
+    run_until_answers(f, 2);
+    rpc_server_end_idle(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
     fixture_free(f);
 }
 
