@@ -9,6 +9,7 @@
 #include "broker/controller_channel.h"
 #include "broker/coordinator_log.h"
 #include "broker/directory_assignments.h"
+#include "broker/handover.h"
 #include "broker/isr_proposals.h"
 #include "broker/lifecycle.h"
 #include "broker/metadata_publisher.h"
@@ -16,6 +17,7 @@
 #include "broker/partition_changes.h"
 #include "broker/producer_ids.h"
 #include "broker/replication.h"
+#include "broker/settling.h"
 #include "config/config.h"
 #include "config/topic.h"
 #include "group/coordinator.h"
@@ -162,7 +164,9 @@ static const struct replica_events replica_events = {
     .directory_failed = directory_failed,
     .fetching = {.endpoint = replication_endpoint,
                  .version = replication_version,
-                 .cut = replication_cut},
+                 .cut = replication_cut,
+                 .lost = replication_lost,
+                 .heard = replication_heard},
 };
 
 /* ---- what the lifecycle asks and tells */
@@ -201,6 +205,7 @@ static void fenced(void *owner, bool is_fenced)
 static void may_stop(void *owner)
 {
     struct broker *b = owner;
+    handover_release(b->handover);
     b->parts->options.may_stop(b->parts->options.owner);
 }
 
@@ -297,6 +302,8 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->fetch_sessions = fetch_session_cache_create(
         &b->env, config_int(o->config, CONFIG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS));
     b->auto_topics = auto_topics_create(b);
+    b->handover = handover_create(b, config_int(o->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
+    b->settling = settling_create(b, config_int(o->config, CONFIG_SAMSA_METADATA_WAIT_MS));
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
     b->parts->assignments = directory_assignments_create(b);
@@ -329,9 +336,22 @@ void broker_call_controller(struct broker *b, struct call *call, int16_t api_key
     controller_channel_call(b->controller, call, api_key, max_version, request, done);
 }
 
-void broker_shutdown(struct broker *b)
+static void quiet(struct broker *b)
 {
     lifecycle_shutdown(b->lifecycle);
+}
+
+void broker_shutdown(struct broker *b)
+{
+    if (lifecycle_hands_over(b->lifecycle))
+        handover_begin(b->handover, quiet);
+    else
+        lifecycle_shutdown(b->lifecycle);
+}
+
+bool broker_is_handing_over(const struct broker *b)
+{
+    return handover_is_busy(b->handover);
 }
 
 void broker_directory_failed(struct broker *b, struct log_dir *dir)
@@ -347,6 +367,8 @@ void broker_destroy(struct broker *b)
     no_room_destroy(b->parts->no_room);
     directory_assignments_destroy(b->parts->assignments);
     producer_id_source_destroy(b->producer_ids);
+    settling_destroy(b->settling);
+    handover_destroy(b->handover);
     auto_topics_destroy(b->auto_topics);
     while (b->parts->coordinator_logs.count > 0) {
         struct coordinator_log *l = b->parts->coordinator_logs.entries[0].value;

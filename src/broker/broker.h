@@ -30,6 +30,8 @@ struct lifecycle;
 struct controller_channel;
 struct history;
 struct partition_changes;
+struct settling;
+struct handover;
 
 struct broker_endpoint {
     struct str listener; /* "PLAINTEXT" */
@@ -57,6 +59,8 @@ struct broker {
     struct fetch_session_cache *fetch_sessions;
     struct group_coordinator *groups;
     struct auto_topics *auto_topics;
+    struct settling *settling; /* NULL: nobody waits */
+    struct handover *handover; /* NULL: nothing is given away */
     struct producer_id_source *producer_ids;
     struct lifecycle *lifecycle;
     struct partition_changes *changes; /* for the history; NULL: nothing is kept */
@@ -113,6 +117,9 @@ struct metadata_publisher *broker_metadata(struct broker *b);
 
 /* Hand leaderships over, then `may_stop`. */
 void broker_shutdown(struct broker *b);
+
+/* Produce requests wait, or are on their way to who leads in our place now (handover.h). */
+bool broker_is_handing_over(const struct broker *b);
 
 /* To be called by the `offline` callback of a log directory. */
 void broker_directory_failed(struct broker *b, struct log_dir *dir);

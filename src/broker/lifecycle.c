@@ -12,6 +12,9 @@ enum {
     /* While the controller waits for our metadata to catch up, or for leaderships to move. */
     HASTY_HEARTBEAT_MS = 10,
     SHUTDOWN_HEARTBEAT_MS = 50,
+    /* At first: producers are held meanwhile. */
+    SHUTDOWN_HASTY_HEARTBEAT_MS = 3,
+    SHUTDOWN_HASTY_MS_MAX = 1000,
     REGISTRATION_RETRY_MS_MIN = 20,
     /* While the controller, though we are running, has not unfenced us yet. */
     FENCED_HEARTBEAT_MS = 50,
@@ -34,6 +37,7 @@ struct lifecycle {
     bool in_flight;
     int64_t retry_ms;
     struct mono_time heard; /* from the controller */
+    struct mono_time asked_to_stop;
     bool register_again;
     bool fenced;        /* by the last heartbeat's answer */
     bool woken;         /* stood still, and no heartbeat since has been answered */
@@ -203,7 +207,10 @@ static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat
         l->events.running(l->owner);
         return l->config.heartbeat_interval_ms;
     case LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN:
-        if (!r->should_shut_down) return SHUTDOWN_HEARTBEAT_MS;
+        if (!r->should_shut_down)
+            return mono_elapsed_ms(l->heard, l->asked_to_stop) < SHUTDOWN_HASTY_MS_MAX
+                       ? SHUTDOWN_HASTY_HEARTBEAT_MS
+                       : SHUTDOWN_HEARTBEAT_MS;
         lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
         timer_cancel(l->broker->env.clock, &l->deadline);
         l->events.may_stop(l->owner);
@@ -393,13 +400,18 @@ void lifecycle_metadata_moved(struct lifecycle *l)
     if (awaited) lifecycle_act(l);
 }
 
+bool lifecycle_hands_over(const struct lifecycle *l)
+{
+    return l->state == LIFECYCLE_RUNNING && l->config.controlled_shutdown;
+}
+
 void lifecycle_shutdown(struct lifecycle *l)
 {
     struct clock *clock = l->broker->env.clock;
     if (l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN || l->state == LIFECYCLE_SHUTTING_DOWN)
         return;
-    l->heard = clock_mono(clock);
-    if (l->state != LIFECYCLE_RUNNING || !l->config.controlled_shutdown) { /* hand nothing over */
+    l->heard = l->asked_to_stop = clock_mono(clock);
+    if (!lifecycle_hands_over(l)) {
         lifecycle_move(l, LIFECYCLE_SHUTTING_DOWN);
         timer_cancel(clock, &l->deadline);
         l->events.may_stop(l->owner);

@@ -79,6 +79,9 @@ void lifecycle_metadata_moved(struct lifecycle *l);
 /* Begin a controlled shutdown. may_stop follows. */
 void lifecycle_shutdown(struct lifecycle *l);
 
+/* lifecycle_shutdown would ask the controller to move what we lead. */
+bool lifecycle_hands_over(const struct lifecycle *l);
+
 /* A log directory has failed: report it with the next heartbeat, sent at once. */
 void lifecycle_directory_failed(struct lifecycle *l, struct uuid directory);
 

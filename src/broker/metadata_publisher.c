@@ -7,6 +7,7 @@
 #include "broker/lifecycle.h"
 #include "broker/partition_changes.h"
 #include "broker/replication.h"
+#include "broker/settling.h"
 #include "config/config.h"
 #include "group/coordinator.h"
 #include "log/log_dir.h"
@@ -295,6 +296,7 @@ void metadata_publisher_flush(struct metadata_publisher *p)
         }
     }
     if (p->live || p->delta.everything) delta_reset(&p->delta);
+    settling_metadata_moved(p->broker->settling);
     if (waits) lifecycle_heartbeat_now(p->broker->lifecycle);
     lifecycle_metadata_moved(p->broker->lifecycle);
 }

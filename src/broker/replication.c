@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "broker/partition_changes.h"
+#include "broker/settling.h"
 #include "config/config.h"
 #include "metadata/feature.h"
 #include "protocol/api.h"
@@ -87,4 +88,16 @@ void replication_cut(void *broker, struct replica *r, int64_t from, int64_t to)
                                .new_leader = r->core.leader,
                                .leader_epoch = r->core.leader_epoch};
     partition_changes_cut(b->changes, &m, from, to);
+}
+
+void replication_lost(void *broker, int32_t leader)
+{
+    struct broker *b = broker;
+    settling_lost(b->settling, leader);
+}
+
+void replication_heard(void *broker, int32_t leader)
+{
+    struct broker *b = broker;
+    settling_heard(b->settling, leader);
 }

@@ -22,5 +22,7 @@ bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOS
                           uint16_t *port);
 int16_t replication_version(void *broker, int16_t api_key);
 void replication_cut(void *broker, struct replica *r, int64_t from, int64_t to);
+void replication_lost(void *broker, int32_t leader);
+void replication_heard(void *broker, int32_t leader);
 
 #endif

@@ -156,6 +156,9 @@ static void failed(struct fetcher *f, enum err e)
                    f->host, f->port, err_text(e));
     f->quiet_until = mono_add_ms(clock_mono(f->all->env.clock), ms);
     follower_session_reset(&f->session);
+    bool broke = e == ERR_CLOSED || e == ERR_RESET || e == ERR_REFUSED;
+    if (broke && f->failures == 1 && f->all->events.lost)
+        f->all->events.lost(f->all->owner, f->leader);
 }
 
 static void fetch_answered(struct call *call, enum err e, const void *response)
@@ -169,6 +172,7 @@ static void fetch_answered(struct call *call, enum err e, const void *response)
         if (c->sequence >= f->session.valid_from) failed(f, e);
         return;
     }
+    if (f->failures > 0 && f->all->events.heard) f->all->events.heard(f->all->owner, f->leader);
     f->failures = 0;
     f->all->answers++;
     if (r->error_code)

@@ -46,6 +46,10 @@ struct fetcher_events {
     /* A replica's log was cut to end at `to`, as its leader said; it ended at `from`. May be
      * NULL. */
     void (*cut)(void *owner, struct replica *r, int64_t from, int64_t to);
+    /* The connection to a leader broke, or was refused; told once, until `heard`: it has answered
+     * again. Both may be NULL. */
+    void (*lost)(void *owner, int32_t leader);
+    void (*heard)(void *owner, int32_t leader);
 };
 
 struct fetchers *fetchers_create(const struct env *env, const struct fetcher_config *config,

@@ -47,7 +47,9 @@ struct node {
     struct task started;     /* tells that a node without a broker runs */
     struct timer leaderless; /* while stopping: is there a controller that could grant it? */
     struct mono_time led;    /* when there last was one */
-    struct task stop;        /* never from inside a part that is to be freed */
+    struct timer drain;      /* while stopping: clients go */
+    struct mono_time drain_since;
+    struct task stop; /* never from inside a part that is to be freed */
 };
 
 /* ---- node_quorum.c: what the quorum needs, asks and tells */

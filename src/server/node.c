@@ -13,6 +13,11 @@ enum {
     /* A node that stops does not wait for a controller when there has been none for so long. */
     LEADERLESS_MS_MAX = 5000,
     LEADERLESS_LOOK_MS = 250,
+    /* Clients are sent away behind their next answer; those that ask nothing do not wait longer,
+     * and nobody longer than for a relayed Produce. */
+    DRAIN_IDLE_MS_MAX = 20,
+    DRAIN_MS_MAX = 500,
+    DRAIN_LOOK_MS = 2,
 };
 
 /* ---- ending */
@@ -27,6 +32,7 @@ static void node_close_parts(struct node *n, bool write)
 {
     int64_t epoch = n->broker ? n->broker->epoch : -1;
     timer_cancel(n->env.clock, &n->leaderless);
+    timer_cancel(n->env.clock, &n->drain);
     node_close_listeners(n);
     if (n->watch) watch_detach(n->watch);
     if (n->broker) broker_destroy(n->broker);
@@ -71,12 +77,39 @@ void node_fatal(void *owner, const char *why)
     node_stop_soon(n, false);
 }
 
+static int32_t clients_count(const struct node *n)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < n->servers_count; i++)
+        if (!n->server_is_controller[i]) count += rpc_server_connections_count(n->servers[i]);
+    return count;
+}
+
+static void node_drain(struct timer *t)
+{
+    struct node *n = CONTAINER_OF(t, struct node, drain);
+    int64_t ms = mono_elapsed_ms(clock_mono(n->env.clock), n->drain_since);
+    bool over = clients_count(n) == 0 || ms >= DRAIN_MS_MAX ||
+                (ms >= DRAIN_IDLE_MS_MAX && !broker_is_handing_over(n->broker));
+    if (!over) {
+        timer_arm_in_ms(n->env.clock, t, DRAIN_LOOK_MS);
+        return;
+    }
+    for (int32_t i = 0; i < n->servers_count; i++)
+        if (!n->server_is_controller[i]) rpc_server_end_idle(n->servers[i]);
+    quorum_shutdown(n->quorum, QUORUM_SHUTDOWN_MS_MAX);
+}
+
 /* The broker first: it hands its leaderships over while this node may still be the controller that
- * grants it. Then the quorum's leader tells its successors. */
+ * grants it, and its clients go. Then the quorum's leader tells its successors. */
 static void broker_may_stop(void *owner)
 {
     struct node *n = owner;
-    quorum_shutdown(n->quorum, QUORUM_SHUTDOWN_MS_MAX);
+    if (timer_armed(&n->drain)) return;
+    n->drain_since = clock_mono(n->env.clock);
+    for (int32_t i = 0; i < n->servers_count; i++)
+        if (!n->server_is_controller[i]) rpc_server_drain(n->servers[i]);
+    node_drain(&n->drain);
 }
 
 /* The whole cluster is stopping, or its controllers are gone: nobody is left to grant it. */
@@ -317,6 +350,7 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     task_init(&n->stop, node_stop_now);
     task_init(&n->started, node_has_started);
     timer_init(&n->leaderless, node_look_for_leader);
+    timer_init(&n->drain, node_drain);
     struct log_dir_options options = node_log_dir_options(n);
     enum err e = directories_open(&n->env, config, roles, options, &n->directories, error);
     log_config_unref(options.config);

@@ -6,6 +6,7 @@
 #include "broker/auto_topics.h"
 #include "broker/handlers/handlers.h"
 #include "broker/metadata_view.h"
+#include "broker/settling.h"
 #include "group/coordinator.h"
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
@@ -51,9 +52,15 @@ static void coordinator(struct broker *b, struct request *rq, struct str key,
     to->error_code = (int16_t)e;
 }
 
-void handle_find_coordinator(struct request *rq, void *context)
+static bool names_suspect(const struct settling *s, const struct find_coordinator_response *r)
 {
-    struct broker *b = context;
+    for (int32_t i = 0; i < r->coordinators_count; i++)
+        if (settling_suspects(s, r->coordinators[i].node_id)) return true;
+    return settling_suspects(s, r->node_id);
+}
+
+static void answer(struct request *rq, struct broker *b)
+{
     const struct find_coordinator_request *q = rq->body;
     struct find_coordinator_response r;
     find_coordinator_response_init(&r);
@@ -72,5 +79,13 @@ void handle_find_coordinator(struct request *rq, void *context)
         r.error_code = one.error_code;
         r.error_message = one.error_code ? str_of(kafka_error_text(one.error_code)) : STR("NONE");
     }
+    if (settling_any(b->settling) && names_suspect(b->settling, &r) &&
+        settling_wait(b->settling, rq, answer))
+        return;
     request_reply(rq, &r);
+}
+
+void handle_find_coordinator(struct request *rq, void *context)
+{
+    answer(rq, context);
 }

@@ -8,6 +8,7 @@
 #include "broker/auto_topics.h"
 #include "broker/handlers/handlers.h"
 #include "broker/metadata_view.h"
+#include "broker/settling.h"
 #include "config/config.h"
 #include "protocol/error.h"
 
@@ -121,9 +122,16 @@ static void refuse(struct request *rq, struct metadata_response *r)
     request_reply(rq, r);
 }
 
-void handle_metadata(struct request *rq, void *context)
+static bool names_suspect(const struct settling *s, const struct metadata_response *r)
 {
-    struct broker *b = context;
+    for (int32_t i = 0; i < r->topics_count; i++)
+        for (int32_t j = 0; j < r->topics[i].partitions_count; j++)
+            if (settling_suspects(s, r->topics[i].partitions[j].leader_id)) return true;
+    return false;
+}
+
+static void answer(struct request *rq, struct broker *b)
+{
     const struct metadata_request *q = rq->body;
     struct metadata_response r;
     metadata_response_init(&r);
@@ -151,5 +159,20 @@ void handle_metadata(struct request *rq, void *context)
         describe_all(b, rq, &r);
     else
         describe_asked(b, rq, &r);
+    if (settling_any(b->settling) && names_suspect(b->settling, &r) &&
+        settling_wait(b->settling, rq, answer))
+        return;
     request_reply(rq, &r);
+}
+
+static void answer_in_turn(struct request *rq, void *context)
+{
+    answer(rq, context);
+}
+
+/* Who leads is of the moment: not behind the answers that a client waits for because a leader is
+ * gone. */
+void handle_metadata(struct request *rq, void *context)
+{
+    request_in_turn(rq, answer_in_turn, context);
 }

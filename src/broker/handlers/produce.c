@@ -11,6 +11,7 @@
 #include "protocol/produce.h"
 
 #include "base/mark.h"
+#include "broker/handover.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
 #include "broker/metadata_view.h"
@@ -26,6 +27,14 @@ struct produce_wait {
     struct produce_response_partition_produce_response *answer;
 };
 
+/* One partition whose batch has been passed on to who leads it by now. */
+struct produce_relay {
+    struct relayed relayed;
+    struct list_node node; /* linked until answered */
+    struct produce *produce;
+    struct produce_response_partition_produce_response *answer;
+};
+
 /* A request under way. Lives in the request's arena. */
 struct produce {
     struct request *request;
@@ -35,7 +44,8 @@ struct produce {
     struct refused_batches *refused; /* earlier on this connection; NULL: none */
     struct produce_wait *waits;
     int32_t waits_count;
-    int32_t pending; /* waits not done yet */
+    struct list_node relays; /* not answered yet */
+    int32_t pending;         /* waits and relays not done yet */
     struct timer timer;
     bool failed; /* some partition has an error */
     bool lapsed; /* it ended while this broker was out of touch with the controllers */
@@ -80,6 +90,7 @@ static void finish(struct produce *p)
 {
     struct request *rq = p->request;
     rq->abandoned = NULL;
+    handover_ended(p->broker->handover);
     const struct produce_request *q = rq->body;
     if (q->acks == 0) {
         /* Nobody reads an answer; a broken connection makes the client refresh its metadata. */
@@ -95,20 +106,30 @@ static void finish(struct produce *p)
 
 /* ---- waiting ---- */
 
+static void one_done(struct produce *p)
+{
+    if (--p->pending > 0) return;
+    timer_cancel(p->broker->env.clock, &p->timer);
+    finish(p);
+}
+
 static void committed(struct offset_wait *w, enum kafka_error error)
 {
     struct produce_wait *pw = CONTAINER_OF(w, struct produce_wait, wait);
     struct produce *p = pw->produce;
     pw->answer->error_code = (int16_t)error;
     if (error) p->failed = true;
-    if (--p->pending > 0) return;
-    timer_cancel(p->broker->env.clock, &p->timer);
-    finish(p);
+    one_done(p);
 }
 
 static void cancel_waits(struct produce *p)
 {
     for (int32_t i = 0; i < p->waits_count; i++) offset_wait_cancel(&p->waits[i].wait);
+    LIST_EACH(&p->relays, node) {
+        struct produce_relay *r = CONTAINER_OF(node, struct produce_relay, node);
+        list_remove(&r->node);
+        handover_forget(&r->relayed);
+    }
 }
 
 /* While no controller answers us, replicas that do not fetch are a sign that another leads: the
@@ -123,6 +144,11 @@ static void timed_out(struct timer *timer)
             p->lapsed ? KAFKA_NOT_LEADER_OR_FOLLOWER : KAFKA_REQUEST_TIMED_OUT;
         p->failed = true;
     }
+    LIST_EACH(&p->relays, node) {
+        CONTAINER_OF(node, struct produce_relay, node)->answer->error_code =
+            KAFKA_REQUEST_TIMED_OUT;
+        p->failed = true;
+    }
     cancel_waits(p);
     finish(p);
 }
@@ -132,6 +158,7 @@ static void abandoned(struct request *rq)
     struct produce *p = rq->context;
     timer_cancel(p->broker->env.clock, &p->timer);
     cancel_waits(p);
+    handover_ended(p->broker->handover);
 }
 
 static void park(struct produce *p)
@@ -265,18 +292,78 @@ static void remember(struct produce *p, struct bytes topic,
         refused_batches_taken(p->refused, topic, data->index, &h);
 }
 
-/* `key`: the topic as the request names it. */
+static struct str copy_text(struct arena *arena, struct str s)
+{
+    return str_is_null(s) ? s : arena_str(arena, s);
+}
+
+/* What the leader has answered in our place. */
+static void relayed(struct relayed *x,
+                    const struct produce_response_partition_produce_response *theirs)
+{
+    struct produce_relay *r = CONTAINER_OF(x, struct produce_relay, relayed);
+    struct produce *p = r->produce;
+    struct produce_response_partition_produce_response *a = r->answer;
+    struct arena *arena = &p->request->arena;
+    list_remove(&r->node);
+    a->error_code = theirs ? theirs->error_code : KAFKA_REQUEST_TIMED_OUT;
+    if (theirs) {
+        a->base_offset = theirs->base_offset;
+        a->log_append_time_ms = theirs->log_append_time_ms;
+        a->log_start_offset = theirs->log_start_offset;
+        a->error_message = copy_text(arena, theirs->error_message);
+        a->record_errors_count = theirs->record_errors_count;
+        a->record_errors =
+            produce_response_batch_index_and_error_message_new(arena, theirs->record_errors_count);
+        for (int32_t i = 0; i < theirs->record_errors_count; i++) {
+            a->record_errors[i].batch_index = theirs->record_errors[i].batch_index;
+            a->record_errors[i].batch_index_error_message =
+                copy_text(arena, theirs->record_errors[i].batch_index_error_message);
+        }
+    }
+    if (a->error_code) p->failed = true;
+    one_done(p);
+}
+
+/* handover.h: to who leads the partition since this broker has given it away. */
+static bool relay(struct produce *p, const struct produce_request_topic_produce_data *t,
+                  const struct produce_request_partition_produce_data *data, size_t len,
+                  struct produce_response_partition_produce_response *a)
+{
+    struct produce_relay *r = ARENA_NEW(&p->request->arena, struct produce_relay);
+    r->produce = p;
+    r->answer = a;
+    r->relayed.done = relayed;
+    list_init(&r->node);
+    list_push_back(&p->relays, &r->node);
+    p->pending++;
+    if (handover_relay(p->broker->handover, &r->relayed,
+                       p->request->api_version >= 13 ? STR_NULL : t->name, t->topic_id, data->index,
+                       bytes_of(data->records.data, len), p->request->body))
+        return true;
+    list_remove(&r->node);
+    p->pending--;
+    return false;
+}
+
 static void produce_partition(struct produce *p, struct located at, struct str topic,
-                              struct bytes key,
+                              const struct produce_request_topic_produce_data *t,
                               const struct produce_request_partition_produce_data *data,
                               struct produce_response_partition_produce_response *a)
 {
+    struct bytes key = p->request->api_version >= 13
+                           ? bytes_of(t->topic_id.bytes, sizeof t->topic_id.bytes)
+                           : bytes_of(t->name.data, (size_t)t->name.len);
     const struct produce_request *q = p->request->body;
     size_t len = 0;
     a->index = data->index;
     a->base_offset = -1;
     enum kafka_error e = admit(p, at, topic, &data->records, &len);
-    if (!e && p->refused) e = refused_before(p, at.replica, key, &data->records);
+    bool behind = false;
+    if (!e && p->refused) {
+        e = refused_before(p, at.replica, key, &data->records);
+        behind = e != KAFKA_NONE;
+    }
     if (!e) {
         struct append_result result;
         uint8_t *bytes = (uint8_t *)(uintptr_t)data->records.data; /* the request's own buffer */
@@ -300,6 +387,7 @@ static void produce_partition(struct produce *p, struct located at, struct str t
     } else if (e == KAFKA_CORRUPT_MESSAGE && len == 0) {
         a->error_message = framing_fault(&data->records, &p->request->arena);
     }
+    if (e == KAFKA_NOT_LEADER_OR_FOLLOWER && !behind && relay(p, t, data, len, a)) return;
     a->error_code = (int16_t)e;
     if (e) p->failed = true;
     if (e || p->refused) remember(p, key, data, e);
@@ -348,13 +436,11 @@ static void produce_topic(struct produce *p, const struct produce_request_topic_
             at = by_id ? locate_by_id(p->broker, t->topic_id, index)
                        : locate_by_name(p->broker, t->name, index);
         struct str name = !by_id ? t->name : at.replica ? at.replica->topic->name : STR_NULL;
-        struct bytes key = by_id ? bytes_of(t->topic_id.bytes, sizeof t->topic_id.bytes)
-                                 : bytes_of(t->name.data, (size_t)t->name.len);
-        produce_partition(p, at, name, key, &t->partition_data[j], pa);
+        produce_partition(p, at, name, t, &t->partition_data[j], pa);
     }
 }
 
-void handle_produce(struct request *rq, void *context)
+static void produce(struct request *rq, void *context)
 {
     const struct produce_request *q = rq->body;
     struct produce *p = ARENA_NEW(&rq->arena, struct produce);
@@ -362,6 +448,8 @@ void handle_produce(struct request *rq, void *context)
     p->broker = context;
     p->hints = (struct leader_hints){.broker = context, .request = rq};
     p->refused = refused_batches_begin(rq);
+    list_init(&p->relays);
+    handover_began(p->broker->handover);
     produce_response_init(&p->response);
     int32_t partitions = 0;
     for (int32_t i = 0; i < q->topic_data_count; i++)
@@ -371,10 +459,17 @@ void handle_produce(struct request *rq, void *context)
     p->response.responses =
         produce_response_topic_produce_response_new(&rq->arena, q->topic_data_count);
     bool refuse = has_nameless_transaction(q);
+    p->pending = 1; /* this loop: what is done within it does not end the request */
     for (int32_t i = 0; i < q->topic_data_count; i++)
         produce_topic(p, &q->topic_data[i], &p->response.responses[i], refuse);
-    if (p->pending > 0)
+    if (--p->pending > 0)
         park(p);
     else
         finish(p);
+}
+
+void handle_produce(struct request *rq, void *context)
+{
+    struct broker *b = context;
+    if (!handover_holds(b->handover, rq, produce)) produce(rq, b);
 }

@@ -4,7 +4,9 @@
 
 #include "base/mem.h"
 #include "broker/handlers/handlers.h"
+#include "broker/handover.h"
 #include "broker/replication.h"
+#include "broker/settling.h"
 #include "config/topic.h"
 #include "metadata/feature.h"
 #include "metadata/replay.h"
@@ -297,6 +299,7 @@ bool cluster_apply_next(struct member *m)
 void cluster_catch_up(struct member *m)
 {
     while (cluster_apply_next(m)) continue;
+    settling_metadata_moved(m->broker.settling);
 }
 
 /* ---- AlterPartition */
@@ -424,7 +427,10 @@ static const struct replica_events events = {
     .standing = standing,
     .topic_config = topic_config,
     .proposals = proposals,
-    .fetching = {.endpoint = replication_endpoint, .version = replication_version},
+    .fetching = {.endpoint = replication_endpoint,
+                 .version = replication_version,
+                 .lost = replication_lost,
+                 .heard = replication_heard},
 };
 
 static const struct api_handler table[API_COUNT] = {
@@ -433,6 +439,7 @@ static const struct api_handler table[API_COUNT] = {
     [API_LIST_OFFSETS] = {.min = 1, .max = 11, .handle = handle_list_offsets},
     [API_DELETE_RECORDS] = {.min = 0, .max = 2, .handle = handle_delete_records},
     [API_OFFSET_FOR_LEADER_EPOCH] = {.min = 2, .max = 4, .handle = handle_offset_for_leader_epoch},
+    [API_METADATA] = {.min = 0, .max = 13, .handle = handle_metadata},
     [API_API_VERSIONS] = {.min = 0, .max = 4, .handle = handle_api_versions},
 };
 
@@ -473,6 +480,10 @@ static void open_member(struct member *m)
                                 .node_id = m->id,
                                 .apis = &m->dispatch,
                                 .epoch = m->cluster->broker_epochs[m->id - 1]};
+    m->broker.settling =
+        settling_create(&m->broker, config_int(m->config, CONFIG_SAMSA_METADATA_WAIT_MS));
+    m->broker.handover =
+        handover_create(&m->broker, config_int(m->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
     load_metadata(m);
     struct replica_manager_config config = replication_config(&m->broker);
     m->broker.replicas = replica_manager_create(m->env, &config, &m->dir, 1, &events, &m->broker);
@@ -493,8 +504,10 @@ static void open_member(struct member *m)
 static void free_member(struct member *m)
 {
     rpc_server_destroy(m->server);
+    settling_destroy(m->broker.settling);
     fetch_session_cache_destroy(m->broker.fetch_sessions);
     replica_manager_destroy(m->broker.replicas);
+    handover_destroy(m->broker.handover);
     bool alive = !m->machine || sim_node_running(m->machine);
     bool fine = alive && !log_dir_is_offline(m->dir);
     enum err e = log_dir_close(m->dir, m->broker.epoch);

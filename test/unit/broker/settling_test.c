@@ -1,0 +1,194 @@
+/* Who asks for a leader that has just been lost is told when it is known who leads next, and a
+ * while later whatever is known. */
+#include "broker/settling.h"
+
+#include "cluster.h"
+#include "metadata/feature.h"
+#include "metadata/replay.h"
+#include "protocol/api.h"
+#include "protocol/metadata.h"
+#include "rpc/channel.h"
+
+enum { TOPIC = 7, WAIT_MS = 500, LITTLE_MS = 100 };
+
+struct asked {
+    struct call call;
+    bool answered;
+    int32_t leader;
+    int64_t at_ms;
+    struct cluster *cluster;
+};
+
+static void answered(struct call *call, enum err e, const void *response)
+{
+    struct asked *a = CONTAINER_OF(call, struct asked, call);
+    assert_ok(e);
+    const struct metadata_response *r = response;
+    assert_int_equal(r->topics_count, 1);
+    a->answered = true;
+    a->leader = r->topics[0].partitions[0].leader_id;
+    a->at_ms = sim_now_ms(a->cluster->sim);
+}
+
+static void ask(struct cluster *c, int32_t id, const char *topic, struct asked *a)
+{
+    *a = (struct asked){.cluster = c};
+    struct metadata_request_topic t = {.name = str_of(topic)};
+    struct metadata_request q;
+    metadata_request_init(&q);
+    q.topics = &t;
+    q.topics_count = 1;
+    q.allow_auto_topic_creation = false;
+    call_init(&a->call);
+    channel_call(cluster_channel(c, id), &a->call, API_METADATA, -1, &q, answered);
+}
+
+/* "t" is led by 1 and followed by 2 and 3, "u" is led by 3; both are known to be reached. */
+static struct cluster *open_cluster(const char *const *config)
+{
+    static const int32_t led_by_1[] = {1, 2, 3}, led_by_3[] = {3, 2, 1};
+    struct cluster *c = cluster_open(1, 3, config);
+    cluster_topic(c, "t", TOPIC, 1, led_by_1, 3);
+    cluster_topic(c, "u", TOPIC + 1, 1, led_by_3, 3);
+    cluster_pass(c, LITTLE_MS);
+    struct asked first;
+    ask(c, 2, "t", &first);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(first.answered);
+    assert_int_equal(first.leader, 1);
+    return c;
+}
+
+TEST(the_answer_waits_for_the_election)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked lost, other;
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    ask(c, 2, "t", &lost);
+    cluster_pass(c, LITTLE_MS);
+    assert_false(lost.answered);
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(lost.answered);
+    assert_int_equal(lost.leader, 2);
+    ask(c, 2, "u", &other);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(other.answered);
+    cluster_close(c);
+}
+
+TEST(what_others_lead_is_told_at_once)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked other;
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    ask(c, 2, "u", &other);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(other.answered);
+    assert_int_equal(other.leader, 3);
+    cluster_close(c);
+}
+
+TEST(nobody_waits_longer_than_the_bound_and_not_again)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked lost, again;
+    cluster_crash(c, 1);
+    int64_t since = sim_now_ms(c->sim);
+    cluster_pass(c, 5);
+    ask(c, 2, "t", &lost);
+    cluster_pass(c, WAIT_MS - LITTLE_MS);
+    assert_false(lost.answered);
+    cluster_pass(c, 2 * LITTLE_MS);
+    assert_true(lost.answered);
+    assert_int_equal(lost.leader, 1); /* nothing else is known */
+    assert_in_range(lost.at_ms - since, WAIT_MS, WAIT_MS + LITTLE_MS);
+    cluster_pass(c, WAIT_MS); /* its fetcher is refused again and again */
+    ask(c, 2, "t", &again);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(again.answered);
+    cluster_close(c);
+}
+
+TEST(a_reset_connection_that_comes_back_holds_nobody_up)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked a;
+    sim_net_reset(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine);
+    cluster_pass(c, 1);
+    ask(c, 2, "t", &a);
+    assert_int_equal(cluster_produce_wait(c, 1, "t", 0, 1, "v").error, KAFKA_NONE);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(a.answered);
+    assert_int_equal(a.leader, 1);
+    cluster_close(c);
+}
+
+TEST(a_wait_of_zero_is_none)
+{
+    static const char *const none[] = {"samsa.metadata.wait.ms", "0", NULL};
+    struct cluster *c = open_cluster(none);
+    struct asked a;
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    ask(c, 2, "t", &a);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(a.answered);
+    assert_int_equal(a.leader, 1);
+    cluster_close(c);
+}
+
+static void register_brokers(struct image *image, int32_t count)
+{
+    for (int32_t id = 1; id <= count; id++) {
+        struct metadata_record r;
+        metadata_record_init(
+            &r, METADATA_RECORD_REGISTER_BROKER,
+            metadata_record_version(METADATA_RECORD_REGISTER_BROKER, METADATA_VERSION_DEFAULT));
+        r.u.register_broker.broker_id = id;
+        r.u.register_broker.broker_epoch = 100 + id;
+        r.u.register_broker.fenced = false;
+        assert_ok(image_replay(image, image->end_offset, &r, NULL));
+    }
+}
+
+TEST(so_many_brokers_are_suspected_at_a_time_and_no_more)
+{
+    struct cluster *c = cluster_open(1, 1, NULL);
+    struct broker *b = &cluster_member(c, 1)->broker;
+    struct settling *s = settling_create(b, WAIT_MS);
+    register_brokers(cluster_member(c, 1)->image, SETTLING_BROKERS_MAX + 1);
+    for (int32_t id = 1; id <= SETTLING_BROKERS_MAX + 1; id++) settling_lost(s, id);
+    assert_true(settling_suspects(s, SETTLING_BROKERS_MAX));
+    assert_false(settling_suspects(s, SETTLING_BROKERS_MAX + 1));
+    settling_heard(s, 1);
+    settling_lost(s, SETTLING_BROKERS_MAX + 1);
+    assert_false(settling_suspects(s, 1));
+    assert_true(settling_suspects(s, SETTLING_BROKERS_MAX + 1));
+    settling_lost(s, 1000); /* nobody's */
+    cluster_pass(c, WAIT_MS + 1);
+    assert_false(settling_any(s));
+    settling_destroy(s);
+    cluster_close(c);
+}
+
+TEST(who_goes_while_waiting_is_forgotten)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked a;
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    ask(c, 2, "t", &a);
+    cluster_pass(c, 5);
+    struct member *m = cluster_member(c, 2);
+    channel_cancel(&a.call);
+    channel_destroy(m->client);
+    m->client = NULL;
+    cluster_pass(c, 5);
+    cluster_fence(c, 1);
+    cluster_pass(c, WAIT_MS);
+    assert_false(a.answered);
+    cluster_close(c);
+}
