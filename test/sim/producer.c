@@ -21,6 +21,8 @@ struct out_batch {
     int32_t first_value, count;
     int32_t base_sequence;
     bool in_flight, sent_before;
+    bool to_newest;  /* it was sent to the newest leader */
+    int32_t leaders; /* that there had been by then */
 };
 
 /* One partition as one producer writes it. */
@@ -126,6 +128,13 @@ static void say_log(struct lane *l)
     }
 }
 
+/* It was not the newest leader that answered, or may not have been: one who has not heard yet that
+ * another leads has not the batches before this one. */
+static bool answered_by_former(const struct out_batch *b)
+{
+    return !b->to_newest || b->leaders != b->lane->truth->leaders_count;
+}
+
 static void refused(struct lane *l, struct out_batch *b, int16_t error)
 {
     struct cluster *c = l->producer->client.cluster;
@@ -135,7 +144,7 @@ static void refused(struct lane *l, struct out_batch *b, int16_t error)
     l->draining = true;
     if (sequence && first && lane_was_cut(l)) {
         producer_begin_anew(l->producer);
-    } else if (sequence && first) {
+    } else if (sequence && first && !answered_by_former(b)) {
         say_log(l);
         cluster_broken(c, "S13",
                        "value %d (sequence %d of %s) is refused with %s though all before "
@@ -204,6 +213,9 @@ static void batch_send(struct out_batch *b, const struct client_partition *to)
     q.topic_data = &topic;
     q.topic_data_count = 1;
     b->in_flight = b->sent_before = true;
+    const struct truth *t = l->truth;
+    b->leaders = t->leaders_count;
+    b->to_newest = t->leaders_count > 0 && t->leaders[t->leaders_count - 1].broker == to->leader;
     l->sent_to = to->leader;
     l->in_flight++;
     for (int32_t i = 0; i < b->count && p->acks == ACKS_LEADER; i++)
