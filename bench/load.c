@@ -4,6 +4,9 @@
  *     load produce PORT TOPIC --batch 65536 --total N [--in-flight 5] [--acks 1] [--record 1024]
  *     load fetch   PORT TOPIC --total N [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
+ *     load endtoend PORT TOPIC --count 20000 [--record 1024] [--acks -1]
+ *             from before a record is sent until a fetch that waited for it has brought it; the
+ *             topic must be empty, and a quarter more goes before, uncounted
  *     load first   PORT TOPIC --since NS      until one batch is accepted; NS: CLOCK_MONOTONIC
  *
  * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never:
@@ -199,6 +202,14 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void print_percentiles(int64_t *took, int64_t count)
+{
+    qsort(took, (size_t)count, sizeof *took, by_value);
+    printf("count=%lld p50_us=%.1f p99_us=%.1f p999_us=%.1f\n", (long long)count,
+           (double)took[count / 2] / 1e3, (double)took[count * 99 / 100] / 1e3,
+           (double)took[count * 999 / 1000] / 1e3);
+}
+
 static void run_latency(uint16_t port, const char *topic, const struct options *o)
 {
     uint8_t *frame = malloc(REQUEST_ROOM + o->record * 2 + 1024);
@@ -213,10 +224,7 @@ static void run_latency(uint16_t port, const char *topic, const struct options *
         expect_produced(fd, topic);
         took[i] = now_ns() - begin;
     }
-    qsort(took, (size_t)o->count, sizeof *took, by_value);
-    printf("count=%lld p50_us=%.1f p99_us=%.1f p999_us=%.1f\n", (long long)o->count,
-           (double)took[o->count / 2] / 1e3, (double)took[o->count * 99 / 100] / 1e3,
-           (double)took[o->count * 999 / 1000] / 1e3);
+    print_percentiles(took, o->count);
 }
 
 /* Dials and sends until an answer without error comes: the broker is up. */
@@ -245,52 +253,92 @@ static void run_first(uint16_t port, const char *topic, const struct options *o)
     printf("ms=%.2f\n", (double)(now_ns() - o->total) / 1e6);
 }
 
+/* Fetch version 4 of partition 0: from `offset`, at least a byte, waiting half a second for it. */
+static void send_fetch(int fd, const char *topic, int64_t offset, size_t max)
+{
+    uint8_t q[REQUEST_ROOM], *p = q + 4;
+    uint16_t topic_len = (uint16_t)strlen(topic);
+    store_be16(p, 1);
+    store_be16(p + 2, 4);
+    store_be32(p + 4, 1);
+    store_be16(p + 8, 4);
+    memcpy(p + 10, "load", 4);
+    p += 14;
+    store_be32(p, (uint32_t)-1);
+    store_be32(p + 4, 500);
+    store_be32(p + 8, 1);
+    store_be32(p + 12, (uint32_t)max);
+    p[16] = 0;
+    store_be32(p + 17, 1);
+    store_be16(p + 21, topic_len);
+    memcpy(p + 23, topic, topic_len);
+    p += 23 + topic_len;
+    store_be32(p, 1);
+    store_be32(p + 4, 0);
+    store_be64(p + 8, (uint64_t)offset);
+    store_be32(p + 16, (uint32_t)max);
+    p += 20;
+    store_be32(q, (uint32_t)(p - q - 4));
+    send_all(fd, q, (size_t)(p - q));
+}
+
+/* Its answer: the length of the records, which *records points to in `answer`. */
+static int32_t expect_fetched(int fd, const char *topic, uint8_t *answer, const uint8_t **records)
+{
+    recv_all(fd, answer, 4);
+    uint32_t len = load_be32(answer);
+    recv_all(fd, answer, len);
+    /* correlation, throttle, topics, name, partitions, index */
+    const uint8_t *r = answer + 4 + 4 + 4 + 2 + strlen(topic) + 4 + 4;
+    int16_t error = (int16_t)load_be16(r);
+    if (error) {
+        fprintf(stderr, "load: fetch error %d\n", error);
+        exit(1);
+    }
+    r += 2 + 8 + 8;
+    int32_t aborted = (int32_t)load_be32(r);
+    r += 4 + (aborted > 0 ? aborted * 16 : 0);
+    *records = r + 4;
+    return (int32_t)load_be32(r);
+}
+
+static void run_end_to_end(uint16_t port, const char *topic, const struct options *o)
+{
+    uint8_t *frame = malloc(REQUEST_ROOM + o->record * 2 + 1024);
+    size_t batch_len = build_batch(frame + REQUEST_ROOM, 1, o->record, (int64_t)time(NULL) * 1000);
+    size_t frame_len;
+    uint8_t *start = build_produce(frame, topic, o->acks, batch_len, &frame_len);
+    uint8_t *answer = malloc(o->max * 2 + (16 << 20));
+    int64_t *took = malloc((size_t)o->count * sizeof *took), warm = o->count / 4;
+    int out = dial(port), in = dial(port);
+    for (int64_t i = -warm; i < o->count; i++) {
+        const uint8_t *records;
+        send_fetch(in, topic, i + warm, o->max);
+        usleep(200); /* it waits there */
+        int64_t begin = now_ns();
+        send_all(out, start, frame_len);
+        while (expect_fetched(in, topic, answer, &records) <= 0)
+            send_fetch(in, topic, i + warm, o->max);
+        if (i >= 0) took[i] = now_ns() - begin;
+        if ((int64_t)load_be64(records) != i + warm) {
+            fprintf(stderr, "load: another record came than was sent\n");
+            exit(1);
+        }
+        expect_produced(out, topic);
+    }
+    print_percentiles(took, o->count);
+}
+
 static void run_fetch(uint16_t port, const char *topic, const struct options *o)
 {
     int fd = dial(port);
     int64_t offset = 0, bytes = 0, requests = 0, begin = now_ns();
-    uint16_t topic_len = (uint16_t)strlen(topic);
     uint8_t *answer = malloc(o->max * 2 + (16 << 20));
     while (bytes < o->total) {
-        uint8_t q[REQUEST_ROOM], *p = q + 4;
-        store_be16(p, 1);
-        store_be16(p + 2, 4);
-        store_be32(p + 4, 1);
-        store_be16(p + 8, 4);
-        memcpy(p + 10, "load", 4);
-        p += 14;
-        store_be32(p, (uint32_t)-1);
-        store_be32(p + 4, 500);
-        store_be32(p + 8, 1);
-        store_be32(p + 12, (uint32_t)o->max);
-        p[16] = 0;
-        store_be32(p + 17, 1);
-        store_be16(p + 21, topic_len);
-        memcpy(p + 23, topic, topic_len);
-        p += 23 + topic_len;
-        store_be32(p, 1);
-        store_be32(p + 4, 0);
-        store_be64(p + 8, (uint64_t)offset);
-        store_be32(p + 16, (uint32_t)o->max);
-        p += 20;
-        store_be32(q, (uint32_t)(p - q - 4));
-        send_all(fd, q, (size_t)(p - q));
-        recv_all(fd, answer, 4);
-        uint32_t len = load_be32(answer);
-        recv_all(fd, answer, len);
+        send_fetch(fd, topic, offset, o->max);
+        const uint8_t *r;
+        int32_t records = expect_fetched(fd, topic, answer, &r);
         requests++;
-        /* correlation, throttle, topics, name, partitions, index */
-        const uint8_t *r = answer + 4 + 4 + 4 + 2 + topic_len + 4 + 4;
-        int16_t error = (int16_t)load_be16(r);
-        r += 2 + 8 + 8;
-        int32_t aborted = (int32_t)load_be32(r);
-        r += 4 + (aborted > 0 ? aborted * 16 : 0);
-        int32_t records = (int32_t)load_be32(r);
-        r += 4;
-        if (error) {
-            fprintf(stderr, "load: fetch error %d at offset %lld\n", error, (long long)offset);
-            exit(1);
-        }
         const uint8_t *end = r + records;
         if (records <= 0) offset = 0; /* around again */
         while (end - r >= HEADER_BYTES && 12 + (int64_t)load_be32(r + 8) <= end - r) {
@@ -314,7 +362,7 @@ int main(int argc, char **argv)
                         .in_flight = 5,
                         .acks = 1};
     if (argc < 4) {
-        fprintf(stderr, "usage: load produce|fetch|latency PORT TOPIC [--batch N] [--total N] …\n");
+        fprintf(stderr, "usage: load produce|fetch|latency|endtoend PORT TOPIC [--batch N] [--total N] …\n");
         return 2;
     }
     for (int i = 4; i + 1 < argc; i += 2) {
@@ -345,6 +393,8 @@ int main(int argc, char **argv)
         run_fetch(port, argv[3], &o);
     else if (!strcmp(argv[1], "first"))
         run_first(port, argv[3], &o);
+    else if (!strcmp(argv[1], "endtoend"))
+        run_end_to_end(port, argv[3], &o);
     else
         run_latency(port, argv[3], &o);
     return 0;

@@ -129,6 +129,15 @@ def latency_round(subject):
         subject.note(f"produce to answer, {p}", result[p])
 
 
+def native_end_to_end(subject):
+    topic = f"n-{time.monotonic_ns()}"
+    subject.topic(topic)
+    time.sleep(1)
+    result = load("endtoend", subject.port, topic, "--count", 10000, "--acks", -1)
+    for p in ("p50_us", "p99_us"):
+        subject.note(f"end to end (bench/load), {p}", result[p])
+
+
 def kafka_tools(subject, kafka, total):
     """Kafka's own perf tools, 1 KiB records: the default client, then batches of 64 KiB; and reading back."""
     records = total // 1024
@@ -160,11 +169,11 @@ def end_to_end(subject, kafka, count=5000):
                           capture_output=True, text=True, check=False, timeout=600)
     for line in done.stdout.splitlines():
         if line.startswith("Avg latency"):
-            subject.note("end to end, average ms", float(line.split()[2]))
+            subject.note("kafka-e2e-latency, average ms", float(line.split()[2]))
         if line.startswith("Percentiles"):
             parts = dict(p.strip().split(" = ") for p in line.split(":")[1].split(","))
-            subject.note("end to end, p50 ms", float(parts["50th"]))
-            subject.note("end to end, p99 ms", float(parts["99th"]))
+            subject.note("kafka-e2e-latency, p50 ms", float(parts["50th"]))
+            subject.note("kafka-e2e-latency, p99 ms", float(parts["99th"]))
 
 
 def idle(subject, seconds):
@@ -211,6 +220,7 @@ def measure(subject, options, first):
         if subject.home:
             subject.note("resident under load, MB", resident_mb(subject.pid()))
             latency_round(subject)
+            native_end_to_end(subject)
             if options.kafka:
                 kafka_tools(subject, options.kafka, options.bytes)
                 end_to_end(subject, options.kafka)
