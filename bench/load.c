@@ -362,7 +362,9 @@ int main(int argc, char **argv)
                         .in_flight = 5,
                         .acks = 1};
     if (argc < 4) {
-        fprintf(stderr, "usage: load produce|fetch|latency|endtoend PORT TOPIC [--batch N] [--total N] …\n");
+        fprintf(
+            stderr,
+            "usage: load produce|fetch|latency|endtoend PORT TOPIC [--batch N] [--total N] …\n");
         return 2;
     }
     for (int i = 4; i + 1 < argc; i += 2) {
