@@ -57,15 +57,30 @@ struct client_partition *client_partition(struct client *c, const struct truth *
     return NULL;
 }
 
+/* Made when it is new; NULL: there is no room. */
+static struct client_partition *get_partition(struct client *c, struct truth *t)
+{
+    struct client_partition *known = client_partition(c, t);
+    if (known || c->partitions_count == CLIENT_PARTITIONS_MAX) return known;
+    known = &c->partitions[c->partitions_count++];
+    *known = (struct client_partition){.truth = t, .leader = -1, .leader_epoch = -1};
+    return known;
+}
+
+void client_expects_epoch(struct client *c, struct truth *t, int32_t leader_epoch)
+{
+    struct client_partition *known = get_partition(c, t);
+    if (!known || known->leader_epoch >= leader_epoch) return;
+    known->leader = -1;
+    known->leader_epoch = leader_epoch;
+    client_refresh(c);
+}
+
 static void learn_partition(struct client *c, struct truth *t,
                             const struct metadata_response_partition *p)
 {
-    struct client_partition *known = client_partition(c, t);
-    if (!known) {
-        if (c->partitions_count == CLIENT_PARTITIONS_MAX) return;
-        known = &c->partitions[c->partitions_count++];
-        *known = (struct client_partition){.truth = t, .leader = -1, .leader_epoch = -1};
-    }
+    struct client_partition *known = get_partition(c, t);
+    if (!known) return;
     if (p->leader_epoch < known->leader_epoch) return; /* an older broker's view */
     known->leader = p->leader_id;
     known->leader_epoch = p->leader_epoch;

@@ -48,6 +48,10 @@ int32_t client_any(struct client *c);
 /* Ask a broker for metadata soon. Harmless when that is under way. */
 void client_refresh(struct client *c);
 
+/* Somebody has read a batch of that leader epoch: metadata of older ones is not to be believed
+ * (KIP-320). */
+void client_expects_epoch(struct client *c, struct truth *t, int32_t leader_epoch);
+
 /* The partition, NULL when metadata does not tell of it. */
 struct client_partition *client_partition(struct client *c, const struct truth *t);
 

@@ -8,7 +8,8 @@ enum { OLDER_ONE_IN = 40 };
 
 void fetching_init(struct fetching *f, struct client *c, struct truth *t)
 {
-    *f = (struct fetching){.client = c, .truth = t, .losses = t->losses, .elsewhere = -1};
+    *f = (struct fetching){
+        .client = c, .truth = t, .losses = t->losses, .epoch = -1, .elsewhere = -1};
     call_init(&f->call);
 }
 
@@ -50,6 +51,7 @@ static void read_batches(struct fetching *f, struct bytes batches)
                                (long long)f->position, f->truth->directory,
                                (long long)h.base_offset);
             f->position = batch_last_offset(&h) + 1;
+            f->epoch = h.leader_epoch;
         }
         batches.data += h.size;
         batches.len -= h.size;
@@ -108,11 +110,11 @@ void fetching_start(struct fetching *f, int32_t node, int32_t leader_epoch, int3
 {
     const struct machine *m = &f->client->cluster->machines[node - 1];
     const struct truth_view *v = &f->truth->views[m->index];
-    bool older = leader_epoch > 0 && prng_chance(&f->client->prng, 1, OLDER_ONE_IN);
+    bool older = leader_epoch > 0 && machine_is_up(m) && v->hosted &&
+                 v->leader_epoch >= leader_epoch && prng_chance(&f->client->prng, 1, OLDER_ONE_IN);
     if (older) leader_epoch--;
     f->node = node;
-    f->outdated =
-        older && machine_is_up(m) && v->hosted && v->leader_epoch > leader_epoch ? m->starts : 0;
+    f->outdated = older ? m->starts : 0;
     struct fetch_request_fetch_partition p;
     fetch_request_fetch_partition_init(&p);
     p.partition = f->truth->partition;

@@ -19,6 +19,7 @@ struct fetching {
     struct truth *truth;
     struct call call;
     int64_t position;
+    int32_t epoch;     /* of the batch before the position; -1: not known */
     int32_t losses;    /* of the truth, when the position was set */
     int32_t elsewhere; /* the nearer replica named last; -1: none */
     const char *rack;  /* NULL: none */

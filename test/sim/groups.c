@@ -111,16 +111,24 @@ void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t
     if (at > p->floor) p->floor = at;
 }
 
-int32_t groups_floor(struct groups *g, struct truth *t)
+static bool coordinates(const struct group_partition *p, int32_t node_id)
 {
-    return find(g, t)->floor;
+    const struct truth *log = p->commits[p->floor].log;
+    return log->leaders_count > 0 && log->leaders[log->leaders_count - 1].broker == node_id;
 }
 
-void groups_fetched(struct groups *g, struct truth *t, int32_t floor, int64_t offset)
+int32_t groups_floor(struct groups *g, struct truth *t, int32_t node_id)
+{
+    const struct group_partition *p = find(g, t);
+    return p->floor >= 0 && coordinates(p, node_id) ? p->floor : -1;
+}
+
+void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t floor,
+                    int64_t offset)
 {
     const struct group_partition *p = find(g, t);
     if (floor > p->floor) floor = p->floor; /* cut meanwhile */
-    if (floor < 0) return;
+    if (floor < 0 || !coordinates(p, node_id)) return;
     for (int32_t i = floor; i < p->count; i++)
         if (p->commits[i].offset == offset) return;
     cluster_broken(g->cluster, "S18", "the group's offset of %s is %lld after %lld was committed",

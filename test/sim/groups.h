@@ -57,9 +57,11 @@ void groups_owns(struct groups *g, int32_t member, int32_t generation, struct tr
 int32_t groups_commits(struct groups *g, struct truth *t);
 void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t offset);
 
-/* The index of the commit that no later fetch may be older than; -1: none. Taken when the fetch is
- * sent. */
-int32_t groups_floor(struct groups *g, struct truth *t);
-void groups_fetched(struct groups *g, struct truth *t, int32_t floor, int64_t offset);
+/* The index of the commit that no later fetch from that node may be older than; -1: none. Taken
+ * when the fetch is sent. A coordinator that has not heard yet that another leads its partition
+ * answers by what it has, as Apache Kafka's. */
+int32_t groups_floor(struct groups *g, struct truth *t, int32_t node_id);
+void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t floor,
+                    int64_t offset);
 
 #endif

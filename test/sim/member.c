@@ -281,8 +281,11 @@ static void offsets_came(struct call *c, enum err e, const void *response)
             struct owned *o = owned_of(m, topic->name, p->partition_index);
             if (!o) continue;
             if (p->error_code) return; /* ask again */
-            groups_fetched(groups_of(m), o->fetching.truth, o->floor, p->committed_offset);
+            groups_fetched(groups_of(m), o->fetching.truth, m->coordinator, o->floor,
+                           p->committed_offset);
             o->fetching.position = p->committed_offset < 0 ? 0 : p->committed_offset;
+            o->fetching.epoch = p->committed_leader_epoch;
+            client_expects_epoch(&m->client, o->fetching.truth, p->committed_leader_epoch);
         }
     }
     become(m, READING);
@@ -294,7 +297,7 @@ static void ask_offsets(struct member *m)
     int32_t partitions[OWNED_MAX];
     for (int32_t i = 0; i < m->owned_count; i++) {
         const struct truth *t = m->owned[i].fetching.truth;
-        m->owned[i].floor = groups_floor(groups_of(m), m->owned[i].fetching.truth);
+        m->owned[i].floor = groups_floor(groups_of(m), m->owned[i].fetching.truth, m->coordinator);
         partitions[i] = t->partition;
         topics[i] = (struct offset_fetch_request_topics){.name = str_of(t->topic),
                                                          .partition_indexes = &partitions[i],
@@ -403,7 +406,7 @@ static void commit(struct member *m)
         partitions[count] = (struct offset_commit_request_partition){
             .partition_index = o->fetching.truth->partition,
             .committed_offset = o->fetching.position,
-            .committed_leader_epoch = -1,
+            .committed_leader_epoch = o->fetching.epoch,
             .committed_metadata = STR("")};
         topics[count] =
             (struct offset_commit_request_topic){.name = str_of(o->fetching.truth->topic),
