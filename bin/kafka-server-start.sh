@@ -1,4 +1,6 @@
 #!/bin/sh
 # The name by which a Kafka distribution has it; environment variables of the JVM are ignored.
-export LOG_DIR="${LOG_DIR:-$(dirname "$0")/../logs}"
-here=$(readlink -f "$0") && exec "${here%/*}/../samsa" server-start "$@"
+case $0 in */*) here=$0 ;; *) here=./$0 ;; esac
+export LOG_DIR="${LOG_DIR:-${here%/*}/../logs}"
+[ ! -h "$here" ] || here=$(readlink -f "$here") # a process only where one is needed
+exec "${here%/*}/../samsa" server-start "$@"
