@@ -9,7 +9,7 @@ broker_DEPENDS := controller replica group quorum history
 broker_SOURCES += handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
                   handlers/fetch.c handlers/init_producer_id.c handlers/list_offsets.c \
                   isr_proposals.c handlers/offset_for_leader_epoch.c handlers/partitions.c handlers/produce.c \
-                  near_replica.c refused_batches.c replication.c settling.c
+                  loggers.c near_replica.c refused_batches.c replication.c settling.c
 # groups
 broker_SOURCES += handlers/delete_groups.c handlers/describe_groups.c handlers/find_coordinator.c \
                   handlers/group_wait.c handlers/heartbeat.c handlers/join_group.c \

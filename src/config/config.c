@@ -505,8 +505,30 @@ enum err config_validate_cordoned(const struct config *c, struct str text,
     return e;
 }
 
-enum err config_validate_group(const struct config_pair *pairs, int32_t count,
-                               struct config_error *error)
+/* consumer.x of a group lies between group.consumer.min.x and group.consumer.max.x, where a broker
+ * has them; so do share.x and streams.x. */
+static enum err check_group_bounds(const struct config *c, const struct config_key *key,
+                                   int64_t number, struct arena *arena, struct config_error *error)
+{
+    const char *rest = strchr(key->name, '.');
+    INVARIANT(rest);
+    bool counts = strncmp(rest, ".num.", 5) == 0; /* streams.num.x: group.streams.max.x */
+    const char *what = counts ? rest + 4 : rest;
+    for (int i = 0; i < 2 && key->type == CONFIG_TYPE_INT; i++) {
+        struct str bound = arena_printf(arena, "group.%.*s.%s%s", (int)(rest - key->name),
+                                        key->name, i == 0 ? "min" : "max", what);
+        int id = config_key_find(config_keys, CONFIG_COUNT, bound);
+        if (id < 0) continue;
+        int64_t at = c->values[id].number;
+        if (i == 0 ? number < at : number > at)
+            return config_error_set(error, "%s must be %s than or equal to %.*s", key->name,
+                                    i == 0 ? "greater" : "less", STR_ARG(bound));
+    }
+    return ERR_OK;
+}
+
+enum err config_validate_group(const struct config *c, const struct config_pair *pairs,
+                               int32_t count, struct config_error *error)
 {
     struct arena arena;
     arena_init(&arena, 0);
@@ -518,6 +540,7 @@ enum err config_validate_group(const struct config_pair *pairs, int32_t count,
             e = config_error_set(error, "Unknown group config name: %.*s", STR_ARG(pairs[i].name));
         else
             e = config_value_parse(&group_config_keys[id], pairs[i].value, &arena, &value, error);
+        if (!e) e = check_group_bounds(c, &group_config_keys[id], value.number, &arena, error);
     }
     arena_free(&arena);
     return e;

@@ -31,6 +31,8 @@ enum config_source {
     SOURCE_DYNAMIC_DEFAULT = 3,
     SOURCE_STATIC = 4,
     SOURCE_DEFAULT = 5,
+    SOURCE_BROKER_LOGGER = 6,
+    SOURCE_CLIENT_METRICS = 7,
     SOURCE_GROUP = 8,
 };
 
@@ -149,8 +151,8 @@ enum err config_check_cordoned(const struct config *c, const struct str *cordone
 enum err config_validate_cordoned(const struct config *c, struct str text,
                                   struct config_error *error) MUST_CHECK;
 
-/* Check the configuration of a group. Err: INVALID. */
-enum err config_validate_group(const struct config_pair *pairs, int32_t count,
-                               struct config_error *error) MUST_CHECK;
+/* Check the configuration of a group; `c` holds what bounds it. Err: INVALID. */
+enum err config_validate_group(const struct config *c, const struct config_pair *pairs,
+                               int32_t count, struct config_error *error) MUST_CHECK;
 
 #endif

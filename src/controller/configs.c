@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "config/client_metrics.h"
 #include "config/topic.h"
 
 enum { OP_SET = 0, OP_DELETE = 1, OP_APPEND = 2, OP_SUBTRACT = 3 };
@@ -156,11 +157,13 @@ static struct problem check_broker(const struct controller *c, struct arena *are
 static struct problem check_client_metrics(struct arena *arena, const struct config_pair *all,
                                            int32_t count)
 {
-    for (int32_t i = 0; i < count; i++)
-        if (!str_equal_z(all[i].name, "interval.ms") && !str_equal_z(all[i].name, "metrics") &&
-            !str_equal_z(all[i].name, "match"))
-            return PROBLEM(arena, KAFKA_INVALID_CONFIG,
-                           "Unknown client metrics configuration: %.*s", STR_ARG(all[i].name));
+    struct config_error *error = ARENA_NEW(arena, struct config_error);
+    switch (config_check_client_metrics(all, count, error)) {
+    case CLIENT_METRICS_FINE: break;
+    case CLIENT_METRICS_REQUEST:
+        return (struct problem){KAFKA_INVALID_REQUEST, str_of(error->text)};
+    case CLIENT_METRICS_CONFIG: return (struct problem){KAFKA_INVALID_CONFIG, str_of(error->text)};
+    }
     return NO_PROBLEM;
 }
 
@@ -170,11 +173,11 @@ static struct problem check_resource(const struct controller *c, struct arena *a
     int32_t count;
     struct config_pair *all = merged(c, arena, change, &count);
     if (change->type == RESOURCE_BROKER) return check_broker(c, arena, change->name);
+    if (change->name.len <= 0 && change->type == RESOURCE_CLIENT_METRICS)
+        return PROBLEM(arena, KAFKA_INVALID_REQUEST, "Subscription name can't be empty");
     if (change->name.len <= 0)
         return PROBLEM(arena, KAFKA_INVALID_REQUEST, "Default %s resources are not allowed.",
-                       change->type == RESOURCE_TOPIC   ? "topic"
-                       : change->type == RESOURCE_GROUP ? "group"
-                                                        : "client metrics");
+                       change->type == RESOURCE_TOPIC ? "topic" : "group");
     struct problem problem;
     struct config_error *error = ARENA_NEW(arena, struct config_error);
     switch (change->type) {
@@ -186,7 +189,7 @@ static struct problem check_resource(const struct controller *c, struct arena *a
                               "The topic '%.*s' does not exist.", STR_ARG(change->name));
         return problem;
     case RESOURCE_GROUP:
-        if (config_validate_group(all, count, error))
+        if (config_validate_group(c->options.config, all, count, error))
             return (struct problem){KAFKA_INVALID_CONFIG, str_of(error->text)};
         return NO_PROBLEM;
     default: return check_client_metrics(arena, all, count);

@@ -7,8 +7,16 @@
 #define SAMSA_ENV_TRACE_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
-enum trace_level { TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR, TRACE_FATAL };
+#include "base/bytes.h"
+
+/* TRACE is for who asks for everything that Kafka would tell: nothing here is below DEBUG. */
+enum trace_level { TRACE_TRACE, TRACE_DEBUG, TRACE_INFO, TRACE_WARN, TRACE_ERROR, TRACE_FATAL };
+
+/* "INFO", as Kafka's log has it. */
+const char *trace_level_name(enum trace_level level);
+bool trace_level_find(struct str name, enum trace_level *level);
 
 struct trace {
     const struct trace_ops *ops;

@@ -82,7 +82,8 @@ static void handle_configs(struct request *rq, void *context)
     struct controller_apis *a = context;
     answer_describe_configs(rq, &(struct configs_facts){controller_image(a->controller),
                                                         controller_config(a->controller),
-                                                        controller_node_id(a->controller)});
+                                                        controller_node_id(a->controller),
+                                                        a->env->trace});
 }
 
 static void handle_wrapped(struct request *rq, void *context)

@@ -4,15 +4,17 @@
  *   resources ── refused here ────────────────────────────────────────┐
  *             └─ passed on ──> the active controller ── its answers ──┴──> one answer
  *
- * A broker's values are checked by that broker alone, which knows its listeners and directories. */
+ * A broker's values are checked by that broker alone, which knows its listeners and directories;
+ * the level of its log is set here, and nowhere else. */
 #include "broker/handlers/handlers.h"
+#include "broker/loggers.h"
 #include "config/config.h"
 #include "protocol/alter_configs.h"
 #include "protocol/error.h"
 #include "protocol/incremental_alter_configs.h"
 #include "metadata/image.h"
 
-enum { OP_SET = 0, OP_DELETE = 1 };
+enum { OP_SET = 0, OP_DELETE = 1, OP_APPEND = 2 };
 enum {
     ITEMS_MAX = 10000
 }; /* resources, or values of one: more are the controller's to refuse, unread */
@@ -24,22 +26,26 @@ struct change {
     const struct config_pair *pairs; /* in the order of the request */
     const int8_t *operations;        /* OP_SET, OP_DELETE, … of each */
     int32_t count;
+    bool incremental; /* of IncrementalAlterConfigs */
 };
 
 struct verdict {
-    enum kafka_error error; /* NONE: to be forwarded */
+    bool here; /* answered by this broker; else to be forwarded */
+    enum kafka_error error;
     struct str message;
 };
+
+static const struct verdict passed_on = {false, KAFKA_NONE, {NULL, -1}};
 
 struct judged {
     const void *whole; /* the request as it came */
     struct verdict *verdicts;
-    int32_t refused;
+    int32_t here; /* of them */
 };
 
 static struct verdict refusal(struct str message)
 {
-    return (struct verdict){KAFKA_INVALID_REQUEST, message};
+    return (struct verdict){true, KAFKA_INVALID_REQUEST, message};
 }
 
 /* As Java reads an int: a sign, digits, no more than 32 bits. */
@@ -71,20 +77,41 @@ static struct verdict judge_broker(const struct broker *b, struct arena *arena,
     for (int32_t i = 0; i < change->count; i++)
         if (change->operations[i] == OP_SET) set[count++] = change->pairs[i];
     struct config_error *error = ARENA_NEW(arena, struct config_error);
+    for (int32_t i = 0; i < change->count && change->name.len > 0; i++) {
+        bool adds = change->operations[i] == OP_SET || change->operations[i] == OP_APPEND;
+        if (adds && str_equal_z(change->pairs[i].name, "cordoned.log.dirs") &&
+            config_validate_cordoned(b->config, change->pairs[i].value, error))
+            return refusal(str_of(error->text));
+    }
     if (config_validate_broker(set, count, change->name.len > 0, error))
         return refusal(str_of(error->text));
-    for (int32_t i = 0; i < count; i++)
-        if (str_equal_z(set[i].name, "cordoned.log.dirs") &&
-            config_validate_cordoned(b->config, set[i].value, error))
-            return refusal(str_of(error->text));
-    return (struct verdict){KAFKA_NONE, STR_NULL};
+    return passed_on;
+}
+
+/* Levels of loggers live in this process, and are set here. */
+static struct verdict judge_logger(const struct broker *b, struct arena *arena,
+                                   const struct change *change)
+{
+    if (!change->incremental)
+        return refusal(arena_printf(arena, "Unknown resource type %d", change->type));
+    if (!is_int(change->name))
+        return refusal(arena_printf(arena, "Node id must be an integer, but it is: %.*s",
+                                    STR_ARG(change->name)));
+    if (!str_equal(change->name, arena_printf(arena, "%d", b->node_id)))
+        return refusal(arena_printf(arena, "Unexpected node id. Expected %d, but received %.*s",
+                                    b->node_id, STR_ARG(change->name)));
+    struct verdict v = {.here = true, .message = STR_NULL};
+    for (int32_t i = 0; i < change->count && !v.error; i++)
+        v.error = logger_check(change->pairs[i].name, change->operations[i], change->pairs[i].value,
+                               arena, &v.message);
+    return v;
 }
 
 static struct verdict judge(const struct broker *b, struct arena *arena,
                             const struct change *change)
 {
     struct str nulls = STR_NULL;
-    if (change->count > ITEMS_MAX) return (struct verdict){KAFKA_NONE, STR_NULL};
+    if (change->count > ITEMS_MAX) return passed_on;
     for (int32_t i = 0; i < change->count; i++) {
         for (int32_t k = 0; k < i; k++)
             if (str_equal(change->pairs[k].name, change->pairs[i].name))
@@ -97,7 +124,8 @@ static struct verdict judge(const struct broker *b, struct arena *arena,
     if (nulls.len >= 0)
         return refusal(arena_printf(arena, "Null value not supported for : %.*s", STR_ARG(nulls)));
     if (change->type == RESOURCE_BROKER) return judge_broker(b, arena, change);
-    return (struct verdict){KAFKA_NONE, STR_NULL};
+    if (change->type == RESOURCE_BROKER_LOGGER) return judge_logger(b, arena, change);
+    return passed_on;
 }
 
 static struct judged *judge_all(const struct broker *b, struct request *rq,
@@ -112,7 +140,7 @@ static struct judged *judge_all(const struct broker *b, struct request *rq,
                     str_equal(changes[k].name, changes[i].name);
         j->verdicts[i] = twice ? refusal(STR("Each resource must appear at most once."))
                                : judge(b, &rq->arena, &changes[i]);
-        j->refused += j->verdicts[i].error != KAFKA_NONE;
+        j->here += j->verdicts[i].here;
     }
     return j;
 }
@@ -129,7 +157,8 @@ change_of_incremental(struct arena *arena,
         pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
         operations[i] = r->configs[i].config_operation;
     }
-    return (struct change){r->resource_type, r->resource_name, pairs, operations, r->configs_count};
+    return (struct change){r->resource_type, r->resource_name, pairs,
+                           operations,       r->configs_count, true};
 }
 
 static const void *merge_incremental(struct request *rq, void *context, const void *response)
@@ -145,7 +174,7 @@ static const void *merge_incremental(struct request *rq, void *context, const vo
         &rq->arena, q->resources_count);
     all->responses_count = q->resources_count;
     for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
-        if (!j->verdicts[i].error && theirs && next < theirs->responses_count) {
+        if (!j->verdicts[i].here && theirs && next < theirs->responses_count) {
             all->responses[i] = theirs->responses[next++];
             continue;
         }
@@ -155,6 +184,16 @@ static const void *merge_incremental(struct request *rq, void *context, const vo
         all->responses[i].resource_name = q->resources[i].resource_name;
     }
     return all;
+}
+
+static void set_loggers(const struct broker *b, const struct change *changes, int32_t count,
+                        const struct judged *j)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (changes[i].type != RESOURCE_BROKER_LOGGER || j->verdicts[i].error) continue;
+        for (int32_t k = 0; k < changes[i].count; k++)
+            logger_set(b->env.trace, changes[i].pairs[k].value);
+    }
 }
 
 void handle_incremental_alter_configs(struct request *rq, void *context)
@@ -168,9 +207,10 @@ void handle_incremental_alter_configs(struct request *rq, void *context)
     for (int32_t i = 0; i < q->resources_count; i++)
         changes[i] = change_of_incremental(&rq->arena, &q->resources[i]);
     struct judged *j = judge_all(context, rq, changes, q->resources_count);
-    if (j->refused == 0) {
+    if (!q->validate_only) set_loggers(context, changes, q->resources_count, j);
+    if (j->here == 0) {
         handle_forward(rq, context);
-    } else if (j->refused == q->resources_count) {
+    } else if (j->here == q->resources_count) {
         request_reply(rq, merge_incremental(rq, j, NULL));
     } else {
         struct incremental_alter_configs_request *rest =
@@ -180,7 +220,7 @@ void handle_incremental_alter_configs(struct request *rq, void *context)
             &rq->arena, q->resources_count);
         rest->resources_count = 0;
         for (int32_t i = 0; i < q->resources_count; i++)
-            if (!j->verdicts[i].error) rest->resources[rest->resources_count++] = q->resources[i];
+            if (!j->verdicts[i].here) rest->resources[rest->resources_count++] = q->resources[i];
         rq->body = rest;
         forward(context, rq, merge_incremental, j);
     }
@@ -197,7 +237,8 @@ static struct change change_of_legacy(struct arena *arena,
         pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
         operations[i] = OP_SET;
     }
-    return (struct change){r->resource_type, r->resource_name, pairs, operations, r->configs_count};
+    return (struct change){r->resource_type, r->resource_name, pairs,
+                           operations,       r->configs_count, false};
 }
 
 static const void *merge_legacy(struct request *rq, void *context, const void *response)
@@ -212,7 +253,7 @@ static const void *merge_legacy(struct request *rq, void *context, const void *r
         alter_configs_response_alter_configs_resource_response_new(&rq->arena, q->resources_count);
     all->responses_count = q->resources_count;
     for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
-        if (!j->verdicts[i].error && theirs && next < theirs->responses_count) {
+        if (!j->verdicts[i].here && theirs && next < theirs->responses_count) {
             all->responses[i] = theirs->responses[next++];
             continue;
         }
@@ -235,9 +276,9 @@ void handle_alter_configs(struct request *rq, void *context)
     for (int32_t i = 0; i < q->resources_count; i++)
         changes[i] = change_of_legacy(&rq->arena, &q->resources[i]);
     struct judged *j = judge_all(context, rq, changes, q->resources_count);
-    if (j->refused == 0) {
+    if (j->here == 0) {
         handle_forward(rq, context);
-    } else if (j->refused == q->resources_count) {
+    } else if (j->here == q->resources_count) {
         request_reply(rq, merge_legacy(rq, j, NULL));
     } else {
         struct alter_configs_request *rest = ARENA_NEW(&rq->arena, struct alter_configs_request);
@@ -246,7 +287,7 @@ void handle_alter_configs(struct request *rq, void *context)
             alter_configs_request_alter_configs_resource_new(&rq->arena, q->resources_count);
         rest->resources_count = 0;
         for (int32_t i = 0; i < q->resources_count; i++)
-            if (!j->verdicts[i].error) rest->resources[rest->resources_count++] = q->resources[i];
+            if (!j->verdicts[i].here) rest->resources[rest->resources_count++] = q->resources[i];
         rq->body = rest;
         forward(context, rq, merge_legacy, j);
     }

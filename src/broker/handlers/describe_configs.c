@@ -1,4 +1,5 @@
-/* DescribeConfigs, versions 1 to 4: topics, brokers and groups, with where each value comes from.
+/* DescribeConfigs, versions 1 to 4: topics, brokers and their logs, groups and client metrics, with
+ * where each value comes from.
  *
  * A broker resource is answered by that node alone, for the static values are in its file; the
  * controller listener answers for a controller. */
@@ -7,7 +8,9 @@
 #include <stdlib.h>
 
 #include "broker/handlers/handlers.h"
+#include "broker/loggers.h"
 #include "broker/metadata_view.h"
+#include "config/client_metrics.h"
 #include "config/config.h"
 #include "config/topic.h"
 #include "protocol/error.h"
@@ -112,6 +115,59 @@ static void describe_group(const struct configs_facts *f, struct request *rq,
     add_configs(rq, asked, described, count, result);
 }
 
+static void
+describe_client_metrics(const struct configs_facts *f, struct request *rq,
+                        const struct describe_configs_request_describe_configs_resource *asked,
+                        struct describe_configs_response_describe_configs_result *result)
+{
+    if (asked->resource_name.len == 0) {
+        fail(result, KAFKA_INVALID_REQUEST,
+             STR("Client metrics subscription name must not be empty"));
+        return;
+    }
+    int32_t pairs_count;
+    const struct config_pair *pairs =
+        pairs_of(f, RESOURCE_CLIENT_METRICS, asked->resource_name, &pairs_count);
+    struct config_described described[CLIENT_METRICS_KEYS];
+    config_describe_client_metrics(pairs, pairs_count, &rq->arena, described);
+    add_configs(rq, asked, described, CLIENT_METRICS_KEYS, result);
+    for (int32_t i = 0; i < result->configs_count; i++)
+        result->configs[i].documentation = STR_NULL; /* Kafka has none */
+}
+
+/* Not an integer, as Java reads one; else whether it is another's id. */
+static bool is_number(struct request *rq, struct str name)
+{
+    const char *text = arena_str(&rq->arena, name).data;
+    char *end;
+    (void)strtol(text, &end, 10);
+    return *end == '\0';
+}
+
+static void describe_logger(const struct configs_facts *f, struct request *rq,
+                            const struct describe_configs_request_describe_configs_resource *asked,
+                            struct describe_configs_response_describe_configs_result *result)
+{
+    struct str name = asked->resource_name, why = STR_NULL;
+    if (name.len == 0)
+        why = STR("Broker id must not be empty");
+    else if (!is_number(rq, name))
+        why = arena_printf(&rq->arena, "Broker id must be an integer, but it is: %.*s",
+                           STR_ARG(name));
+    else if (!str_equal(name, arena_printf(&rq->arena, "%d", f->node_id)))
+        why = arena_printf(&rq->arena, "Unexpected broker id, expected %d but received %.*s",
+                           f->node_id, STR_ARG(name));
+    if (!str_is_null(why)) {
+        fail(result, KAFKA_INVALID_REQUEST, why);
+        return;
+    }
+    struct config_described root = {.name = LOGGER_ROOT,
+                                    .value = str_of(trace_level_name(f->trace->level)),
+                                    .source = SOURCE_BROKER_LOGGER};
+    add_configs(rq, asked, &root, 1, result);
+    for (int32_t i = 0; i < result->configs_count; i++) result->configs[i].documentation = STR("");
+}
+
 static void describe_broker(const struct configs_facts *f, struct request *rq,
                             const struct describe_configs_request_describe_configs_resource *asked,
                             struct describe_configs_response_describe_configs_result *result)
@@ -121,10 +177,8 @@ static void describe_broker(const struct configs_facts *f, struct request *rq,
         struct str own = arena_printf(&rq->arena, "%d", f->node_id);
         if (!str_equal(asked->resource_name, own)) {
             const char *name = arena_str(&rq->arena, asked->resource_name).data;
-            char *end;
-            (void)strtol(name, &end, 10);
             fail(result, KAFKA_INVALID_REQUEST,
-                 *end
+                 !is_number(rq, asked->resource_name)
                      ? arena_printf(&rq->arena, "Broker id must be an integer, but it is: %s", name)
                      : arena_printf(&rq->arena,
                                     "Unexpected broker id, expected %d or empty string, but "
@@ -169,9 +223,8 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *f)
         case RESOURCE_TOPIC: describe_topic(f, rq, asked, result); break;
         case RESOURCE_BROKER: describe_broker(f, rq, asked, result); break;
         case RESOURCE_GROUP: describe_group(f, rq, asked, result); break;
-        default:
-            fail(result, KAFKA_INVALID_REQUEST,
-                 arena_printf(&rq->arena, "Unsupported resource type: %d", asked->resource_type));
+        case RESOURCE_CLIENT_METRICS: describe_client_metrics(f, rq, asked, result); break;
+        case RESOURCE_BROKER_LOGGER: describe_logger(f, rq, asked, result); break;
         }
     }
     request_reply(rq, &r);
@@ -180,5 +233,6 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *f)
 void handle_describe_configs(struct request *rq, void *context)
 {
     const struct broker *b = context;
-    answer_describe_configs(rq, &(struct configs_facts){b->image, b->config, b->node_id});
+    answer_describe_configs(rq,
+                            &(struct configs_facts){b->image, b->config, b->node_id, b->env.trace});
 }

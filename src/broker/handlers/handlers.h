@@ -49,6 +49,7 @@ struct configs_facts {
     const struct image *image;
     const struct config *config;
     int32_t node_id;
+    const struct trace *trace; /* whose level is the root logger's */
 };
 void answer_describe_configs(struct request *rq, const struct configs_facts *facts);
 

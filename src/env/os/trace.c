@@ -17,11 +17,6 @@
 
 enum { LINE_BYTES = 1024, STAMP_BYTES = 64, TEXT_BYTES_MAX = 1 << 20 };
 
-static const char *const level_names[] = {
-    [TRACE_DEBUG] = "DEBUG", [TRACE_INFO] = "INFO",   [TRACE_WARN] = "WARN",
-    [TRACE_ERROR] = "ERROR", [TRACE_FATAL] = "FATAL",
-};
-
 static size_t put_head(char *to, size_t size, enum trace_level level)
 {
     struct timespec now;
@@ -30,7 +25,7 @@ static size_t put_head(char *to, size_t size, enum trace_level level)
     localtime_r(&now.tv_sec, &local);
     size_t n = strftime(to, size, "[%Y-%m-%d %H:%M:%S", &local);
     return n + (size_t)snprintf(to + n, size - n, ",%03d] %s ", (int)(now.tv_nsec / 1000000),
-                                level_names[level]);
+                                trace_level_name(level));
 }
 
 /* A line that cannot be written is lost: diagnostics never stop a node. */

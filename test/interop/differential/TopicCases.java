@@ -23,6 +23,8 @@ final class TopicCases {
         metadata();
         partitions();
         configs();
+        loggers();
+        subscriptions();
         delete();
     }
 
@@ -198,6 +200,18 @@ final class TopicCases {
             "log.cleaner.threads", "many"));
         d.ask("set a fixed key on a broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 0,
             "node.id", "4"));
+        d.ask("set cordoned directories to others", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", false, 0,
+            "cordoned.log.dirs", "/no/such"));
+        d.ask("set cordoned directories to some and all", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", true, 0,
+            "cordoned.log.dirs", "*,/no/such"));
+        d.ask("set cordoned directories to all", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", true, 0,
+            "cordoned.log.dirs", "*"));
+        d.ask("set cordoned directories to none", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", true, 0,
+            "cordoned.log.dirs", ""));
+        d.ask("append to cordoned directories", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "1", true, 2,
+            "cordoned.log.dirs", "/no/such"));
+        d.ask("set cordoned directories for all brokers", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "", true, 0,
+            "cordoned.log.dirs", "*"));
         d.ask("set a null", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 0, "retention.ms", null,
             0, "segment.ms", null));
         d.ask("set on a good and a bad resource", INCREMENTAL_ALTER_CONFIGS, (s, v) -> {
@@ -233,6 +247,77 @@ final class TopicCases {
         d.ask("describe the topic under it", DESCRIBE_CONFIGS, (s, v) -> describe(topic, "records", "retention.ms"));
         d.ask("unset for all brokers", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(broker, "", false, 1,
             "log.retention.ms", null));
+    }
+
+    /** Levels of loggers: they live in a broker and are asked of it alone. */
+    private void loggers() throws IOException {
+        final int logger = 8;
+        d.ask("describe a logger", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "1", "root", "no.such"));
+        d.ask("describe loggers of another broker", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "2"));
+        d.ask("describe loggers of no number", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "one"));
+        d.ask("describe loggers of nobody", DESCRIBE_CONFIGS, (s, v) -> describe(logger, ""));
+        d.ask("set a logger, judge only", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", true, 0, "root", "ERROR"));
+        d.ask("describe a logger that was judged", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "1", "root"));
+        d.ask("set a logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "ERROR"));
+        d.ask("describe a logger that was set", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "1", "root"));
+        d.ask("set a logger to what Java has", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "TRACE"));
+        d.ask("describe a logger set so", DESCRIBE_CONFIGS, (s, v) -> describe(logger, "1", "root"));
+        d.ask("set a logger back", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "INFO"));
+        d.ask("set a logger in small letters", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", true, 0, "root", "info"));
+        d.ask("set a logger to no level", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "LOUD"));
+        d.ask("set a logger to OFF", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "OFF"));
+        d.ask("set a logger to null", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", null));
+        d.ask("unset the root logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 1, "root", null));
+        d.ask("set an unknown logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "no.such", "INFO"));
+        d.ask("unset an unknown logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 1, "no.such", null));
+        d.ask("append to a logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 2, "root", "INFO"));
+        d.ask("subtract from a logger", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 3, "root", "INFO"));
+        d.ask("set a logger twice", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "1", false, 0, "root", "INFO", 0,
+            "root", "WARN"));
+        d.ask("set a logger of another broker", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "2", false, 0, "root", "INFO"));
+        d.ask("set a logger of no number", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "one", false, 0, "root", "INFO"));
+        d.ask("set a logger of nobody", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(logger, "", false, 0, "root", "INFO"));
+        d.ask("set a logger and a topic", INCREMENTAL_ALTER_CONFIGS, (s, v) -> {
+            IncrementalAlterConfigsRequestData r = incremental(logger, "1", true, 0, "root", "WARN");
+            r.resources().add(incremental(2, "grow", true, 0, "retention.ms", "7").resources().find((byte) 2, "grow").duplicate());
+            return r;
+        });
+        d.ask("replace a logger", ALTER_CONFIGS, (s, v) -> replace(logger, "1", "root", "WARN"));
+        d.ask("replace a logger of another broker", ALTER_CONFIGS, (s, v) -> replace(logger, "2", "root", "WARN"));
+    }
+
+    /** What clients shall tell of themselves (KIP-714), and groups. */
+    private void subscriptions() throws IOException {
+        final int metrics = 16, group = 32;
+        for (String name : new String[] {"one", "", "a b"}) {
+            d.ask("describe client metrics of '" + name + "'", DESCRIBE_CONFIGS, (s, v) -> describe(metrics, name));
+            d.ask("describe a group's configuration, '" + name + "'", DESCRIBE_CONFIGS, (s, v) -> describe(group, name));
+        }
+        Object[][] changes = {{"metrics", "org.apache"}, {"metrics", ""}, {"interval.ms", "5000"}, {"interval.ms", "7"},
+            {"interval.ms", "x"}, {"match", "client_id=a.*"}, {"match", "nobody=1"}, {"match", "client_id=["}, {"no.such", "1"}};
+        for (Object[] c : changes)
+            d.ask("set client metrics " + c[0] + " to " + c[1], INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "one", true,
+                0, c[0], c[1]));
+        d.ask("set client metrics of nobody", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "", true, 0, "interval.ms", "5000"));
+        d.ask("set client metrics", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "two", false, 0, "interval.ms", "5000",
+            0, "metrics", "org.apache,com"));
+        d.settle();
+        d.ask("describe client metrics that are set", DESCRIBE_CONFIGS, (s, v) -> describe(metrics, "two"));
+        d.ask("describe client metrics, one key", DESCRIBE_CONFIGS, (s, v) -> describe(metrics, "two", "interval.ms"));
+        d.ask("replace client metrics", ALTER_CONFIGS, (s, v) -> replace(metrics, "two", "interval.ms", "6000"));
+        d.ask("unset client metrics", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "two", false, 1, "interval.ms", null,
+            1, "metrics", null));
+        for (Object[] c : new Object[][] {{"consumer.session.timeout.ms", "50000"}, {"consumer.session.timeout.ms", "1"},
+            {"consumer.session.timeout.ms", "90000000"}, {"consumer.heartbeat.interval.ms", "x"}, {"no.such", "1"},
+            {"consumer.heartbeat.interval.ms", "1"}, {"consumer.heartbeat.interval.ms", "900000"},
+            {"consumer.assignment.interval.ms", "900000"}, {"share.session.timeout.ms", "1"},
+            {"share.delivery.count.limit", "999"}, {"share.partition.max.record.locks", "999999"},
+            {"share.record.lock.duration.ms", "9999999"}, {"streams.session.timeout.ms", "1"},
+            {"streams.num.standby.replicas", "9"}})
+            d.ask("set a group's " + c[0] + " to " + c[1], INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(group, "g", true, 0, c[0],
+                c[1]));
+        d.ask("set a group without a name", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(group, "", true, 0,
+            "consumer.session.timeout.ms", "50000"));
     }
 
     private void delete() throws IOException {

@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include "config/client_metrics.h"
 #include "config/config.h"
 #include "config/topic.h"
 
@@ -194,4 +195,44 @@ TEST(a_topic_change_is_checked_whole)
                         "Invalid value 1000 for configuration segment.bytes: Value must "
                         "be at least 1048576");
     config_free(c);
+}
+
+TEST(a_groups_values_lie_between_the_brokers_bounds)
+{
+    struct config *c = config_new();
+    struct config_pair p = {STR("consumer.session.timeout.ms"), STR("44999")};
+    assert_int_equal(config_validate_group(c, &p, 1, &error), ERR_INVALID);
+    assert_string_equal(error.text, "consumer.session.timeout.ms must be greater than or equal to "
+                                    "group.consumer.min.session.timeout.ms");
+    p.value = STR("45000");
+    assert_ok(config_validate_group(c, &p, 1, &error));
+    p.value = STR("60001");
+    assert_int_equal(config_validate_group(c, &p, 1, &error), ERR_INVALID);
+    p = (struct config_pair){STR("streams.num.standby.replicas"), STR("3")};
+    assert_int_equal(config_validate_group(c, &p, 1, &error), ERR_INVALID);
+    assert_string_equal(error.text, "streams.num.standby.replicas must be less than or equal to "
+                                    "group.streams.max.standby.replicas");
+    config_free(c);
+}
+
+static enum client_metrics_fault client_metrics(const char *name, const char *value)
+{
+    struct config_pair p = {str_of(name), str_of(value)};
+    return config_check_client_metrics(&p, 1, &error);
+}
+
+TEST(a_client_metrics_subscription_is_judged_by_key)
+{
+    assert_int_equal(client_metrics("interval.ms", "100"), CLIENT_METRICS_FINE);
+    assert_int_equal(client_metrics("interval.ms", "99"), CLIENT_METRICS_REQUEST);
+    assert_int_equal(client_metrics("interval.ms", "3600000"), CLIENT_METRICS_FINE);
+    assert_int_equal(client_metrics("interval.ms", "3600001"), CLIENT_METRICS_REQUEST);
+    assert_int_equal(client_metrics("interval.ms", "x"), CLIENT_METRICS_CONFIG);
+    assert_int_equal(client_metrics("match", "client_id=a[b]+,client_source_port=(1|2)"),
+                     CLIENT_METRICS_FINE);
+    static const char *const bad[] = {"client_id",   "client_id=",  "nobody=1",    "client_id=a=b",
+                                      "client_id=[", "client_id=(", "client_id=)", "client_id=\\"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(client_metrics("match", bad[i]), CLIENT_METRICS_CONFIG);
+    assert_int_equal(client_metrics("no.such", "1"), CLIENT_METRICS_REQUEST);
 }
