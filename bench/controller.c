@@ -9,47 +9,22 @@
  * line `key = value` for each figure; --write replaces bench/CONTROLLER.md. Ends with 1 when the
  * controller does not do what it should. Not part of Samsa. */
 #include <malloc.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/mem.h"
-#include "base/prng.h"
-#include "controller/controller.h"
+#include "controller_cluster.h"
 #include "metadata/snapshot.h"
 #include "protocol/alter_partition.h"
-#include "protocol/broker_heartbeat.h"
-#include "protocol/broker_registration.h"
-#include "protocol/create_topics.h"
-#include "protocol/message.h"
 
 enum {
     FIGURES_MAX = 64,
-    TIMERS_MAX = 32,
-    BOOTSTRAP_RECORDS = 5,
-    FRAME_BYTES_MAX = 1024, /* on average, with all that happens to a partition */
-    LOG_BYTES_LEAST = 64 << 20,
     TOPIC_PARTITIONS_MAX = 9999, /* of one request, with the topic's own record */
     HEARTBEATS = 20000,
     HEARTBEAT_MS = 2000,
     STEADY_MS = 600 * 1000,
-};
-
-/* Frames one after the other, each behind its size and epoch. Offsets count from 0. */
-struct frames {
-    uint8_t *data;
-    size_t used, room;
-    int64_t count, payload_bytes;
-};
-
-/* A reader's place in it. */
-struct place {
-    size_t at;
-    int64_t offset;
 };
 
 struct figure {
@@ -62,57 +37,20 @@ struct bench {
     int16_t replicas;
     bool write;
 
-    struct clock clock;
-    struct mono_time now;
-    struct timer *timers[TIMERS_MAX];
-    int32_t timers_count;
-    struct list_node tasks;
-    struct rng rng;
-    struct prng prng;
-    struct trace trace;
-    struct committer committer;
-    struct config *config;
-    struct metadata_record bootstrap[BOOTSTRAP_RECORDS];
-
-    struct frames log;
-    int32_t epoch;
-    struct out encoding;
-    struct arena arena; /* of the request in hand */
-
-    struct controller *active, *standby, *second;
+    struct cluster w;
+    struct controller *standby, *second;
     struct place standby_at, second_at; /* what they were fed */
     struct figure figures[FIGURES_MAX];
     int32_t figures_count;
 };
 
-static void fail(const char *what)
-{
-    fprintf(stderr, "controller: %s\n", what);
-    exit(1);
-}
-
-static void require(bool ok, const char *what)
-{
-    if (!ok) fail(what);
-}
-
 /* ---- figures */
-
-static double seconds_of(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double wall_s(void)
-{
-    return seconds_of(CLOCK_MONOTONIC);
-}
 
 static double cpu_s(void)
 {
-    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static double heap_bytes(void)
@@ -143,301 +81,15 @@ static void note(struct bench *b, const char *key, int decimals, double value, c
     fflush(stdout);
 }
 
-/* ---- clock, rng, trace: what a loop would bring */
-
-static struct mono_time mono(struct clock *c)
-{
-    return CONTAINER_OF(c, struct bench, clock)->now;
-}
-
-static struct wall_time wall(struct clock *c)
-{
-    return (struct wall_time){mono(c).ns / NS_PER_MS};
-}
-
-static void arm(struct clock *c, struct timer *t, struct mono_time due)
-{
-    struct bench *b = CONTAINER_OF(c, struct bench, clock);
-    t->due = due;
-    if (timer_armed(t)) return;
-    require(b->timers_count < TIMERS_MAX, "too many timers");
-    t->heap_index = b->timers_count;
-    b->timers[b->timers_count++] = t;
-}
-
-static void cancel(struct clock *c, struct timer *t)
-{
-    struct bench *b = CONTAINER_OF(c, struct bench, clock);
-    struct timer *last = b->timers[--b->timers_count];
-    b->timers[t->heap_index] = last;
-    last->heap_index = t->heap_index;
-    t->heap_index = -1;
-}
-
-static void post(struct clock *c, struct task *t)
-{
-    list_push_back(&CONTAINER_OF(c, struct bench, clock)->tasks, &t->node);
-}
-
-static const struct clock_ops clock_ops = {mono, wall, arm, cancel, post};
-
-static void fill(struct rng *r, void *data, size_t len)
-{
-    prng_fill(&CONTAINER_OF(r, struct bench, rng)->prng, data, len);
-}
-
-static const struct rng_ops rng_ops = {fill};
-
-static void trace_print(struct trace *t, enum trace_level level, const char *component,
-                        const char *format, va_list args)
-{
-    (void)t, (void)level;
-    fprintf(stderr, "%s: ", component);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-}
-
-static const struct trace_ops trace_ops = {trace_print};
-
-/* ---- the log */
-
-/* Outside of the heap, whose size is measured. */
-static void frames_open(struct frames *f, int64_t partitions)
-{
-    size_t room = (size_t)partitions * FRAME_BYTES_MAX + LOG_BYTES_LEAST;
-    void *data = mmap(NULL, room, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    require(data != MAP_FAILED, "no memory for the log");
-    *f = (struct frames){.data = data, .room = room};
-}
-
-static void frames_add(struct frames *f, const struct metadata_record *r, int32_t epoch,
-                       struct out *encoding)
-{
-    metadata_record_encode(r, encoding);
-    size_t len = (size_t)encoding->len;
-    require(f->used + len + 8 <= f->room, "the log is full");
-    store_be32(f->data + f->used, (uint32_t)len);
-    store_be32(f->data + f->used + 4, (uint32_t)epoch);
-    out_flatten(encoding, f->data + f->used + 8);
-    out_reset(encoding);
-    f->used += len + 8;
-    f->payload_bytes += (int64_t)len;
-    f->count++;
-}
-
-static struct bytes frames_next(const struct frames *f, struct place *at, int32_t *epoch)
-{
-    size_t len = load_be32(f->data + at->at);
-    *epoch = (int32_t)load_be32(f->data + at->at + 4);
-    struct bytes frame = bytes_of(f->data + at->at + 8, len);
-    at->at += len + 8;
-    at->offset++;
-    return frame;
-}
-
-static int64_t end_offset(struct committer *k)
-{
-    return CONTAINER_OF(k, struct bench, committer)->log.count;
-}
-
-static enum err append(struct committer *k, int32_t epoch, const struct metadata_record *records,
-                       int32_t count, bool atomic, int64_t *first)
-{
-    struct bench *b = CONTAINER_OF(k, struct bench, committer);
-    (void)atomic;
-    require(epoch == b->epoch, "an append of another epoch");
-    *first = b->log.count;
-    for (int32_t i = 0; i < count; i++) frames_add(&b->log, &records[i], epoch, &b->encoding);
-    return ERR_OK;
-}
-
-static void resign(struct committer *k, int32_t epoch)
-{
-    (void)k, (void)epoch;
-    fail("the controller resigned");
-}
-
-static const struct committer_ops committer_ops = {
-    .end_offset = end_offset, .append = append, .resign = resign};
-
-/* All that was appended is committed: answers leave. */
-static void commit(struct bench *b)
-{
-    controller_committed(b->active, b->log.count);
-    while (!list_empty(&b->tasks)) {
-        struct task *t = CONTAINER_OF(b->tasks.next, struct task, node);
-        list_remove(&t->node);
-        t->run(t);
-    }
-}
-
-/* A standby reads on to the end of the log. */
-static void follow(struct bench *b, struct controller *c, struct place *at)
-{
-    while (at->offset < b->log.count) {
-        int32_t epoch;
-        int64_t offset = at->offset;
-        struct bytes frame = frames_next(&b->log, at, &epoch);
-        require(controller_apply(c, offset, epoch, frame) == ERR_OK, "a standby refused a record");
-    }
-}
-
-/* Virtual time passes: timers fire, what they decide is committed. */
-static void pass(struct bench *b, int64_t ms)
-{
-    struct mono_time end = mono_add_ms(b->now, ms);
-    for (;;) {
-        struct timer *next = NULL;
-        for (int32_t i = 0; i < b->timers_count; i++)
-            if (!next || b->timers[i]->due.ns < next->due.ns) next = b->timers[i];
-        if (!next || next->due.ns > end.ns) break;
-        if (next->due.ns > b->now.ns) b->now = next->due;
-        cancel(&b->clock, next);
-        next->fired(next);
-        commit(b);
-    }
-    b->now = end;
-}
-
-/* ---- requests */
-
-struct call {
-    struct controller_call call;
-    const void *response;
-    double decided_s; /* what deciding took, without the answer */
-};
-
-static void done(struct controller_call *call, const void *response)
-{
-    CONTAINER_OF(call, struct call, call)->response = response;
-}
-
-/* Decided, committed, answered. The response lives until the arena is reset. */
-static struct call send(struct bench *b, int16_t api_key, int16_t version, const void *request)
-{
-    struct call k = {.call = {.api_key = api_key,
-                              .version = version,
-                              .request = request,
-                              .arena = &b->arena,
-                              .listener = STR("CONTROLLER"),
-                              .done = done}};
-    double begin = wall_s();
-    controller_handle(b->active, &k.call);
-    k.decided_s = wall_s() - begin;
-    commit(b);
-    require(k.response, "a committed request got no answer");
-    return k;
-}
-
-static void broker_register(struct bench *b, int32_t id)
-{
-    int32_t count;
-    const struct feature *table = feature_table(&count);
-    struct broker_registration_request rq;
-    broker_registration_request_init(&rq);
-    rq.broker_id = id;
-    rq.cluster_id = STR("cluster");
-    rq.incarnation_id = rng_uuid(&b->rng);
-    rq.previous_broker_epoch = -1;
-    rq.listeners = broker_registration_request_listener_new(&b->arena, 1);
-    rq.listeners_count = 1;
-    rq.listeners[0] = (struct broker_registration_request_listener){
-        STR("PLAINTEXT"), arena_printf(&b->arena, "broker-%d.example", id), 9092, 0};
-    rq.features = broker_registration_request_feature_new(&b->arena, count);
-    rq.features_count = count;
-    for (int32_t i = 0; i < count; i++)
-        rq.features[i] = (struct broker_registration_request_feature){str_of(table[i].name),
-                                                                      table[i].min, table[i].max};
-    struct uuid directory = rng_uuid(&b->rng);
-    rq.log_dirs = &directory;
-    rq.log_dirs_count = 1;
-    const struct broker_registration_response *r =
-        send(b, API_BROKER_REGISTRATION, 4, &rq).response;
-    require(r->error_code == KAFKA_NONE, "a registration was refused");
-    arena_reset(&b->arena);
-}
-
-struct beat {
-    bool fenced, may_stop;
-    double decided_s;
-};
-
-static struct beat heartbeat(struct bench *b, int32_t id, bool want_shut_down)
-{
-    struct broker_heartbeat_request rq;
-    broker_heartbeat_request_init(&rq);
-    rq.broker_id = id;
-    rq.broker_epoch = image_broker(controller_image(b->active), id)->epoch;
-    rq.current_metadata_offset = b->log.count - 1;
-    rq.want_shut_down = want_shut_down;
-    struct call k = send(b, API_BROKER_HEARTBEAT, 2, &rq);
-    const struct broker_heartbeat_response *r = k.response;
-    require(r->error_code == KAFKA_NONE, "a heartbeat was refused");
-    struct beat beat = {r->is_fenced, r->should_shut_down, k.decided_s};
-    arena_reset(&b->arena);
-    return beat;
-}
-
-/* Of everyone alive. Returns how many. */
-static int32_t heartbeats(struct bench *b, int32_t but)
-{
-    int32_t sent = 0;
-    for (int32_t id = 0; id < b->brokers; id++) {
-        if (id == but || image_broker(controller_image(b->active), id)->fenced) continue;
-        require(!heartbeat(b, id, false).fenced, "a broker that is heard of was fenced");
-        sent++;
-    }
-    return sent;
-}
-
-static double create_topic(struct bench *b, int32_t at, int32_t partitions)
-{
-    struct create_topics_request rq;
-    create_topics_request_init(&rq);
-    rq.topics = create_topics_request_creatable_topic_new(&b->arena, 1);
-    rq.topics_count = 1;
-    rq.topics[0].name = arena_printf(&b->arena, "topic-%d", at);
-    rq.topics[0].num_partitions = partitions;
-    rq.topics[0].replication_factor = b->replicas;
-    double begin = wall_s();
-    const struct create_topics_response *r = send(b, API_CREATE_TOPICS, 7, &rq).response;
-    double took = wall_s() - begin;
-    require(r->topics[0].error_code == KAFKA_NONE, "a topic was refused");
-    arena_reset(&b->arena);
-    return took;
-}
-
 /* ---- what is measured */
-
-static struct controller *controller_of(struct bench *b, int32_t node_id)
-{
-    static const char *const features[] = {"eligible.leader.replicas.version", "group.version",
-                                           "share.version", "streams.version"};
-    for (int i = 0; i < BOOTSTRAP_RECORDS; i++) {
-        metadata_record_init(&b->bootstrap[i], METADATA_RECORD_FEATURE_LEVEL, 0);
-        struct feature_level_record *level = &b->bootstrap[i].u.feature_level;
-        level->name = i == 0 ? FEATURE_METADATA_VERSION : str_of(features[i - 1]);
-        level->feature_level = i == 0 ? METADATA_VERSION_DEFAULT : 1;
-    }
-    struct controller_options options = {.node_id = node_id,
-                                         .cluster_id = STR("cluster"),
-                                         .config = b->config,
-                                         .clock = &b->clock,
-                                         .rng = &b->rng,
-                                         .trace = &b->trace,
-                                         .committer = &b->committer,
-                                         .bootstrap = b->bootstrap,
-                                         .bootstrap_count = BOOTSTRAP_RECORDS};
-    return controller_new(&options);
-}
 
 static void measure_registration(struct bench *b)
 {
     double begin = wall_s();
     for (int32_t id = 0; id < b->brokers; id++) {
-        broker_register(b, id);
-        require(!heartbeat(b, id, false).fenced, "a broker that has caught up stays fenced");
+        cluster_register(&b->w, id);
+        require(!cluster_heartbeat(&b->w, id, false).fenced,
+                "a broker that has caught up stays fenced");
     }
     note(b, "brokers", 0, b->brokers, "registered, heard of and unfenced");
     note(b, "registration_ms", 2, (wall_s() - begin) * 1e3, "all of that");
@@ -446,17 +98,17 @@ static void measure_registration(struct bench *b)
 static void measure_creation(struct bench *b)
 {
     double heap = heap_bytes(), begin = wall_s(), slowest = 0;
-    int64_t first = b->log.count, bytes = b->log.payload_bytes;
+    int64_t first = b->w.log.count, bytes = b->w.log.payload_bytes;
     for (int32_t t = 0; t < b->topics; t++) {
         int32_t more = t < b->partitions % b->topics;
-        double took = create_topic(b, t, b->partitions / b->topics + more);
+        double took = cluster_create(&b->w, t, b->partitions / b->topics + more, b->replicas);
         if (took > slowest) slowest = took;
     }
     double took = wall_s() - begin;
-    const struct image *image = controller_image(b->active);
+    const struct image *image = controller_image(b->w.active);
     require(image->partitions_count == b->partitions && image->topics_count == b->topics,
             "topics or partitions are missing");
-    int64_t records = b->log.count - first;
+    int64_t records = b->w.log.count - first;
     require(records >= (int64_t)b->partitions + b->topics, "records are missing");
     note(b, "topics", 0, b->topics, "one CreateTopics each");
     note(b, "partitions", 0, b->partitions, "in all of them");
@@ -465,7 +117,7 @@ static void measure_creation(struct bench *b)
     note(b, "create_slowest_request_ms", 2, slowest * 1e3, "the slowest of those requests");
     note(b, "create_records", 0, (double)records, "written for them");
     note(b, "create_records_per_s", 0, (double)records / took, "");
-    note(b, "create_log_bytes", 0, (double)(b->log.payload_bytes - bytes), "their frames");
+    note(b, "create_log_bytes", 0, (double)(b->w.log.payload_bytes - bytes), "their frames");
     note(b, "active_heap_per_partition_bytes", 1, (heap_bytes() - heap) / b->partitions,
          "what the active one's heap grew by");
 }
@@ -474,8 +126,8 @@ static void measure_log_load(struct bench *b)
 {
     malloc_trim(0);
     double heap = heap_bytes(), resident = resident_bytes(), begin = wall_s();
-    b->standby = controller_of(b, 2);
-    follow(b, b->standby, &b->standby_at);
+    b->standby = cluster_controller(&b->w, 2);
+    cluster_follow(&b->w, b->standby, &b->standby_at);
     double took = wall_s() - begin;
     note(b, "log_load_s", 3, took, "an empty standby is fed the whole log");
     note(b, "log_load_records", 0, (double)b->standby_at.offset, "");
@@ -483,7 +135,7 @@ static void measure_log_load(struct bench *b)
          "what this standby takes of the heap");
     note(b, "resident_per_partition_bytes", 1, (resident_bytes() - resident) / b->partitions,
          "and of VmRSS");
-    require(image_hash(controller_image(b->standby)) == image_hash(controller_image(b->active)),
+    require(image_hash(controller_image(b->standby)) == image_hash(controller_image(b->w.active)),
             "the standby's image is not the active one's");
 }
 
@@ -494,10 +146,10 @@ static void measure_snapshot(struct bench *b)
     struct metadata_record record;
     frames_open(&file, b->partitions);
     double begin = wall_s();
-    image_snapshot_init(&s, controller_image(b->active));
-    while (image_snapshot_next(&s, &record, &b->arena)) {
-        frames_add(&file, &record, b->epoch, &b->encoding);
-        arena_reset(&b->arena);
+    image_snapshot_init(&s, controller_image(b->w.active));
+    while (image_snapshot_next(&s, &record, &b->w.arena)) {
+        frames_add(&file, &record, b->w.epoch, &b->w.encoding);
+        arena_reset(&b->w.arena);
     }
     image_snapshot_free(&s);
     note(b, "snapshot_write_s", 3, wall_s() - begin, "the image as frames, in memory");
@@ -506,20 +158,20 @@ static void measure_snapshot(struct bench *b)
 
     begin = wall_s();
     struct place at = {0};
-    b->second = controller_of(b, 3);
+    b->second = cluster_controller(&b->w, 3);
     controller_load_begin(b->second);
     while (at.offset < file.count) {
         int32_t epoch;
         struct bytes frame = frames_next(&file, &at, &epoch);
-        require(controller_load(b->second, b->log.count, frame) == ERR_OK,
+        require(controller_load(b->second, b->w.log.count, frame) == ERR_OK,
                 "a record of the snapshot was refused");
     }
-    controller_load_done(b->second, b->log.count, b->epoch);
+    controller_load_done(b->second, b->w.log.count, b->w.epoch);
     note(b, "snapshot_load_s", 3, wall_s() - begin, "an empty standby is fed the snapshot");
-    b->second_at = (struct place){b->log.used, b->log.count};
-    require(image_hash(controller_image(b->second)) == image_hash(controller_image(b->active)),
+    b->second_at = (struct place){b->w.log.used, b->w.log.count};
+    require(image_hash(controller_image(b->second)) == image_hash(controller_image(b->w.active)),
             "the image of the snapshot is not the active one's");
-    munmap(file.data, file.room);
+    frames_close(&file);
 }
 
 /* The leader of topic-0's partition 0 takes the last one out of its ISR. */
@@ -527,19 +179,20 @@ static struct alter_partition_request *shrink_request(struct bench *b, const str
 {
     const struct image_topic *t = image_topic_by_name(image, STR("topic-0"));
     const struct image_partition *p = image_topic_partition(t, 0);
-    struct alter_partition_request *rq = ARENA_NEW(&b->arena, struct alter_partition_request);
+    struct alter_partition_request *rq = ARENA_NEW(&b->w.arena, struct alter_partition_request);
     alter_partition_request_init(rq);
     rq->broker_id = p->leader;
     rq->broker_epoch = image_broker(image, p->leader)->epoch;
-    rq->topics = alter_partition_request_topic_data_new(&b->arena, 1);
+    rq->topics = alter_partition_request_topic_data_new(&b->w.arena, 1);
     rq->topics_count = 1;
     rq->topics[0].topic_id = t->id;
-    rq->topics[0].partitions = alter_partition_request_partition_data_new(&b->arena, 1);
+    rq->topics[0].partitions = alter_partition_request_partition_data_new(&b->w.arena, 1);
     rq->topics[0].partitions_count = 1;
     struct alter_partition_request_partition_data *to = rq->topics[0].partitions;
     to->leader_epoch = p->leader_epoch;
     to->partition_epoch = p->partition_epoch;
-    to->new_isr_with_epochs = alter_partition_request_broker_state_new(&b->arena, p->isr_count - 1);
+    to->new_isr_with_epochs =
+        alter_partition_request_broker_state_new(&b->w.arena, p->isr_count - 1);
     to->new_isr_with_epochs_count = p->isr_count - 1;
     for (int32_t i = 0; i < p->isr_count - 1; i++) {
         int32_t id = partition_isr(p)[i];
@@ -551,32 +204,33 @@ static struct alter_partition_request *shrink_request(struct bench *b, const str
 
 static void measure_failover(struct bench *b)
 {
-    require(!controller_renounce(b->active), "the old leader had something uncommitted");
-    controller_free(b->active);
-    b->active = b->standby;
+    require(!controller_renounce(b->w.active), "the old leader had something uncommitted");
+    controller_free(b->w.active);
+    b->w.active = b->standby;
     b->standby = NULL;
-    const struct image *image = controller_image(b->active);
+    const struct image *image = controller_image(b->w.active);
     const struct alter_partition_request *rq = shrink_request(b, image);
-    int64_t missing = b->log.count - controller_end_offset(b->active);
+    int64_t missing = b->w.log.count - controller_end_offset(b->w.active);
     require(missing == 0, "the standby was not at the end of the log");
 
-    b->epoch++;
+    b->w.epoch++;
     double begin = wall_s();
-    controller_lead(b->active, b->epoch);
-    commit(b);
+    controller_lead(b->w.active, b->w.epoch);
+    cluster_commit(&b->w);
     double led = wall_s();
-    const struct alter_partition_response *r = send(b, API_ALTER_PARTITION, 3, rq).response;
+    const struct alter_partition_response *r =
+        cluster_send(&b->w, API_ALTER_PARTITION, 3, rq).response;
     double altered = wall_s();
     require(r->error_code == KAFKA_NONE && r->topics[0].partitions[0].error_code == KAFKA_NONE,
             "the new leader refused an AlterPartition");
-    arena_reset(&b->arena);
-    double created = create_topic(b, b->topics, 10);
+    arena_reset(&b->w.arena);
+    double created = cluster_create(&b->w, b->topics, 10, b->replicas);
 
-    require(controller_is_active(b->active) && controller_epoch(b->active) == b->epoch,
+    require(controller_is_active(b->w.active) && controller_epoch(b->w.active) == b->w.epoch,
             "the standby does not lead");
     /* A reload makes another image, and one that starts anew lacks what was before. */
-    require(controller_image(b->active) == image &&
-                controller_end_offset(b->active) == b->log.count &&
+    require(controller_image(b->w.active) == image &&
+                controller_end_offset(b->w.active) == b->w.log.count &&
                 image->partitions_count == b->partitions + 10,
             "something had to be loaded again");
     note(b, "failover_lead_ms", 3, (led - begin) * 1e3, "controller_lead: active, committed");
@@ -590,7 +244,7 @@ static void measure_failover(struct bench *b)
 /* Nobody led or in sync there any more. */
 static void require_left(const struct bench *b, int32_t broker)
 {
-    const struct image *image = controller_image(b->active);
+    const struct image *image = controller_image(b->w.active);
     const struct image_places *places = image_places_of(image, broker);
     for (uint32_t i = 0; i < places->count; i++) {
         const struct image_partition *p = image_place(image, places->items[i], NULL);
@@ -601,37 +255,37 @@ static void require_left(const struct bench *b, int32_t broker)
 
 static void measure_loss(struct bench *b, int32_t broker)
 {
-    const struct image_broker *it = image_broker(controller_image(b->active), broker);
-    note(b, "loss_replicas", 0, image_places_of(controller_image(b->active), broker)->count,
+    const struct image_broker *it = image_broker(controller_image(b->w.active), broker);
+    note(b, "loss_replicas", 0, image_places_of(controller_image(b->w.active), broker)->count,
          "on a broker that dies");
-    int64_t first = b->log.count;
+    int64_t first = b->w.log.count;
     double begin = wall_s();
-    controller_broker_lost(b->active, broker, it->epoch, STR("its connection broke"));
+    controller_broker_lost(b->w.active, broker, it->epoch, STR("its connection broke"));
     double decided = wall_s();
-    commit(b);
-    require(image_broker(controller_image(b->active), broker)->fenced, "it was not fenced");
+    cluster_commit(&b->w);
+    require(image_broker(controller_image(b->w.active), broker)->fenced, "it was not fenced");
     require_left(b, broker);
     note(b, "loss_decide_ms", 2, (decided - begin) * 1e3, "fence it, elect and shrink for them");
-    note(b, "loss_records", 0, (double)(b->log.count - first), "written for that");
-    follow(b, b->second, &b->second_at); /* the failover's too */
-    require(controller_end_offset(b->second) == b->log.count, "the standby lags");
+    note(b, "loss_records", 0, (double)(b->w.log.count - first), "written for that");
+    cluster_follow(&b->w, b->second, &b->second_at); /* the failover's too */
+    require(controller_end_offset(b->second) == b->w.log.count, "the standby lags");
 }
 
 static void measure_shutdown(struct bench *b, int32_t broker)
 {
-    note(b, "shutdown_replicas", 0, image_places_of(controller_image(b->active), broker)->count,
+    note(b, "shutdown_replicas", 0, image_places_of(controller_image(b->w.active), broker)->count,
          "on a broker that shuts down");
-    int64_t first = b->log.count;
-    struct beat beat = heartbeat(b, broker, true);
+    int64_t first = b->w.log.count;
+    struct beat beat = cluster_heartbeat(&b->w, broker, true);
     require(!beat.may_stop, "it may stop before others know");
     note(b, "shutdown_decide_ms", 2, beat.decided_s * 1e3, "the heartbeat that asks for it");
-    note(b, "shutdown_records", 0, (double)(b->log.count - first), "written for that");
+    note(b, "shutdown_records", 0, (double)(b->w.log.count - first), "written for that");
     double begin = wall_s();
-    follow(b, b->second, &b->second_at);
+    cluster_follow(&b->w, b->second, &b->second_at);
     note(b, "shutdown_follow_ms", 2, (wall_s() - begin) * 1e3, "a standby replays those records");
     require_left(b, broker);
-    heartbeats(b, broker);
-    beat = heartbeat(b, broker, true);
+    cluster_heartbeats(&b->w, broker);
+    beat = cluster_heartbeat(&b->w, broker, true);
     require(beat.may_stop, "all others know, and it may not stop");
     note(b, "shutdown_may_stop_ms", 2, beat.decided_s * 1e3, "the heartbeat that lets it go");
 }
@@ -640,7 +294,7 @@ static void measure_steady(struct bench *b)
 {
     int64_t sent = 0;
     double begin = cpu_s();
-    while (sent < HEARTBEATS) sent += heartbeats(b, -1);
+    while (sent < HEARTBEATS) sent += cluster_heartbeats(&b->w, -1);
     note(b, "heartbeat_cpu_ms_per_1000", 3, (cpu_s() - begin) * 1e6 / (double)sent,
          "decided and answered, nothing to write");
 }
@@ -648,17 +302,17 @@ static void measure_steady(struct bench *b)
 /* Minutes of virtual time: heartbeats every two seconds, NoOp records, every periodic check. */
 static void measure_minutes(struct bench *b)
 {
-    int64_t first = b->log.count;
+    int64_t first = b->w.log.count;
     double begin = cpu_s();
     for (int64_t ms = 0; ms < STEADY_MS; ms += HEARTBEAT_MS) {
-        pass(b, HEARTBEAT_MS);
-        heartbeats(b, -1);
+        cluster_pass(&b->w, HEARTBEAT_MS);
+        cluster_heartbeats(&b->w, -1);
     }
     note(b, "ten_minutes_cpu_ms", 2, (cpu_s() - begin) * 1e3,
          "of virtual time: all heartbeats, NoOp records and periodic checks");
-    note(b, "ten_minutes_records", 0, (double)(b->log.count - first), "written in them");
-    follow(b, b->second, &b->second_at);
-    require(image_hash(controller_image(b->second)) == image_hash(controller_image(b->active)),
+    note(b, "ten_minutes_records", 0, (double)(b->w.log.count - first), "written in them");
+    cluster_follow(&b->w, b->second, &b->second_at);
+    require(image_hash(controller_image(b->second)) == image_hash(controller_image(b->w.active)),
             "the standby's image is not the active one's at the end");
 }
 
@@ -722,26 +376,9 @@ static void options_read(struct bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.partitions = 1000000,
-                      .topics = 1000,
-                      .brokers = 100,
-                      .replicas = 3,
-                      .clock = {&clock_ops},
-                      .now = {1000 * NS_PER_MS},
-                      .rng = {&rng_ops},
-                      .trace = {&trace_ops, TRACE_ERROR},
-                      .committer = {&committer_ops},
-                      .epoch = 1};
+    struct bench b = {.partitions = 1000000, .topics = 1000, .brokers = 100, .replicas = 3};
     options_read(&b, argc, argv);
-    b.prng = prng_seed(7);
-    b.config = config_new();
-    list_init(&b.tasks);
-    out_init(&b.encoding);
-    arena_init(&b.arena, 0);
-    frames_open(&b.log, b.partitions);
-    b.active = controller_of(&b, 1);
-    controller_lead(b.active, b.epoch);
-    commit(&b);
+    cluster_open(&b.w, b.partitions);
 
     measure_registration(&b);
     measure_creation(&b);
@@ -754,11 +391,7 @@ int main(int argc, char **argv)
     measure_minutes(&b);
     if (b.write) write_report(&b);
 
-    controller_free(b.active);
     controller_free(b.second);
-    config_free(b.config);
-    out_free(&b.encoding);
-    arena_free(&b.arena);
-    munmap(b.log.data, b.log.room);
+    cluster_close(&b.w);
     return 0;
 }
