@@ -97,14 +97,14 @@ static void measure_registration(struct bench *b)
 
 static void measure_creation(struct bench *b)
 {
-    double heap = heap_bytes(), begin = wall_s(), slowest = 0;
+    double heap = heap_bytes(), begin = wall_s(), begin_cpu = cpu_s(), slowest = 0;
     int64_t first = b->w.log.count, bytes = b->w.log.payload_bytes;
     for (int32_t t = 0; t < b->topics; t++) {
         int32_t more = t < b->partitions % b->topics;
         double took = cluster_create(&b->w, t, b->partitions / b->topics + more, b->replicas);
         if (took > slowest) slowest = took;
     }
-    double took = wall_s() - begin;
+    double took = wall_s() - begin, used = cpu_s() - begin_cpu;
     const struct image *image = controller_image(b->w.active);
     require(image->partitions_count == b->partitions && image->topics_count == b->topics,
             "topics or partitions are missing");
@@ -114,6 +114,7 @@ static void measure_creation(struct bench *b)
     note(b, "partitions", 0, b->partitions, "in all of them");
     note(b, "replicas", 0, b->replicas, "of each partition");
     note(b, "create_s", 3, took, "decide, append, replay and answer all of them");
+    note(b, "create_cpu_s", 3, used, "CPU time of that");
     note(b, "create_slowest_request_ms", 2, slowest * 1e3, "the slowest of those requests");
     note(b, "create_records", 0, (double)records, "written for them");
     note(b, "create_records_per_s", 0, (double)records / took, "");
@@ -125,11 +126,13 @@ static void measure_creation(struct bench *b)
 static void measure_log_load(struct bench *b)
 {
     malloc_trim(0);
-    double heap = heap_bytes(), resident = resident_bytes(), begin = wall_s();
+    double heap = heap_bytes(), resident = resident_bytes();
+    double begin = wall_s(), begin_cpu = cpu_s();
     b->standby = cluster_controller(&b->w, 2);
     cluster_follow(&b->w, b->standby, &b->standby_at);
-    double took = wall_s() - begin;
+    double took = wall_s() - begin, used = cpu_s() - begin_cpu;
     note(b, "log_load_s", 3, took, "an empty standby is fed the whole log");
+    note(b, "log_load_cpu_s", 3, used, "CPU time of that");
     note(b, "log_load_records", 0, (double)b->standby_at.offset, "");
     note(b, "heap_per_partition_bytes", 1, (heap_bytes() - heap) / b->partitions,
          "what this standby takes of the heap");
@@ -157,6 +160,7 @@ static void measure_snapshot(struct bench *b)
     note(b, "snapshot_bytes", 0, (double)file.payload_bytes, "their frames");
 
     begin = wall_s();
+    double begin_cpu = cpu_s();
     struct place at = {0};
     b->second = cluster_controller(&b->w, 3);
     controller_load_begin(b->second);
@@ -167,7 +171,9 @@ static void measure_snapshot(struct bench *b)
                 "a record of the snapshot was refused");
     }
     controller_load_done(b->second, b->w.log.count, b->w.epoch);
-    note(b, "snapshot_load_s", 3, wall_s() - begin, "an empty standby is fed the snapshot");
+    double took = wall_s() - begin, used = cpu_s() - begin_cpu;
+    note(b, "snapshot_load_s", 3, took, "an empty standby is fed the snapshot");
+    note(b, "snapshot_load_cpu_s", 3, used, "CPU time of that");
     b->second_at = (struct place){b->w.log.used, b->w.log.count};
     require(image_hash(controller_image(b->second)) == image_hash(controller_image(b->w.active)),
             "the image of the snapshot is not the active one's");
@@ -259,13 +265,14 @@ static void measure_loss(struct bench *b, int32_t broker)
     note(b, "loss_replicas", 0, image_places_of(controller_image(b->w.active), broker)->count,
          "on a broker that dies");
     int64_t first = b->w.log.count;
-    double begin = wall_s();
+    double begin = wall_s(), begin_cpu = cpu_s();
     controller_broker_lost(b->w.active, broker, it->epoch, STR("its connection broke"));
-    double decided = wall_s();
+    double decided = wall_s(), used = cpu_s() - begin_cpu;
     cluster_commit(&b->w);
     require(image_broker(controller_image(b->w.active), broker)->fenced, "it was not fenced");
     require_left(b, broker);
     note(b, "loss_decide_ms", 2, (decided - begin) * 1e3, "fence it, elect and shrink for them");
+    note(b, "loss_decide_cpu_ms", 2, used * 1e3, "CPU time of that");
     note(b, "loss_records", 0, (double)(b->w.log.count - first), "written for that");
     cluster_follow(&b->w, b->second, &b->second_at); /* the failover's too */
     require(controller_end_offset(b->second) == b->w.log.count, "the standby lags");

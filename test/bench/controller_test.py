@@ -12,12 +12,13 @@ import unittest
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 PARTITIONS, TOPICS, BROKERS, REPLICAS = 2003, 20, 10, 3
 SMALL = ["--partitions", PARTITIONS, "--topics", TOPICS, "--brokers", BROKERS, "--replicas", REPLICAS]
-KEYS = """brokers registration_ms topics partitions replicas create_s create_slowest_request_ms create_records
-    create_records_per_s create_log_bytes active_heap_per_partition_bytes log_load_s log_load_records
-    heap_per_partition_bytes resident_per_partition_bytes snapshot_write_s snapshot_records snapshot_bytes
-    snapshot_load_s failover_lead_ms failover_first_answer_ms failover_create_ms failover_records_reloaded
-    heartbeat_cpu_ms_per_1000 loss_replicas loss_decide_ms loss_records shutdown_replicas shutdown_decide_ms
-    shutdown_records shutdown_follow_ms shutdown_may_stop_ms ten_minutes_cpu_ms ten_minutes_records""".split()
+KEYS = """brokers registration_ms topics partitions replicas create_s create_cpu_s create_slowest_request_ms
+    create_records create_records_per_s create_log_bytes active_heap_per_partition_bytes log_load_s log_load_cpu_s
+    log_load_records heap_per_partition_bytes resident_per_partition_bytes snapshot_write_s snapshot_records
+    snapshot_bytes snapshot_load_s snapshot_load_cpu_s failover_lead_ms failover_first_answer_ms
+    failover_create_ms failover_records_reloaded heartbeat_cpu_ms_per_1000 loss_replicas loss_decide_ms
+    loss_decide_cpu_ms loss_records shutdown_replicas shutdown_decide_ms shutdown_records shutdown_follow_ms
+    shutdown_may_stop_ms ten_minutes_cpu_ms ten_minutes_records""".split()
 
 
 def run(*arguments, cwd=None):
