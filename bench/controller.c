@@ -339,13 +339,16 @@ static void write_report(const struct bench *b)
     read_line("git rev-parse --short HEAD 2>/dev/null", commit_id, sizeof commit_id);
     read_line("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1", cpu, sizeof cpu);
     read_line("date +%F", date, sizeof date);
+    double load = 0;
+    (void)getloadavg(&load, 1);
     FILE *f = fopen("bench/CONTROLLER.md", "w");
     require(f, "cannot write bench/CONTROLLER.md");
     fprintf(f,
-            "# One controller, many partitions\n\n%s, commit %s, one of %ld cores of %s; one run. "
-            "Made by `make bench-controller`; bench/README.md says how.\n\n"
+            "# One controller, many partitions\n\n%s, commit %s, one of %ld cores of %s; one run, "
+            "while the load average was %.1f: times that are not of CPU say more on an idle "
+            "machine. Made by `make bench-controller`; bench/README.md says how.\n\n"
             "| figure | value | |\n| --- | --- | --- |\n",
-            date, commit_id, sysconf(_SC_NPROCESSORS_ONLN), cpu);
+            date, commit_id, sysconf(_SC_NPROCESSORS_ONLN), cpu, load);
     for (int32_t i = 0; i < b->figures_count; i++)
         fprintf(f, "| %s | %s | %s |\n", b->figures[i].key, b->figures[i].value,
                 b->figures[i].meaning);
