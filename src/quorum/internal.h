@@ -23,6 +23,14 @@ enum {
     QUORUM_RETENTION_MS = 60000,      /* how often retention is looked at */
 };
 
+/* A snapshot that is written, and on its way to the disk. */
+struct quorum_writing {
+    bool active;
+    struct snapshot_id id;
+    struct snapshot_writer writer;
+    struct disk_sync sync;
+};
+
 /* The snapshot that is being fetched from the leader. */
 struct quorum_download {
     struct raft_snapshot_id id; /* end_offset -1: none */
@@ -72,6 +80,7 @@ struct quorum {
     int64_t bytes_since_snapshot;
     struct timer snapshot_timer, retention_timer;
     struct quorum_download download;
+    struct quorum_writing writing;
 
     /* appending */
     struct batch_builder builder;
@@ -148,6 +157,9 @@ void quorum_deliver(struct task *t);
 /* ---- snapshots.c */
 
 void quorum_snapshot_timer_fired(struct timer *t);
+
+/* Nothing will be published; the next start removes what is left. */
+void quorum_writing_forget(struct quorum *q);
 void quorum_retention_timer_fired(struct timer *t);
 
 /* ---- fetched_snapshot.c */

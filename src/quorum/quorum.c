@@ -310,6 +310,7 @@ void quorum_close(struct quorum *q)
                     "[RaftManager id=%d] The metadata log could not be synced at the end",
                     q->options.node_id);
     if (q->change.request) request_close(q->change.request);
+    quorum_writing_forget(q);
     if (q->download.file) disk_file_unref(q->download.file); /* the next start removes it */
     log_flush_forget(&q->flush);
     quorum_free(q);

@@ -163,9 +163,9 @@ enum err quorum_raise_kraft_version(struct quorum *q, int32_t epoch, int16_t lev
 typedef bool quorum_snapshot_next(void *context, struct metadata_record *record,
                                   struct arena *arena);
 
-/* Write, sync and publish the snapshot of everything below `end_offset`, which is committed and a
- * batch's end; then drop what retention allows. A snapshot that is there already is left. Err:
- * IO. */
+/* Write the snapshot of everything below `end_offset`, which is committed and a batch's end. It is
+ * synced beside the loop, then published, and what retention allows is dropped. A snapshot that is
+ * there already is left, and while one is on its way to the disk none is begun. Err: IO. */
 enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epoch,
                                quorum_snapshot_next *next, void *context) MUST_CHECK;
 

@@ -263,6 +263,7 @@ static enum err open_log(struct quorum *q)
     config->cleanup_delete = false;
     enum err e = log_dir_open_metadata_log(q->dir, config, &q->log);
     log_config_unref(config);
+    if (!e) e = snapshot_files_sweep(q->env.disk, q->directory);
     if (!e) e = quorum_list_snapshots(q);
     if (e) return e;
     bool ahead =

@@ -61,17 +61,32 @@ enum err snapshot_files_list(struct disk *disk, const char *directory, struct ar
     enum err e = disk_list(disk, directory, arena, &entries, &n);
     if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
     *ids = ARENA_ARRAY(arena, struct snapshot_id, n);
+    for (int32_t i = 0; i < n; i++) {
+        struct snapshot_id id;
+        const char *suffix;
+        if (parse_name(entries[i].name, &id, &suffix) && strcmp(suffix, ".checkpoint") == 0)
+            (*ids)[(*count)++] = id;
+    }
+    qsort(*ids, (size_t)*count, sizeof **ids, by_offset);
+    return ERR_OK;
+}
+
+enum err snapshot_files_sweep(struct disk *disk, const char *directory)
+{
+    struct arena arena;
+    struct disk_entry *entries;
+    int32_t n = 0;
+    arena_init(&arena, 0);
+    enum err e = disk_list(disk, directory, &arena, &entries, &n);
+    if (e == ERR_NOT_FOUND) e = ERR_OK;
     for (int32_t i = 0; i < n && !e; i++) {
         struct snapshot_id id;
         const char *suffix;
         if (!parse_name(entries[i].name, &id, &suffix)) continue;
-        if (strcmp(suffix, ".checkpoint") == 0) {
-            (*ids)[(*count)++] = id;
-        } else if (strstr(suffix, ".checkpoint.part") || strstr(suffix, ".checkpoint.deleted")) {
-            e = disk_unlink(disk, arena_printf(arena, "%s/%s", directory, entries[i].name).data);
-        }
+        if (strstr(suffix, ".checkpoint.part") || strstr(suffix, ".checkpoint.deleted"))
+            e = disk_unlink(disk, arena_printf(&arena, "%s/%s", directory, entries[i].name).data);
     }
-    qsort(*ids, (size_t)*count, sizeof **ids, by_offset);
+    arena_free(&arena);
     return e;
 }
 
@@ -224,14 +239,14 @@ enum err snapshot_writer_add(struct snapshot_writer *w, struct bytes frame)
     return full ? flush_batch(w) : ERR_OK;
 }
 
-static void writer_close(struct snapshot_writer *w)
+void snapshot_writer_close(struct snapshot_writer *w)
 {
     disk_file_unref(w->file);
     batch_builder_free(&w->batch);
     arena_free(&w->arena);
 }
 
-enum err snapshot_writer_finish(struct snapshot_writer *w)
+enum err snapshot_writer_end(struct snapshot_writer *w)
 {
     enum err e = flush_batch(w);
     if (!e) {
@@ -241,20 +256,35 @@ enum err snapshot_writer_finish(struct snapshot_writer *w)
         add_control(w, CONTROL_SNAPSHOT_FOOTER, &snapshot_footer_record_message, &footer);
         e = flush_batch(w);
     }
-    if (!e) e = disk_sync(w->file);
-    if (!e) e = disk_rename(w->disk, w->part, w->path);
+    if (e) snapshot_writer_abort(w);
+    return e;
+}
+
+enum err snapshot_writer_publish(struct snapshot_writer *w)
+{
+    enum err e = disk_rename(w->disk, w->part, w->path);
     if (!e) e = disk_sync_dir(w->disk, w->directory);
     if (e) {
         snapshot_writer_abort(w);
         return e;
     }
-    writer_close(w);
+    snapshot_writer_close(w);
     return ERR_OK;
+}
+
+enum err snapshot_writer_finish(struct snapshot_writer *w)
+{
+    enum err e = snapshot_writer_end(w);
+    if (e) return e;
+    e = disk_sync(w->file);
+    if (!e) return snapshot_writer_publish(w);
+    snapshot_writer_abort(w);
+    return e;
 }
 
 void snapshot_writer_abort(struct snapshot_writer *w)
 {
     enum err ignored = disk_unlink(w->disk, w->part); /* the next start removes what is left */
     (void)ignored;
-    writer_close(w);
+    snapshot_writer_close(w);
 }

@@ -16,8 +16,10 @@ struct snapshot_id {
     int32_t epoch;
 };
 
-/* Whole snapshots in a directory, oldest first, in the arena; half-written and deleted ones are
- * removed. Err: IO. */
+/* Removes what a crash left half-written or half-deleted. Err: IO. */
+enum err snapshot_files_sweep(struct disk *disk, const char *directory) MUST_CHECK;
+
+/* Whole snapshots in a directory, oldest first, in the arena. Err: IO. */
 enum err snapshot_files_list(struct disk *disk, const char *directory, struct arena *arena,
                              struct snapshot_id **ids, int32_t *count) MUST_CHECK;
 
@@ -56,8 +58,18 @@ enum err snapshot_writer_open(struct snapshot_writer *w, struct disk *disk, cons
 
 enum err snapshot_writer_add(struct snapshot_writer *w, struct bytes frame) MUST_CHECK;
 
-/* Footer, sync, rename. The writer is done either way; on an error nothing is left. */
+/* The footer: `file` is whole, and to be synced before it is published. On an error the writer is
+ * done, and nothing is left. */
+enum err snapshot_writer_end(struct snapshot_writer *w) MUST_CHECK;
+
+/* PRE: synced. Rename. The writer is done either way; on an error nothing is left. */
+enum err snapshot_writer_publish(struct snapshot_writer *w) MUST_CHECK;
+
+/* All three, waiting for the device. */
 enum err snapshot_writer_finish(struct snapshot_writer *w) MUST_CHECK;
 void snapshot_writer_abort(struct snapshot_writer *w);
+
+/* Lets go of it; the half-written file stays. */
+void snapshot_writer_close(struct snapshot_writer *w);
 
 #endif

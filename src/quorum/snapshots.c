@@ -94,37 +94,74 @@ static enum err last_timestamp(struct quorum *q, int64_t end_offset, int64_t *ms
     return e;
 }
 
+static void adopt(struct quorum *q, struct snapshot_id id)
+{
+    q->newest = id;
+    if (q->oldest.end_offset == 0) q->oldest = id;
+    raft_forget_below(q->raft, id.end_offset);
+    trace_info(q->env.trace, "org.apache.kafka.image.publisher.SnapshotGenerator",
+               "[SnapshotGenerator id=%d] Created snapshot %020lld-%010d.", q->options.node_id,
+               (long long)id.end_offset, id.epoch);
+}
+
+static void snapshot_synced(struct disk_sync *sync)
+{
+    struct quorum *q = CONTAINER_OF(sync, struct quorum, writing.sync);
+    struct quorum_writing *w = &q->writing;
+    w->active = false;
+    enum err e = sync->result;
+    /* what has been fetched meanwhile, or is being fetched, is newer */
+    bool late =
+        w->id.end_offset <= q->newest.end_offset || q->download.id.end_offset >= 0 || q->failed;
+    if (e || late)
+        snapshot_writer_abort(&w->writer);
+    else
+        e = snapshot_writer_publish(&w->writer);
+    if (!e && !late) {
+        adopt(q, w->id);
+        e = apply_retention(q);
+    }
+    if (e)
+        trace_error(q->env.trace, "org.apache.kafka.image.publisher.SnapshotGenerator",
+                    "A metadata snapshot could not be written: %s; the log is kept", err_text(e));
+}
+
+void quorum_writing_forget(struct quorum *q)
+{
+    if (!q->writing.active) return;
+    q->writing.active = false;
+    disk_sync_forget(q->env.disk, &q->writing.sync);
+    snapshot_writer_close(&q->writing.writer);
+}
+
 enum err quorum_write_snapshot(struct quorum *q, int64_t end_offset, int32_t epoch,
                                quorum_snapshot_next *next, void *context)
 {
     /* what is being fetched is newer than all we have */
     if (end_offset <= q->newest.end_offset || q->download.id.end_offset >= 0) return ERR_OK;
+    if (q->writing.active) return ERR_OK; /* the next that is due is newer than this */
     PRE(end_offset <= q->high_watermark);
     PRE(epoch == log_epoch_at(q->log, end_offset - 1));
-    struct snapshot_id id = {.end_offset = end_offset, .epoch = epoch};
-    struct snapshot_writer w;
+    struct quorum_writing *w = &q->writing;
+    w->id = (struct snapshot_id){.end_offset = end_offset, .epoch = epoch};
     int64_t last_ms;
     enum err e = last_timestamp(q, end_offset, &last_ms);
     if (e) return e;
     int16_t kraft_version = raft_kraft_version_of(q->raft, end_offset - 1);
     const struct voters_record *voters =
         kraft_version >= 1 ? raft_voters_of(q->raft, end_offset - 1) : NULL;
-    e = snapshot_writer_open(&w, q->env.disk, q->directory, id, clock_wall(q->env.clock).ms,
-                             last_ms, kraft_version, voters);
+    e = snapshot_writer_open(&w->writer, q->env.disk, q->directory, w->id,
+                             clock_wall(q->env.clock).ms, last_ms, kraft_version, voters);
     if (e) return e;
-    e = write_records(&w, next, context);
+    e = write_records(&w->writer, next, context);
     if (e) {
-        snapshot_writer_abort(&w);
+        snapshot_writer_abort(&w->writer);
         return e;
     }
-    e = snapshot_writer_finish(&w);
+    e = snapshot_writer_end(&w->writer);
     if (e) return e;
-    q->newest = id;
-    if (q->oldest.end_offset == 0) q->oldest = id;
+    w->active = true;
     q->bytes_since_snapshot = 0;
-    raft_forget_below(q->raft, end_offset);
-    trace_info(q->env.trace, "org.apache.kafka.image.publisher.SnapshotGenerator",
-               "[SnapshotGenerator id=%d] Created snapshot %020lld-%010d.", q->options.node_id,
-               (long long)id.end_offset, id.epoch);
-    return apply_retention(q);
+    disk_sync_start(w->writer.file, &w->sync, snapshot_synced);
+    return ERR_OK;
 }

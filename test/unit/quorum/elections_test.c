@@ -281,7 +281,7 @@ static void torment(uint64_t seed)
         case 2: sim_net_isolate(machine, true); break;
         case 3: sim_net_isolate(machine, false); break;
         case 4:
-            if (world_runs(w, id) && w->members[id].told_end > 0) world_snapshot(w, id);
+            if (world_runs(w, id) && w->members[id].told_end > 0) world_begin_snapshot(w, id);
             break;
         case 5: sim_net_reset(machine, w->members[1 + id % count].machine); break;
         case 6:

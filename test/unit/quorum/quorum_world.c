@@ -577,12 +577,18 @@ static bool next_value(void *context, struct metadata_record *record, struct are
     return true;
 }
 
-void world_snapshot(struct world *w, int32_t id)
+void world_begin_snapshot(struct world *w, int32_t id)
 {
     struct member *m = &w->members[id];
     struct values v = {.world = w, .end = m->told_end};
     must(w, quorum_write_snapshot(m->quorum, m->told_end, m->told_epoch, next_value, &v),
          "a snapshot cannot be written");
+}
+
+void world_snapshot(struct world *w, int32_t id)
+{
+    world_begin_snapshot(w, id);
+    sim_run_ms(w->sim, 100);
 }
 
 int32_t world_snapshots(struct world *w, int32_t id)

@@ -103,6 +103,8 @@ void world_write(struct world *w, int32_t count);
 void world_converge(struct world *w);
 /* A snapshot of what this member has been told. */
 void world_snapshot(struct world *w, int32_t id);
+/* … that is not on its disk yet. */
+void world_begin_snapshot(struct world *w, int32_t id);
 /* Snapshots in the directory of a member, 0-0 not counted. */
 int32_t world_snapshots(struct world *w, int32_t id);
 

@@ -39,6 +39,70 @@ TEST(a_node_starts_from_its_snapshot)
     world_free(w);
 }
 
+/* `.checkpoint.part` of a snapshot under way, by what its directory holds. */
+static int32_t half_written(struct world *w, int32_t id)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct disk_entry *entries;
+    int32_t n, parts = 0;
+    assert_ok(
+        disk_list(w->members[id].env->disk, "/data/__cluster_metadata-0", &arena, &entries, &n));
+    for (int32_t i = 0; i < n; i++) parts += strstr(entries[i].name, ".checkpoint.part") != NULL;
+    arena_free(&arena);
+    return parts;
+}
+
+TEST(a_slow_disk_under_a_snapshot_holds_nobody_up_and_a_crash_meanwhile_leaves_nothing)
+{
+    for (int how = 0; how < 3; how++) {
+        struct world *w = world_new(21, 3, 3, false);
+        world_start_all(w);
+        world_write(w, 50);
+        int32_t id = world_leader(w) % 3 + 1;
+        world_converge(w);
+        sim_disk_sync_delay(w->members[id].machine, 5000000, 5000000);
+        world_begin_snapshot(w, id);
+        assert_int_equal(half_written(w, id), 1);
+        world_begin_snapshot(w, id); /* one at a time */
+        int64_t before = sim_now_ms(w->sim);
+        world_write(w, 20);
+        assert_true(sim_now_ms(w->sim) - before < 4000);
+        assert_int_equal(world_snapshots(w, id), 0);
+        assert_int_equal(half_written(w, id), 1);
+        if (how == 0) {
+            sim_run_ms(w->sim, 6000);
+            assert_int_equal(world_snapshots(w, id), 1);
+        } else {
+            if (how == 1)
+                world_crash(w, id);
+            else
+                world_power_loss(w, id, SIM_LOSS_ALL);
+            sim_disk_sync_delay(w->members[id].machine, 0, 1000);
+            world_start(w, id);
+            assert_int_equal(world_snapshots(w, id), 0);
+        }
+        assert_int_equal(half_written(w, id), 0);
+        world_converge(w);
+        world_free(w);
+    }
+}
+
+TEST(a_snapshot_that_cannot_be_synced_is_not_published)
+{
+    struct world *w = world_new(22, 1, 1, false);
+    world_start_all(w);
+    world_write(w, 50);
+    sim_run_ms(w->sim, 1000);
+    sim_disk_fail(w->members[1].machine, SIM_SYNC, 1, ERR_IO, false);
+    world_begin_snapshot(w, 1);
+    assert_int_equal(half_written(w, 1), 1);
+    sim_run_ms(w->sim, 100);
+    assert_int_equal(world_snapshots(w, 1), 0);
+    assert_int_equal(half_written(w, 1), 0);
+    world_free(w);
+}
+
 TEST(a_follower_far_behind_fetches_the_snapshot_in_pieces)
 {
     struct world *w = small_world(2, 3, 3);
