@@ -507,6 +507,29 @@ enum kafka_error fetch_session_begin(struct fetch_session_cache *c, const struct
     return KAFKA_NONE;
 }
 
+static uint64_t fetcher_key(int32_t replica_id, struct str client_id)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ (uint32_t)replica_id; /* FNV-1a */
+    for (int32_t i = 0; i < client_id.len; i++)
+        hash = (hash ^ (uint8_t)client_id.data[i]) * 0x100000001b3u;
+    return hash ? hash : 1;
+}
+
+void fetch_session_name_fetcher(struct fetch_session *s, int32_t replica_id, struct str client_id)
+{
+    PRE(s->follower && s->full);
+    struct fetch_session_cache *c = s->cache;
+    s->fetcher = fetcher_key(replica_id, client_id);
+    for (int32_t i = 0; i < c->slots_count;) {
+        struct fetch_session *other = c->slots[i].session;
+        if (other != s && other->fetcher == s->fetcher) {
+            session_drop(other); /* the last one is at its place now */
+        } else {
+            i++;
+        }
+    }
+}
+
 void fetch_session_end(struct fetch_session *s)
 {
     PRE(!s->parked);

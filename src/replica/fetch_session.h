@@ -62,9 +62,10 @@ struct fetch_entry {
 };
 
 struct fetch_session {
-    int32_t id;    /* 0: lives for one answer */
-    int32_t epoch; /* the next one expected */
-    bool follower; /* outranks consumers for a slot */
+    int32_t id;       /* 0: lives for one answer */
+    int32_t epoch;    /* the next one expected */
+    bool follower;    /* outranks consumers for a slot */
+    uint64_t fetcher; /* whose it is, of followers; 0: not named */
     bool uses_topic_ids;
     bool wants_watermark; /* answer a parked fetch when only a high watermark moved */
     bool full;            /* the answer under way lists every partition */
@@ -100,6 +101,12 @@ int64_t fetch_session_cache_evictions(const struct fetch_session_cache *c);
 enum kafka_error fetch_session_begin(struct fetch_session_cache *c, const struct fetch_request *rq,
                                      int16_t version, bool follower, struct arena *arena,
                                      struct fetch_session **out);
+
+/* A full fetch of a follower: its session is that fetcher's (its client id tells a broker's several
+ * apart), and earlier ones of the same end here. A request that an earlier connection brings late,
+ * when a cut has healed, finds none then; it would take back what the fetcher has told since, and a
+ * partition at rest is told no second time. */
+void fetch_session_name_fetcher(struct fetch_session *s, int32_t replica_id, struct str client_id);
 
 /* The answer has been built (or there will be none): a session for one answer is gone after this.
  */

@@ -110,6 +110,8 @@ def cuts(case):
 
     case.fault("the leader is cut off from the others, and clients see it", cut(case.leader, network.cut))
     case.fault("the others no longer hear the leader", cut(case.leader, network.mute))
+    # what the first sent unheard arrives meanwhile, over connections that have long been given up
+    case.fault("the others no longer hear the next leader either", cut(case.leader, network.mute))
     case.fault("the leader no longer hears the others", cut(case.leader, lambda a, b: network.mute(b, a)))
 
     def controller_cut(node):

@@ -368,6 +368,8 @@ void handle_fetch(struct request *rq, void *context)
         answer_error(rq, e);
         return;
     }
+    if (f->session->follower && f->session->full)
+        fetch_session_name_fetcher(f->session, f->replica_id, rq->client_id);
     f->session->isolation = isolation_of(q, f->replica_id);
     bool near_reads = near_replica_is_configured(b->config);
     if (near_reads && f->replica_id == -1 && rq->api_version >= 11) f->rack = q->rack_id;

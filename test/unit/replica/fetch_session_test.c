@@ -424,6 +424,36 @@ static bool exists(struct fetch_session_cache *c, int32_t id)
     return e == KAFKA_INVALID_FETCH_SESSION_EPOCH;
 }
 
+/* A follower's full fetch, by one of its fetchers. */
+static int32_t create_named(struct fetch_session_cache *c, int32_t replica_id, const char *client)
+{
+    struct ask a;
+    struct fetch_session *s;
+    ask(&a, 0, 0, 1, 5);
+    assert_int_equal(fetch_session_begin(c, &a.rq, 13, true, &a.arena, &s), KAFKA_NONE);
+    fetch_session_name_fetcher(s, replica_id, str_of(client));
+    int32_t id = fetch_session_id(s);
+    fetch_session_end(s);
+    arena_free(&a.arena);
+    return id;
+}
+
+TEST(a_fetcher_that_begins_anew_ends_its_earlier_session_and_no_other)
+{
+    struct fetch_session_cache *c = cache_of(9);
+    int32_t first = create_named(c, 1, "broker-1-fetcher-0");
+    int32_t other_thread = create_named(c, 1, "broker-1-fetcher-1");
+    int32_t other_broker = create_named(c, 2, "broker-1-fetcher-0");
+    int32_t consumer = create(c, 1, false);
+    assert_true(exists(c, first));
+    int32_t again = create_named(c, 1, "broker-1-fetcher-0");
+    assert_false(exists(c, first)); /* what an earlier connection brings late finds nothing */
+    assert_true(exists(c, again) && exists(c, other_thread) && exists(c, other_broker) &&
+                exists(c, consumer));
+    assert_int_equal(fetch_session_cache_evictions(c), 0);
+    fetch_session_cache_destroy(c);
+}
+
 TEST(a_full_cache_of_young_sessions_refuses_a_consumer)
 {
     struct fetch_session_cache *c = cache_of(2);
