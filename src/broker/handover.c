@@ -177,6 +177,7 @@ static void answered(struct call *call, enum err e, const void *response)
 bool handover_relay(struct handover *h, struct relayed *r, struct str topic, struct uuid topic_id,
                     int32_t partition, struct bytes batch, const struct produce_request *q)
 {
+    PRE(q->acks != 0); /* a channel waits for answers */
     if (!h || h->state != HANDOVER_RELAYING) return false;
     const struct image_topic *t = str_is_null(topic) ? image_topic_by_id(h->broker->image, topic_id)
                                                      : image_topic_by_name(h->broker->image, topic);
@@ -194,7 +195,7 @@ bool handover_relay(struct handover *h, struct relayed *r, struct str topic, str
         .name = t->name, .topic_id = t->id, .partition_data = &d, .partition_data_count = 1};
     struct produce_request request;
     produce_request_init(&request);
-    request.acks = q->acks == 0 ? 1 : q->acks; /* a channel waits for answers */
+    request.acks = q->acks;
     request.timeout_ms = q->timeout_ms;
     request.topic_data = &data;
     request.topic_data_count = 1;

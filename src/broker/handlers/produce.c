@@ -387,7 +387,10 @@ static void produce_partition(struct produce *p, struct located at, struct str t
     } else if (e == KAFKA_CORRUPT_MESSAGE && len == 0) {
         a->error_message = framing_fault(&data->records, &p->request->arena);
     }
-    if (e == KAFKA_NOT_LEADER_OR_FOLLOWER && !behind && relay(p, t, data, len, a)) return;
+    /* Not with acks=0: when the leader moves on while a relay is under way, a later one to the next
+     * leader may be there first, and nobody sends such batches again to put them in order. */
+    if (e == KAFKA_NOT_LEADER_OR_FOLLOWER && q->acks != 0 && !behind && relay(p, t, data, len, a))
+        return;
     a->error_code = (int16_t)e;
     if (e) p->failed = true;
     if (e || p->refused) remember(p, key, data, e);

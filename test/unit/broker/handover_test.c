@@ -204,6 +204,22 @@ TEST(where_nobody_leads_the_error_stands)
     cluster_close(s->cluster);
 }
 
+/* Nobody would put them in order again. */
+TEST(batches_without_acknowledgement_are_not_relayed)
+{
+    struct scene *s = open_scene(NULL);
+    handover_begin(handover_of(s, 1), quiet);
+    struct sent *held = send_batch(s, 0, -1, 0);
+    cluster_pass(s->cluster, 5);
+    move_to(s, 3);
+    cluster_pass(s->cluster, 5);
+    handover_release(handover_of(s, 1));
+    cluster_pass(s->cluster, 100);
+    assert_true(held->answered && held->broken); /* its connection was closed */
+    assert_int_equal(cluster_end(s->cluster, 3, TOPIC, 0), 1);
+    cluster_close(s->cluster);
+}
+
 TEST(a_new_leader_that_dies_leaves_the_outcome_open)
 {
     struct scene *s = open_scene(NULL);
