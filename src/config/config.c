@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -439,6 +440,45 @@ void config_describe_broker(const struct config *c, bool this_broker, struct are
 
 /* ---- checks of run-time changes */
 
+/* Rates that are only set at run time. Other unknown names are kept, as Kafka keeps them for
+ * plugins. */
+static enum err check_rate(const struct config_pair *pair, struct config_error *error)
+{
+    static const char *const rates[] = {"leader.replication.throttled.rate",
+                                        "follower.replication.throttled.rate",
+                                        "replica.alter.log.dirs.io.max.bytes.per.second"};
+    int64_t rate;
+    for (int i = 0; i < 3 && !str_is_null(pair->value); i++) {
+        if (!str_equal_z(pair->name, rates[i])) continue;
+        char text[24], *end;
+        snprintf(text, sizeof text, "%.*s", STR_ARG(pair->value));
+        errno = 0;
+        rate = strtoll(text, &end, 10);
+        if (!*text || *end || errno || pair->value.len >= (int32_t)sizeof text)
+            return config_error_set(error,
+                                    "Invalid value %.*s for configuration %s: Not a number of type "
+                                    "LONG",
+                                    STR_ARG(pair->value), rates[i]);
+        if (rate < 0)
+            return config_error_set(
+                error, "Invalid value %lld for configuration %s: Value must be at least 0",
+                (long long)rate, rates[i]);
+    }
+    return ERR_OK;
+}
+
+/* What a node asks of these values when it starts, it asks of them at run time too. */
+static enum err check_relation(int id, const struct config_value *value, struct config_error *error)
+{
+    if (id == CONFIG_LOG_RETENTION_MS && (value->number == 0 || value->number < -1))
+        return config_error_set(error, "requirement failed: log.retention.ms must be unlimited "
+                                       "(-1) or, greater than or equal to 1");
+    if (id == CONFIG_LOG_ROLL_MS && value->number < 1)
+        return config_error_set(
+            error, "requirement failed: log.roll.ms must be greater than or equal to 1");
+    return ERR_OK;
+}
+
 enum err config_validate_broker(const struct config_pair *pairs, int32_t count, bool this_broker,
                                 struct config_error *error)
 {
@@ -448,7 +488,10 @@ enum err config_validate_broker(const struct config_pair *pairs, int32_t count, 
     for (int32_t i = 0; i < count && !e; i++) {
         bool override;
         int id = config_broker_key_find(pairs[i].name, &override);
-        if (id < 0) continue; /* unknown names are kept, as Kafka keeps them for plugins */
+        if (id < 0) {
+            e = check_rate(&pairs[i], error);
+            continue;
+        }
         if (config_keys[id].scope == SCOPE_FIXED)
             e = config_error_set(error, "Cannot update these configs dynamically: [%.*s]",
                                  STR_ARG(pairs[i].name));
@@ -460,6 +503,7 @@ enum err config_validate_broker(const struct config_pair *pairs, int32_t count, 
         struct config_value value;
         if (!e && !str_is_null(pairs[i].value))
             e = config_value_parse(&config_keys[id], pairs[i].value, &arena, &value, error);
+        if (!e && !str_is_null(pairs[i].value)) e = check_relation(id, &value, error);
     }
     arena_free(&arena);
     return e;

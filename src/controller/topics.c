@@ -153,13 +153,17 @@ static void put_configs(const struct controller *c, struct arena *arena,
     config_describe_topic(c->options.config, pairs, pairs_count, arena, &described, &count);
     to->configs = create_topics_response_creatable_topic_configs_new(arena, count);
     to->configs_count = count;
-    for (int32_t i = 0; i < count; i++)
+    for (int32_t i = 0; i < count; i++) {
+        struct str value = described[i].value;
+        for (int32_t k = 0; k < pairs_count; k++) /* what was asked for is told as it was written */
+            if (str_equal_z(pairs[k].name, described[i].name)) value = pairs[k].value;
         to->configs[i] = (struct create_topics_response_creatable_topic_configs){
             .name = str_of(described[i].name),
-            .value = described[i].sensitive ? STR_NULL : described[i].value,
+            .value = described[i].sensitive ? STR_NULL : value,
             .read_only = described[i].read_only,
             .config_source = (int8_t)described[i].source,
             .is_sensitive = described[i].sensitive};
+    }
 }
 
 static struct problem topic_configs(const struct controller *c, struct arena *arena, new_topic *rq,
@@ -283,7 +287,8 @@ void decide_create_topics(struct controller *c, struct decision *d, struct contr
         put_problem(&results[i], problem);
     }
     drop_repeated(call);
-    if (rq->validate_only) d->count = 0;
+    /* what would be too large is refused by whoever asked, though nothing is to be written */
+    if (rq->validate_only && d->count <= RECORDS_PER_OPERATION_MAX) d->count = 0;
 }
 
 /* ---- DeleteTopics */
@@ -387,6 +392,32 @@ static int32_t drop_repeated_targets(struct controller_call *call,
     return kept;
 }
 
+/* Removes what was found. A topic that was given by name and by id is refused, and told once. */
+static void delete_found(struct controller *c, struct decision *d, struct controller_call *call,
+                         const struct image_topic **found, int32_t count)
+{
+    struct delete_topics_response *r = (void *)(uintptr_t)call->response; /* ours */
+    int32_t kept = 0;
+    for (int32_t i = 0; i < count; i++) {
+        bool before = false, later = false;
+        for (int32_t k = 0; found[i] && k < count; k++) {
+            before |= k < i && found[k] == found[i];
+            later |= k > i && found[k] == found[i];
+        }
+        if (before) continue;
+        r->responses[kept] = r->responses[i];
+        if (later) {
+            r->responses[kept].error_code = KAFKA_INVALID_REQUEST;
+            r->responses[kept].error_message =
+                STR("The provided topic name maps to an ID that was already supplied.");
+        } else if (found[i])
+            decision_add(c, d, METADATA_RECORD_REMOVE_TOPIC)->u.remove_topic.topic_id =
+                found[i]->id;
+        kept++;
+    }
+    r->responses_count = kept;
+}
+
 void decide_delete_topics(struct controller *c, struct decision *d, struct controller_call *call)
 {
     if (!config_bool(c->options.config, CONFIG_DELETE_TOPIC_ENABLE)) {
@@ -419,15 +450,5 @@ void decide_delete_topics(struct controller *c, struct decision *d, struct contr
         results[i].error_message = problem.message;
     }
     d->atomic = true;
-    for (int32_t i = 0; i < count; i++) {
-        if (!found[i]) continue;
-        bool twice = false;
-        for (int32_t k = 0; k < count; k++) twice |= k != i && found[k] == found[i];
-        if (twice) {
-            results[i].error_code = KAFKA_INVALID_REQUEST;
-            results[i].error_message = STR("Duplicate topic.");
-            continue;
-        }
-        decision_add(c, d, METADATA_RECORD_REMOVE_TOPIC)->u.remove_topic.topic_id = found[i]->id;
-    }
+    delete_found(c, d, call, found, count);
 }

@@ -107,7 +107,9 @@ static bool check_records(struct appending *a, const uint8_t *batch, const struc
     if (e) return refuse(r, APPEND_INVALID_RECORD, "Malformed record in the record batch.");
     if (r->record_errors_count > 0 || a->bad_timestamp)
         return refuse(r, a->bad_timestamp ? APPEND_INVALID_TIMESTAMP : APPEND_INVALID_RECORD,
-                      "One or more records have been rejected");
+                      a->bad_timestamp
+                          ? "One or more records have been rejected due to invalid timestamp"
+                          : "One or more records have been rejected");
     *max_timestamp = walk.max_timestamp;
     return true;
 }

@@ -112,10 +112,37 @@ static void add_topic(struct page *page, struct str name, int32_t first)
     add_partitions(page, topic, first, out);
 }
 
+/* A cursor stands at a partition of a topic that is asked for, where topics are named. */
+static bool cursor_is_fine(const struct describe_topic_partitions_request *q)
+{
+    if (!q->cursor) return true;
+    bool named = q->topics_count == 0;
+    for (int32_t i = 0; i < q->topics_count; i++)
+        named |= str_equal(q->topics[i].name, q->cursor->topic_name);
+    return named && q->cursor->partition_index >= 0;
+}
+
+static void refuse_cursor(struct request *rq, const struct describe_topic_partitions_request *q)
+{
+    struct describe_topic_partitions_response r;
+    describe_topic_partitions_response_init(&r);
+    r.topics = describe_topic_partitions_response_topic_new(&rq->arena, q->topics_count);
+    r.topics_count = q->topics_count;
+    for (int32_t i = 0; i < q->topics_count; i++) {
+        r.topics[i].name = q->topics[i].name;
+        r.topics[i].error_code = KAFKA_INVALID_REQUEST;
+    }
+    request_reply(rq, &r);
+}
+
 void handle_describe_topic_partitions(struct request *rq, void *context)
 {
     struct broker *b = context;
     const struct describe_topic_partitions_request *q = rq->body;
+    if (!cursor_is_fine(q)) {
+        refuse_cursor(rq, q);
+        return;
+    }
     struct describe_topic_partitions_response r;
     describe_topic_partitions_response_init(&r);
     int32_t limit = config_int(b->config, CONFIG_MAX_REQUEST_PARTITION_SIZE_LIMIT);

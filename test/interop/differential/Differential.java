@@ -202,6 +202,7 @@ public final class Differential {
         new RecordCases(d).run();
         new GroupCases(d).run();
         new ClusterCases(d).run();
+        new EdgeCases(d).run();
         for (Allowed a : d.allowed) {
             if (a.met || d.only != null) continue;
             d.failed++;

@@ -52,7 +52,7 @@ final class GroupCases {
             .setTopics(List.of(t));
     }
 
-    private static OffsetFetchRequestData fetch(String group, short v, Uuid id, String... topics) {
+    static OffsetFetchRequestData fetch(String group, short v, Uuid id, String... topics) {
         OffsetFetchRequestData r = new OffsetFetchRequestData();
         if (v < 8) {
             r.setGroupId(group).setTopics(null);
@@ -86,7 +86,7 @@ final class GroupCases {
             fetch("alone", v, s.get("group-topic"), "group-topic").setRequireStable(true), (s, m, v) -> { });
     }
 
-    private static JoinGroupRequestData join(String group, String member, String instance, String... protocols) {
+    static JoinGroupRequestData join(String group, String member, String instance, String... protocols) {
         JoinGroupRequestData r = new JoinGroupRequestData().setGroupId(group).setMemberId(member).setProtocolType("consumer")
             .setSessionTimeoutMs(PATIENCE_MS).setRebalanceTimeoutMs(PATIENCE_MS).setGroupInstanceId(instance);
         for (String p : protocols)
@@ -94,7 +94,7 @@ final class GroupCases {
         return r;
     }
 
-    private static SyncGroupRequestData sync(String group, String member, int generation, boolean leader) {
+    static SyncGroupRequestData sync(String group, String member, int generation, boolean leader) {
         SyncGroupRequestData r = new SyncGroupRequestData().setGroupId(group).setMemberId(member).setGenerationId(generation);
         if (leader)
             r.setAssignments(List.of(new SyncGroupRequestData.SyncGroupRequestAssignment().setMemberId(member)

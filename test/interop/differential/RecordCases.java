@@ -28,7 +28,7 @@ final class RecordCases {
         deleteRecords();
     }
 
-    private static ApiMessage produce(Side s, short v, int acks, String topic, int partition, MemoryRecords records) {
+    static ApiMessage produce(Side s, short v, int acks, String topic, int partition, MemoryRecords records) {
         ProduceRequestData.TopicProduceData t = new ProduceRequestData.TopicProduceData();
         if (v >= 13)
             t.setTopicId(s.known.containsKey(topic) ? s.get(topic) : new Uuid(3, 3));
@@ -110,12 +110,12 @@ final class RecordCases {
         });
     }
 
-    private static FetchPartition at(int partition, long offset) {
+    static FetchPartition at(int partition, long offset) {
         return new FetchPartition().setPartition(partition).setFetchOffset(offset).setPartitionMaxBytes(1 << 20)
             .setCurrentLeaderEpoch(-1).setLastFetchedEpoch(-1).setLogStartOffset(-1);
     }
 
-    private static FetchRequestData fetch(Side s, short v, String topic, FetchPartition... partitions) {
+    static FetchRequestData fetch(Side s, short v, String topic, FetchPartition... partitions) {
         FetchTopic t = new FetchTopic().setPartitions(new ArrayList<>(List.of(partitions)));
         if (v >= 13)
             t.setTopicId(s.known.containsKey(topic) ? s.get(topic) : new Uuid(3, 3));
@@ -177,7 +177,7 @@ final class RecordCases {
             .setSessionId(s.<Integer>get("session-" + v)), (s, m, v) -> { });
     }
 
-    private static ListOffsetsRequestData list(String topic, int partition, long timestamp, int epoch, int isolation) {
+    static ListOffsetsRequestData list(String topic, int partition, long timestamp, int epoch, int isolation) {
         ListOffsetsRequestData.ListOffsetsTopic t = new ListOffsetsRequestData.ListOffsetsTopic().setName(topic).setPartitions(
             List.of(new ListOffsetsRequestData.ListOffsetsPartition().setPartitionIndex(partition).setTimestamp(timestamp)
                 .setCurrentLeaderEpoch(epoch)));
@@ -217,7 +217,7 @@ final class RecordCases {
             });
     }
 
-    private static DeleteRecordsRequestData cut(String topic, int partition, long offset) {
+    static DeleteRecordsRequestData cut(String topic, int partition, long offset) {
         return new DeleteRecordsRequestData().setTimeoutMs(10000).setTopics(List.of(
             new DeleteRecordsRequestData.DeleteRecordsTopic().setName(topic).setPartitions(List.of(
                 new DeleteRecordsRequestData.DeleteRecordsPartition().setPartitionIndex(partition).setOffset(offset)))));

@@ -42,7 +42,7 @@ final class TopicCases {
         return t;
     }
 
-    private static CreatableTopic assigned(String name, int... brokers) {
+    static CreatableTopic assigned(String name, int... brokers) {
         CreatableTopic t = topic(name, -1, -1);
         for (int i = 0; i < brokers.length; i++)
             t.assignments().add(new CreatableReplicaAssignment().setPartitionIndex(i).setBrokerIds(List.of(brokers[i])));
@@ -118,7 +118,7 @@ final class TopicCases {
             .setTopics(List.of(new DescribeTopicPartitionsRequestData.TopicRequest().setName("records"))));
     }
 
-    private static CreatePartitionsRequestData grow(String topic, int count, boolean judge, Integer... brokers) {
+    static CreatePartitionsRequestData grow(String topic, int count, boolean judge, Integer... brokers) {
         CreatePartitionsRequestData.CreatePartitionsTopic t =
             new CreatePartitionsRequestData.CreatePartitionsTopic().setName(topic).setCount(count).setAssignments(null);
         if (brokers.length > 0) {
@@ -144,14 +144,14 @@ final class TopicCases {
         d.ask("grow an unknown topic", CREATE_PARTITIONS, (s, v) -> grow("unknown", 2, false));
     }
 
-    private static DescribeConfigsRequestData describe(int type, String name, String... keys) {
+    static DescribeConfigsRequestData describe(int type, String name, String... keys) {
         DescribeConfigsRequestData.DescribeConfigsResource r = new DescribeConfigsRequestData.DescribeConfigsResource()
             .setResourceType((byte) type).setResourceName(name).setConfigurationKeys(keys.length == 0 ? null : List.of(keys));
         return new DescribeConfigsRequestData().setResources(List.of(r)).setIncludeSynonyms(true)
             .setIncludeDocumentation(false);
     }
 
-    private static IncrementalAlterConfigsRequestData incremental(int type, String name, boolean judge, Object... changes) {
+    static IncrementalAlterConfigsRequestData incremental(int type, String name, boolean judge, Object... changes) {
         IncrementalAlterConfigsRequestData.AlterConfigsResource r =
             new IncrementalAlterConfigsRequestData.AlterConfigsResource().setResourceType((byte) type).setResourceName(name);
         for (int i = 0; i < changes.length; i += 3)
