@@ -16,10 +16,11 @@ SIM := build/sim/test/sim/sim
 SIM_SOURCES := $(sort $(wildcard test/sim/*.c))
 SIM_SECONDS ?= 245
 SIM_LEAST ?= 300
-# The first fresh seed is the sources' hash, so each state of them has seeds of its own and the same
-# state the same ones: the tree's, as a commit made anew has another id; without git that of the files.
-SIM_TREE = $(or $(shell git rev-parse -q --verify 'HEAD^{tree}' 2>/dev/null), \
-  $(shell find Makefile mk schema src test/sim -type f | LC_ALL=C sort | xargs cat | sha1sum))
+# The first fresh seed is the sources' hash, so each state of them has seeds of its own, and the same state
+# the same ones, whatever else a commit changes.
+SIM_HASHED := schema src test/sim
+SIM_TREE = $(shell (git rev-parse $(SIM_HASHED:%=HEAD:%) 2>/dev/null || \
+  find $(SIM_HASHED) -type f | LC_ALL=C sort | xargs cat) | sha1sum)
 SIM_FIRST = $(shell printf %d 0x$$(echo $(SIM_TREE) | cut -c1-12))
 SEED ?= 1
 SEEDS ?= 50

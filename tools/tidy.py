@@ -16,10 +16,11 @@ Rules, and how to be exempt where that is allowed:
   line        at most 100 columns
   space       no tabs in sources, no blanks at a line's end, a newline at the file's
   orphan      every .c of src is in its sources.mk, every name there exists, every header is included
-  readme      every folder of src has a README.md
+  readme      every folder of src has a README.md, every one at the top, and every one of test of several files
   format      C is as clang-format 14 (Debian 12's) leaves it; unchecked where that is not installed
 """
 
+import collections
 import os
 import re
 import shutil
@@ -256,6 +257,16 @@ def check_readmes(tree, sources):
     for folder in sorted(sources):
         if f"src/{folder}/README.md" not in tree.files:
             yield f"src/{folder}", 1, "readme", "no README.md"
+    held = collections.Counter()
+    for path in tree.files:
+        parts = path.split("/")[:-1]
+        if parts and not parts[0].startswith("."):
+            held[parts[0]] += 2
+        if len(parts) > 1 and parts[0] == "test":
+            held["/".join(parts[:2])] += 1
+    for folder, count in sorted(held.items()):
+        if count > 1 and f"{folder}/README.md" not in tree.files:
+            yield folder, 1, "readme", "no README.md"
 
 
 FORMAT_VERSION = "version 14."

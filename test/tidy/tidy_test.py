@@ -12,6 +12,8 @@ import tidy  # noqa: E402
 
 CLEAN = {
     "layers": "base:\nenv: base\nos: env\nlog: env\nserver: log os\n",
+    "src/README.md": "# src\n",
+    "test/README.md": "# test\n",
     "src/base/sources.mk": "base_SOURCES := a.c mem.c\nbase_ALLOW := mem.c\n",
     "src/base/README.md": "# base\n",
     "src/base/a.h": "/* A. */\n",
@@ -110,6 +112,9 @@ class TidyTest(unittest.TestCase):
 
     def test_folder_without_readme_is_found(self):
         self.assert_only({"src/log/README.md": None}, ("src/log", "readme"))
+        self.assert_only({"src/README.md": None}, ("src", "readme"))
+        self.assert_only({"test/lib/a.py": "A = 1\n"})
+        self.assert_only({"test/lib/a.py": "A = 1\n", "test/lib/b.py": "B = 1\n"}, ("test/lib", "readme"))
 
     def test_other_formatting_is_found(self):
         style = {".clang-format": "BasedOnStyle: LLVM\nColumnLimit: 100\nIndentWidth: 4\n"
