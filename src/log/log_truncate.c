@@ -60,18 +60,23 @@ static void end_moved(struct log *log, int64_t offset)
     if (log->high_watermark > offset) log_set_high_watermark(log, offset);
 }
 
-/* What was durable is gone durably: else a loss of power would bring it back below a high watermark
- * that has risen since, over other records. */
-static enum err sync_cut(struct log *log)
+static enum err sync_names(struct log *log)
+{
+    struct log_path path;
+    log_dir_path_of(log, &path);
+    enum err e = disk_sync_dir(log->dir->env->disk, path.z);
+    return e ? log_io_failed(log, e, path.z) : ERR_OK;
+}
+
+/* What goes is gone durably: else a loss of power could bring it back below a high watermark that
+ * has risen since, over other records. Nobody knows what of it is on the disk: what was synced is,
+ * what survived an earlier loss of power is, and the kernel may have written the rest. */
+static enum err sync_cut(struct log *log, bool names)
 {
     struct disk_file *file;
-    struct log_path path;
     enum err e = segment_open(log, log_active(log), &file);
     if (!e && (e = disk_sync(file))) e = log_io_failed(log, e, "sync");
-    if (e) return e;
-    log_dir_path_of(log, &path);
-    e = disk_sync_dir(log->dir->env->disk, path.z);
-    return e ? log_io_failed(log, e, path.z) : ERR_OK;
+    return !e && names ? sync_names(log) : e;
 }
 
 enum err log_truncate_to(struct log *log, int64_t offset)
@@ -88,8 +93,9 @@ enum err log_truncate_to(struct log *log, int64_t offset)
      * of power bring it back, when the log has gone on in a new segment: so the one that is cut
      * counts as not synced, from its beginning. */
     const struct segment *cut = log_segment_for(log, offset);
-    bool was_durable = log->recovery_point > offset;
-    if (was_durable || (log->recovery_point == offset && cut->base_offset < offset)) {
+    bool names = log_active(log) != cut;
+    if (log->recovery_point > offset ||
+        (log->recovery_point == offset && cut->base_offset < offset)) {
         log->recovery_point = cut->base_offset;
         enum err e = log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
         if (e) return e;
@@ -102,7 +108,7 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     }
     enum err e = segment_truncate(log, log_active(log), &offset);
     if (!e) e = log_remove_snapshots_above(log, offset);
-    if (!e && was_durable) e = sync_cut(log);
+    if (!e) e = sync_cut(log, names);
     if (e) return e;
     epoch_cache_truncate_end(&log->epochs, offset);
     end_moved(log, offset);
@@ -126,6 +132,7 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
     /* a file deleted under this name a moment ago waits to be unlinked as .deleted: no conflict */
     enum err e = log_begin_segment(log, offset);
     if (!e) e = log_remove_snapshots_above(log, -1);
+    if (!e) e = sync_names(log);
     if (e) return e;
     log_tail_forget(log);
     epoch_cache_clear(&log->epochs);

@@ -312,6 +312,25 @@ TEST(what_was_durable_and_is_cut_does_not_come_back)
     world_free(&w);
 }
 
+/* Durable by the disk's doing: recovery does not know it, and the recovery point lies below. */
+TEST(what_survived_and_is_cut_does_not_come_back)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    for (int i = 0; i < 10; i++) world_append_ok(&w, 5);
+    assert_ok(log_flush(w.log));
+    world_crash(&w);
+    assert_ok(world_open(&w));
+    assert_ok(log_truncate_to(w.log, 45));
+    world_append_ok(&w, 1);
+    log_set_high_watermark(w.log, 46);
+    assert_ok(log_dir_checkpoint(w.dir));
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_end_offset(w.log), 45);
+    world_free(&w);
+}
+
 TEST(directories_kafka_leaves_behind_are_understood)
 {
     struct log_world w;
