@@ -158,7 +158,7 @@ static const struct image_partition *replica_of(const struct oracles *o, const s
 bool oracles_may_lose(struct oracles *o, const struct machine *m, bool synced)
 {
     if (!synced && o->cluster->plan->flush_messages == 1)
-        return true; /* on disk before it is acknowledged */
+        return oracles_may_crash(o, m); /* on disk before it is acknowledged: an unclean stop */
     for (int32_t i = 0; i < o->truths_count; i++) {
         const struct truth *t = o->truths[i];
         const struct image_topic *topic;
