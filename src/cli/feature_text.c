@@ -15,19 +15,18 @@ const char *const feature_names_in_order[] = {"kraft.version",
                                               "streams.version",
                                               NULL};
 
-/* Known to Kafka 4.3's tools by name, and to no release yet. */
-enum { UNRELEASED_LEVEL = METADATA_VERSION_MAX + 1 };
+/* Kafka 4.3's kafka-features knows FEATURE_LEVEL_KNOWN by name; no release has it yet. */
 static const char unreleased[] = "4.4-IV0";
 
 const char *feature_release_text(int16_t level)
 {
-    return level == UNRELEASED_LEVEL ? unreleased : metadata_version_text(level);
+    return level == FEATURE_LEVEL_KNOWN ? unreleased : metadata_version_text(level);
 }
 
 bool feature_release_level(const char *release, int16_t *level)
 {
     if (strcmp(release, unreleased) != 0) return !metadata_version_parse(str_of(release), level);
-    *level = UNRELEASED_LEVEL;
+    *level = FEATURE_LEVEL_KNOWN;
     return true;
 }
 
@@ -64,10 +63,10 @@ const char *feature_pair_parse(struct arena *arena, const char *pair, int16_t *l
     return arena_str(arena, trimmed(pair, (size_t)(equals - pair))).data;
 }
 
-const char *feature_unknown_release(struct arena *arena, const char *release)
+const char *feature_unknown_release(struct arena *arena, const char *release, int16_t last)
 {
     struct str names = STR("");
-    for (int16_t level = METADATA_VERSION_MIN; level <= UNRELEASED_LEVEL; level++)
+    for (int16_t level = METADATA_VERSION_MIN; level <= last; level++)
         names = arena_printf(arena, "%.*s%s%s", STR_ARG(names), names.len ? ", " : "",
                              feature_release_text(level));
     return arena_printf(arena, "Unknown metadata.version '%s'. Supported metadata.version are: %s",
@@ -80,7 +79,7 @@ bool feature_print_mapping(struct arena *arena, const char *release, const char 
     int16_t level;
     if (!release) release = metadata_version_text(METADATA_VERSION_DEFAULT);
     if (!feature_release_level(release, &level)) {
-        *why = feature_unknown_release(arena, release);
+        *why = feature_unknown_release(arena, release, FEATURE_LEVEL_KNOWN);
         return false;
     }
     printf("metadata.version=%d (%s)\n", level, release);

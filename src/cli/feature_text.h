@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "metadata/feature.h"
 
 /* The features besides metadata.version, in the order of Kafka's source; NULL ends them. */
 extern const char *const feature_names_in_order[];
@@ -18,8 +19,10 @@ const char *feature_pair_parse(struct arena *arena, const char *pair, int16_t *l
 const char *feature_release_text(int16_t level);
 bool feature_release_level(const char *release, int16_t *level);
 
-/* "Unknown metadata.version '…'. Supported metadata.version are: …" */
-const char *feature_unknown_release(struct arena *arena, const char *release);
+/* "Unknown metadata.version '…'. Supported metadata.version are: …", up to the level `last`: that
+ * of the newest release for kafka-storage, FEATURE_LEVEL_KNOWN for kafka-features. */
+enum { FEATURE_LEVEL_KNOWN = METADATA_VERSION_MAX + 1 };
+const char *feature_unknown_release(struct arena *arena, const char *release, int16_t last);
 
 /* The levels of a release (NULL: the newest). False: *why. */
 bool feature_print_mapping(struct arena *arena, const char *release, const char **why);

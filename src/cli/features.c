@@ -192,7 +192,7 @@ static void read_changes(struct changes *w, const struct args *a)
         fail("Can not specify `release-version` with other feature flags.");
     if (release) {
         if (!feature_release_level(release, &version))
-            fail(feature_unknown_release(arena, release));
+            fail(feature_unknown_release(arena, release, FEATURE_LEVEL_KNOWN));
         add_change(w, "metadata.version", version, true);
         for (int32_t i = 0; feature_names_in_order[i]; i++) {
             const struct feature *f = feature_find(str_of(feature_names_in_order[i]));
@@ -204,7 +204,7 @@ static void read_changes(struct changes *w, const struct args *a)
     if (metadata) {
         printf(" `metadata` flag is deprecated and may be removed in a future release.\n");
         if (!feature_release_level(metadata, &version))
-            fail(feature_unknown_release(arena, metadata));
+            fail(feature_unknown_release(arena, metadata, FEATURE_LEVEL_KNOWN));
         add_change(w, "metadata.version", version, true);
     }
     for (int32_t i = 0; (pair = args_value_at(a, "feature", i)); i++) add_pair(w, pair);

@@ -244,7 +244,7 @@ static void choose_metadata_version(const struct args *a, struct arena *arena, s
     const char *release = args_value(a, "release-version"), *text;
     f->metadata_version = METADATA_VERSION_DEFAULT;
     if (release && metadata_version_parse(str_of(release), &f->metadata_version))
-        fail(feature_unknown_release(arena, release));
+        fail(feature_unknown_release(arena, release, METADATA_VERSION_MAX));
     for (int32_t i = 0; (text = args_value_at(a, "feature", i)); i++) {
         struct chosen_level c = parse_level(text, arena);
         if (strcmp(c.name, "metadata.version") != 0) continue;
