@@ -26,14 +26,11 @@ struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
 
 void log_free(struct log *log)
 {
+    log_flush_forget(&log->rolled);
     LIST_EACH(&log->flushes, node) {
         struct log_flush *f = CONTAINER_OF(node, struct log_flush, node);
         list_remove(&f->node);
         f->log = NULL; /* its completion tells CLOSED */
-        if (f->done != log_roll_flushed) continue;
-        task_cancel(&f->task);
-        disk_sync_forget(log->dir->env->disk, &f->sync);
-        mem_free(f);
     }
     log_close_files(log);
     list_remove(&log->new_node);

@@ -261,7 +261,8 @@ struct log_flush {
     int64_t segment_base;
     int64_t offset; /* durable below this when done has run with ERR_OK */
     enum err result;
-    void (*done)(struct log_flush *flush); /* from the loop; may free the flush */
+    void (*done)(
+        struct log_flush *flush); /* from the loop; may free the flush, or start it again */
 };
 
 /* The same without blocking. `flush` is the caller's, zeroed or finished, and stays until `done`

@@ -66,6 +66,8 @@ struct log {
     int64_t snapshot_offset;          /* of the newest snapshot file; NO_OFFSET none */
 
     struct list_node flushes; /* of log_flush */
+    struct log_flush rolled;  /* of segments that were rolled */
+    bool rolled_more;         /* since it began */
     int64_t unflushed_since_ms;
     int64_t compacted_to; /* while loading */
     bool id_written;      /* partition.metadata is there, if the log has an id */
@@ -161,9 +163,6 @@ enum err log_remove_snapshots_above(struct log *log, int64_t offset) MUST_CHECK;
 /* leader-epoch-checkpoint, if it is behind. Durable on return. */
 enum err log_write_epochs(struct log *log) MUST_CHECK;
 
-/* The roll's own flush has ended; it is freed. */
-void log_roll_flushed(struct log_flush *flush);
-
 /* partition.metadata, if it was not written yet: by the first append, or in the background. */
 enum err log_write_id(struct log *log) MUST_CHECK;
 
@@ -198,7 +197,8 @@ enum err log_load(struct log *log, const struct log_load_options *options) MUST_
 struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
                     struct log_config *config);
 
-/* Free the memory; flushes under way end with CLOSED, or go with the log when it owns them. */
+/* Free the memory; flushes under way end with CLOSED, and that of rolled segments goes with the
+ * log. */
 void log_free(struct log *log);
 
 #endif

@@ -43,9 +43,22 @@ enum err log_begin_segment(struct log *log, int64_t base_offset)
     return ERR_OK;
 }
 
-void log_roll_flushed(struct log_flush *flush)
+static void flush_rolled(struct log *log);
+
+static void rolled_flushed(struct log_flush *flush)
 {
-    mem_free(flush); /* a failure has taken the directory offline already */
+    struct log *log = CONTAINER_OF(flush, struct log, rolled);
+    /* a failure has taken the directory offline already */
+    if (log->rolled_more && flush->result == ERR_OK) flush_rolled(log);
+}
+
+/* What rolled segments hold goes to the disk: one flush at a time. What is rolled meanwhile is the
+ * next one's; else a log that grows faster than its disk takes it is walked once for each segment
+ * that waits. */
+static void flush_rolled(struct log *log)
+{
+    log->rolled_more = log_flush_pending(&log->rolled);
+    if (!log->rolled_more) log_flush_start(log, &log->rolled, rolled_flushed);
 }
 
 enum err log_roll_at(struct log *log, int64_t base_offset)
@@ -66,8 +79,7 @@ enum err log_roll_at(struct log *log, int64_t base_offset)
     offset_index_free(&s->offsets);
     time_index_free(&s->times);
     s->indexed = false;
-    struct log_flush *flush = MEM_NEW(struct log_flush);
-    log_flush_start(log, flush, log_roll_flushed);
+    flush_rolled(log);
     return ERR_OK;
 }
 

@@ -331,6 +331,24 @@ TEST(what_survived_and_is_cut_does_not_come_back)
     world_free(&w);
 }
 
+/* Each segment is synced once or twice, however many are rolled before the disk has taken one. */
+TEST(a_log_that_rolls_faster_than_its_disk_syncs_is_not_walked_for_each_segment)
+{
+    enum { SEGMENTS = 300, OPS_PER_SEGMENT_MAX = 40 };
+    struct log_world w;
+    world_init(&w, 1);
+    small_segments(&w, 1000);
+    sim_disk_sync_delay(w.node, 1000, 2000);
+    for (int i = 0; i < SEGMENTS; i++) world_append_ok(&w, 5);
+    int64_t before = sim_disk_ops(w.node);
+    sim_run_ms(w.sim, 5000);
+    assert_in_range(sim_disk_ops(w.node) - before, SEGMENTS, SEGMENTS * OPS_PER_SEGMENT_MAX);
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_in_range(log_end_offset(w.log), 5 * (SEGMENTS - 2), 5 * SEGMENTS);
+    world_free(&w);
+}
+
 TEST(directories_kafka_leaves_behind_are_understood)
 {
     struct log_world w;
