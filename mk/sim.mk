@@ -16,9 +16,9 @@ SIM := build/sim/test/sim/sim
 SIM_SOURCES := $(sort $(wildcard test/sim/*.c))
 SIM_SECONDS ?= 245
 SIM_LEAST ?= 300
-# The first fresh seed is the sources' hash, so each state of them has seeds of its own, and the same state
-# the same ones, whatever else a commit changes.
-SIM_HASHED := schema src test/sim
+# The first fresh seed is the hash of what a run is made of, so each state of that has seeds of its own, and the
+# same state the same ones, whatever else a commit changes: pages, tools, other tests.
+SIM_HASHED := schema test/sim $(filter-out src/cli src/README.md,$(sort $(wildcard src/*)))
 SIM_TREE = $(shell (git rev-parse $(SIM_HASHED:%=HEAD:%) 2>/dev/null || \
   find $(SIM_HASHED) -type f | LC_ALL=C sort | xargs cat) | sha1sum)
 SIM_FIRST = $(shell printf %d 0x$$(echo $(SIM_TREE) | cut -c1-12))

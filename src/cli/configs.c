@@ -220,10 +220,12 @@ static void choose_entity(struct command *k)
                  .data);
 }
 
-/* A broker's own resources must be asked of that broker. */
+/* A broker's own resources must be asked of that broker; among controllers, all of the active
+ * one. */
 static struct client_node *node_for(struct command *k, struct str name)
 {
     struct client *c = k->client;
+    if (c->controllers) return client_controller(c);
     bool broker = k->type->resource_type == 4 || k->type->resource_type == 8;
     if (!broker || name.len == 0) return client_any(c);
     struct client_node *n = client_node(c, atoi(arena_str(&c->arena, name).data));
@@ -472,9 +474,15 @@ static void alter(struct command *k)
         }
     if (args_has(a, "add-config-file")) add_from_file(k, args_value(a, "add-config-file"), r);
     if (args_has(a, "add-config")) add_from_text(k, args_value(a, "add-config"), r);
-    const struct incremental_alter_configs_response *answer = client_call(
-        c, node_for(k, r->resource_name), API_INCREMENTAL_ALTER_CONFIGS, -1, &request, NULL);
-    if (!answer || !answer->responses_count) fail_client(k);
+    const struct incremental_alter_configs_response *answer;
+    for (int64_t deadline_ms = client_now_ms() + c->api_timeout_ms;;) {
+        answer = client_call(c, node_for(k, r->resource_name), API_INCREMENTAL_ALTER_CONFIGS, -1,
+                             &request, NULL);
+        if (!answer || !answer->responses_count) fail_client(k);
+        if (answer->responses[0].error_code != KAFKA_NOT_CONTROLLER) break;
+        /* another leads by now */
+        if (client_now_ms() >= deadline_ms || !client_refresh(c, "incrementalAlterConfigs")) break;
+    }
     if (answer->responses[0].error_code != KAFKA_NONE) {
         client_fail_code(c, answer->responses[0].error_code, answer->responses[0].error_message);
         fail_client(k);

@@ -225,7 +225,6 @@ class Suite:
         same("log-dirs", "--describe --topic-list {T}", view=self.dirs_sorted)
         same("log-dirs", "--describe --topic-list {T} --broker-list 3,1", view=self.dirs_sorted)
         same("log-dirs", "--describe --broker-list 1,9")
-        same("log-dirs", "--describe --broker-list 2,1 --topic-list ,", view=self.dirs_sorted, shared=True)
         self.cordons()
 
     def cordons(self):
