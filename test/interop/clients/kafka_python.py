@@ -5,8 +5,10 @@ import time
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import RebalanceInProgressError
 
 RECORDS = 10000
+COMMITS_MAX = 100
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -50,13 +52,26 @@ class Reader(threading.Thread):
     def run(self):
         try:
             while not self.stopping.is_set():
-                for batch in self.consumer.poll(timeout_ms=100).values():
-                    for m in batch:
-                        self.take(m)
-            self.consumer.commit()
+                self.poll()
+            self.commit()
             self.consumer.close()
         except Exception as e:  # noqa: BLE001: told by finish
             self.error = e
+
+    def poll(self):
+        for batch in self.consumer.poll(timeout_ms=100).values():
+            for m in batch:
+                self.take(m)
+
+    def commit(self):
+        """While the group rebalances, as after the other member has left, a commit is to be tried again after a poll."""
+        for _ in range(COMMITS_MAX):
+            try:
+                self.consumer.commit()
+                return
+            except RebalanceInProgressError:
+                self.poll()
+        self.consumer.commit()
 
     def take(self, m):
         i = self.where.get((m.partition, m.offset))
