@@ -439,6 +439,7 @@ static const struct api_handler table[API_COUNT] = {
     [API_LIST_OFFSETS] = {.min = 1, .max = 11, .handle = handle_list_offsets},
     [API_DELETE_RECORDS] = {.min = 0, .max = 2, .handle = handle_delete_records},
     [API_OFFSET_FOR_LEADER_EPOCH] = {.min = 2, .max = 4, .handle = handle_offset_for_leader_epoch},
+    [API_FIND_COORDINATOR] = {.min = 0, .max = 6, .handle = handle_find_coordinator},
     [API_METADATA] = {.min = 0, .max = 13, .handle = handle_metadata},
     [API_API_VERSIONS] = {.min = 0, .max = 4, .handle = handle_api_versions},
 };

@@ -3,9 +3,11 @@
 #include "broker/settling.h"
 
 #include "cluster.h"
+#include "group/coordinator.h"
 #include "metadata/feature.h"
 #include "metadata/replay.h"
 #include "protocol/api.h"
+#include "protocol/find_coordinator.h"
 #include "protocol/metadata.h"
 #include "rpc/channel.h"
 
@@ -76,6 +78,56 @@ TEST(the_answer_waits_for_the_election)
     cluster_pass(c, LITTLE_MS);
     assert_true(other.answered);
     cluster_close(c);
+}
+
+static void coordinator_answered(struct call *call, enum err e, const void *response)
+{
+    struct asked *a = CONTAINER_OF(call, struct asked, call);
+    assert_ok(e);
+    const struct find_coordinator_response *r = response;
+    a->answered = true;
+    a->leader = r->coordinators_count ? r->coordinators[0].node_id : r->node_id;
+}
+
+static void ask_for_coordinator(struct cluster *c, int16_t version)
+{
+    struct broker *b = &cluster_member(c, 2)->broker;
+    static const int32_t led_by_1[] = {1, 2, 3};
+    cluster_topic(c, "__consumer_offsets", TOPIC + 2, 1, led_by_1, 3);
+    struct group_settings settings = group_settings_of(b->config);
+    b->groups = group_coordinator_create(&b->env, &settings);
+    group_coordinator_set_partitions(b->groups, 1);
+    cluster_pass(c, LITTLE_MS);
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    struct find_coordinator_request q;
+    find_coordinator_request_init(&q);
+    struct str key = STR("group");
+    if (version >= 4) {
+        q.coordinator_keys = &key;
+        q.coordinator_keys_count = 1;
+    } else {
+        q.key = key;
+    }
+    struct asked a = {.cluster = c};
+    call_init(&a.call);
+    channel_call(cluster_channel(c, 2), &a.call, API_FIND_COORDINATOR, version, &q,
+                 coordinator_answered);
+    cluster_pass(c, LITTLE_MS);
+    assert_false(a.answered);
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(a.answered);
+    assert_int_equal(a.leader, 2);
+    group_coordinator_destroy(b->groups);
+    b->groups = NULL;
+    cluster_close(c);
+}
+
+TEST(who_looks_for_a_coordinator_waits_for_the_election_too)
+{
+    ask_for_coordinator(open_cluster(NULL), 4);
+    ask_for_coordinator(open_cluster(NULL), 3);
 }
 
 TEST(what_others_lead_is_told_at_once)
