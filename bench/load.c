@@ -121,6 +121,17 @@ static size_t build_batch(uint8_t *b, size_t bytes, size_t record, int64_t times
     return len;
 }
 
+/* Of every request, behind its length: correlation id 1, client id "load". */
+static uint8_t *put_header(uint8_t *p, uint16_t api_key, uint16_t version)
+{
+    store_be16(p, api_key);
+    store_be16(p + 2, version);
+    store_be32(p + 4, 1);
+    store_be16(p + 8, 4);
+    memcpy(p + 10, "load", 4);
+    return p + 14;
+}
+
 /* Produce version 7 around the batch that starts at `frame` + REQUEST_ROOM. Returns the frame's
  * start. */
 static uint8_t *build_produce(uint8_t *frame, const char *topic, int16_t acks, size_t batch_len,
@@ -128,12 +139,7 @@ static uint8_t *build_produce(uint8_t *frame, const char *topic, int16_t acks, s
 {
     uint8_t head[REQUEST_ROOM], *p = head + 4;
     uint16_t topic_len = (uint16_t)strlen(topic);
-    store_be16(p, 0);
-    store_be16(p + 2, 7);
-    store_be32(p + 4, 1);
-    store_be16(p + 8, 4);
-    memcpy(p + 10, "load", 4);
-    p += 14;
+    p = put_header(p, 0, 7);
     store_be16(p, (uint16_t)-1);
     store_be16(p + 2, (uint16_t)acks);
     store_be32(p + 4, 30000);
@@ -258,12 +264,7 @@ static void send_fetch(int fd, const char *topic, int64_t offset, size_t max)
 {
     uint8_t q[REQUEST_ROOM], *p = q + 4;
     uint16_t topic_len = (uint16_t)strlen(topic);
-    store_be16(p, 1);
-    store_be16(p + 2, 4);
-    store_be32(p + 4, 1);
-    store_be16(p + 8, 4);
-    memcpy(p + 10, "load", 4);
-    p += 14;
+    p = put_header(p, 1, 4);
     store_be32(p, (uint32_t)-1);
     store_be32(p + 4, 500);
     store_be32(p + 8, 1);
