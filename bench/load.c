@@ -5,8 +5,11 @@
  *     load fetch   PORT TOPIC --total N [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
  *     load endtoend PORT TOPIC --count 20000 [--record 1024] [--acks -1]
- *             from before a record is sent until a fetch that waited for it has brought it; the
- *             topic must be empty, and a quarter more goes before, uncounted
+ *             from before a record is sent until a fetch that waited for it has brought it; nobody
+ *             else may write to the topic, and a quarter more goes before, uncounted
+ *     load open    PORT TOPIC --count 20000 --rate 2000 [--record 1024] [--acks -1]
+ *             the same with records sent by the clock, whatever is answered: from the moment at which a
+ *             record should have been sent until a fetch has brought it
  *     load first   PORT TOPIC --since NS      until one batch is accepted; NS: CLOCK_MONOTONIC
  *
  * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never:
@@ -15,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,24 +161,27 @@ static uint8_t *build_produce(uint8_t *frame, const char *topic, int16_t acks, s
     return memcpy(frame + REQUEST_ROOM - head_len, head, head_len);
 }
 
-/* One produce answer; the error code stands behind topic and partition. */
-static void expect_produced(int fd, const char *topic)
+/* One produce answer; the error code stands behind topic and partition, then the base offset, which
+ * is returned. */
+static int64_t expect_produced(int fd, const char *topic)
 {
     uint8_t answer[1024];
     recv_all(fd, answer, 4);
     uint32_t len = load_be32(answer);
     if (len > sizeof answer) fail("answer");
     recv_all(fd, answer, len);
-    int16_t error = (int16_t)load_be16(answer + 4 + 4 + 2 + strlen(topic) + 4 + 4);
+    const uint8_t *at = answer + 4 + 4 + 2 + strlen(topic) + 4 + 4;
+    int16_t error = (int16_t)load_be16(at);
     if (error) {
         fprintf(stderr, "load: produce error %d\n", error);
         exit(1);
     }
+    return (int64_t)load_be64(at + 2);
 }
 
 struct options {
     size_t batch, record, max;
-    int64_t total, count;
+    int64_t total, count, rate;
     int in_flight;
     int16_t acks;
 };
@@ -312,22 +319,90 @@ static void run_end_to_end(uint16_t port, const char *topic, const struct option
     uint8_t *answer = malloc(o->max * 2 + (16 << 20));
     int64_t *took = malloc((size_t)o->count * sizeof *took), warm = o->count / 4;
     int out = dial(port), in = dial(port);
-    for (int64_t i = -warm; i < o->count; i++) {
+    send_all(out, start, frame_len);
+    int64_t next = expect_produced(out, topic) + 1;
+    for (int64_t i = -warm; i < o->count; i++, next++) {
         const uint8_t *records;
-        send_fetch(in, topic, i + warm, o->max);
+        send_fetch(in, topic, next, o->max);
         usleep(200); /* it waits there */
         int64_t begin = now_ns();
         send_all(out, start, frame_len);
         while (expect_fetched(in, topic, answer, &records) <= 0)
-            send_fetch(in, topic, i + warm, o->max);
+            send_fetch(in, topic, next, o->max);
         if (i >= 0) took[i] = now_ns() - begin;
-        if ((int64_t)load_be64(records) != i + warm) {
+        if ((int64_t)load_be64(records) != next) {
             fprintf(stderr, "load: another record came than was sent\n");
             exit(1);
         }
         expect_produced(out, topic);
     }
     print_percentiles(took, o->count);
+}
+
+/* What a clock-driven run knows of its records: `first` is the offset of the first. */
+struct open_run {
+    int64_t first, seen, warm;
+    int64_t *due, *took; /* ns, by record; took of those that count */
+};
+
+/* A fetched answer's batches, each one record: notes how long each took that counts. */
+static void note_fetched(struct open_run *run, const uint8_t *r, int32_t len)
+{
+    for (const uint8_t *end = r + len; end - r >= HEADER_BYTES;) {
+        int32_t size = 12 + (int32_t)load_be32(r + 8);
+        if (size > end - r) break;
+        if ((int64_t)load_be64(r) != run->first + run->seen) {
+            fprintf(stderr, "load: another record came than was sent\n");
+            exit(1);
+        }
+        if (run->seen >= run->warm)
+            run->took[run->seen - run->warm] = now_ns() - run->due[run->seen];
+        run->seen++;
+        r += size;
+    }
+}
+
+static void run_open(uint16_t port, const char *topic, const struct options *o)
+{
+    if (o->rate <= 0) {
+        fprintf(stderr, "load: open needs --rate\n");
+        exit(2);
+    }
+    uint8_t *frame = malloc(REQUEST_ROOM + o->record * 2 + 1024);
+    size_t batch_len = build_batch(frame + REQUEST_ROOM, 1, o->record, (int64_t)time(NULL) * 1000);
+    size_t frame_len;
+    uint8_t *start = build_produce(frame, topic, o->acks, batch_len, &frame_len);
+    uint8_t *answer = malloc(o->max * 2 + (16 << 20));
+    int64_t warm = o->count / 4, all = o->count + warm, sent = 0, answered = 0;
+    struct open_run run = {.warm = warm,
+                           .due = malloc((size_t)all * sizeof(int64_t)),
+                           .took = malloc((size_t)o->count * sizeof(int64_t))};
+    struct pollfd on[2] = {{.fd = dial(port), .events = POLLIN},
+                           {.fd = dial(port), .events = POLLIN}};
+    send_all(on[0].fd, start, frame_len);
+    run.first = expect_produced(on[0].fd, topic) + 1;
+    send_fetch(on[1].fd, topic, run.first, o->max);
+    int64_t begin = now_ns();
+    for (int64_t i = 0; i < all; i++) run.due[i] = begin + i * 1000000000LL / o->rate;
+    while (run.seen < all || answered < all) {
+        for (; sent < all && run.due[sent] <= now_ns(); sent++)
+            send_all(on[0].fd, start, frame_len);
+        int64_t wait = sent < all ? run.due[sent] - now_ns() : 1000000000LL;
+        if (wait < 0) wait = 0;
+        struct timespec until = {.tv_sec = wait / 1000000000LL, .tv_nsec = wait % 1000000000LL};
+        if (ppoll(on, 2, &until, NULL) < 0) fail("ppoll");
+        if (on[1].revents) {
+            const uint8_t *records;
+            int32_t len = expect_fetched(on[1].fd, topic, answer, &records);
+            note_fetched(&run, records, len);
+            if (run.seen < all) send_fetch(on[1].fd, topic, run.first + run.seen, o->max);
+        }
+        if (on[0].revents) {
+            expect_produced(on[0].fd, topic);
+            answered++;
+        }
+    }
+    print_percentiles(run.took, o->count);
 }
 
 static void run_fetch(uint16_t port, const char *topic, const struct options *o)
@@ -363,9 +438,8 @@ int main(int argc, char **argv)
                         .in_flight = 5,
                         .acks = 1};
     if (argc < 4) {
-        fprintf(
-            stderr,
-            "usage: load produce|fetch|latency|endtoend PORT TOPIC [--batch N] [--total N] …\n");
+        fprintf(stderr, "usage: load produce|fetch|latency|endtoend|open|first PORT TOPIC [--batch "
+                        "N] [--total N] …\n");
         return 2;
     }
     for (int i = 4; i + 1 < argc; i += 2) {
@@ -380,6 +454,8 @@ int main(int argc, char **argv)
             o.total = v;
         else if (!strcmp(argv[i], "--count"))
             o.count = v;
+        else if (!strcmp(argv[i], "--rate"))
+            o.rate = v;
         else if (!strcmp(argv[i], "--in-flight"))
             o.in_flight = (int)v;
         else if (!strcmp(argv[i], "--acks"))
@@ -398,6 +474,8 @@ int main(int argc, char **argv)
         run_first(port, argv[3], &o);
     else if (!strcmp(argv[1], "endtoend"))
         run_end_to_end(port, argv[3], &o);
+    else if (!strcmp(argv[1], "open"))
+        run_open(port, argv[3], &o);
     else
         run_latency(port, argv[3], &o);
     return 0;

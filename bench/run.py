@@ -135,7 +135,16 @@ def native_end_to_end(subject):
     time.sleep(1)
     result = load("endtoend", subject.port, topic, "--count", 10000, "--acks", -1)
     for p in ("p50_us", "p99_us"):
-        subject.note(f"end to end (bench/load), {p}", result[p])
+        subject.note(f"end to end, one at a time, {p}", result[p])
+    for rate in (500, 5000):
+        topic = f"o-{time.monotonic_ns()}"
+        subject.topic(topic + "-warm")
+        load("open", subject.port, topic + "-warm", "--count", rate, "--rate", rate, "--acks", -1)
+        subject.topic(topic)
+        time.sleep(1)
+        result = load("open", subject.port, topic, "--count", 8 * rate, "--rate", rate, "--acks", -1)
+        for p in ("p50_us", "p99_us"):
+            subject.note(f"end to end, {rate} records/s by the clock, {p}", result[p])
 
 
 def kafka_tools(subject, kafka, total):
@@ -177,7 +186,8 @@ def end_to_end(subject, kafka, count=5000):
 
 
 def idle(subject, seconds):
-    time.sleep(3)
+    time.sleep(5)  # its own start is not idleness, nor is writing back what others left
+    os.sync()
     subject.note("resident idle, MB", resident_mb(subject.pid()))
     before = cpu_seconds(subject.pid())
     time.sleep(seconds)
@@ -194,11 +204,14 @@ def restart(subject, key, topic, kill=False):
     subject.note(key, load("first", subject.port, topic, "--since", begin)["ms"])
 
 
+def small_starts(subject):
+    subject.topic("first")
+    os.sync()  # what others left to be written would be waited for by the first fsync
+    for _ in range(7):
+        restart(subject, "start to first accepted produce, ms", "first")
+
+
 def starts(subject, partitions):
-    topic = "first"
-    subject.topic(topic)
-    for _ in range(3):
-        restart(subject, "start to first accepted produce, ms", topic)
     begin = time.monotonic_ns()
     subject.topic("many", partitions)
     load("first", subject.port, "many", "--since", begin)
@@ -212,8 +225,10 @@ def starts(subject, partitions):
 def measure(subject, options, first):
     subject.start()
     try:
+        if subject.home:
+            idle(subject, 20)
+            small_starts(subject)
         if first and subject.home:
-            idle(subject, 10)
             starts(subject, options.partitions)
         topic = produce_rounds(subject, options.bytes, options.bytes if first else 0)
         fetch_round(subject, topic, options.bytes)
