@@ -38,6 +38,17 @@ struct quorum_download {
     int64_t position;
 };
 
+/* Name, host and port of `n` endpoints into `to`, which has room: the generated structs of a voter
+ * and of the requests that name its listeners are of one shape. */
+#define QUORUM_COPY_ENDPOINTS(to, from, n)     \
+    do {                                       \
+        for (int32_t n_ = 0; n_ < (n); n_++) { \
+            (to)[n_].name = (from)[n_].name;   \
+            (to)[n_].host = (from)[n_].host;   \
+            (to)[n_].port = (from)[n_].port;   \
+        }                                      \
+    } while (0)
+
 /* A change of the voters that is under way, and who is to be answered. */
 struct quorum_change {
     struct request *request; /* NULL: none, or gone */

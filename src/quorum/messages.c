@@ -66,11 +66,7 @@ static const void *begin_of(struct quorum *q, const struct raft_message *m, stru
     r->leader_endpoints_count = q->own_entry.endpoints_count;
     r->leader_endpoints =
         begin_quorum_epoch_request_leader_endpoint_new(arena, r->leader_endpoints_count);
-    for (int32_t i = 0; i < r->leader_endpoints_count; i++) {
-        r->leader_endpoints[i].name = q->own_entry.endpoints[i].name;
-        r->leader_endpoints[i].host = q->own_entry.endpoints[i].host;
-        r->leader_endpoints[i].port = q->own_entry.endpoints[i].port;
-    }
+    QUORUM_COPY_ENDPOINTS(r->leader_endpoints, q->own_entry.endpoints, r->leader_endpoints_count);
     return r;
 }
 
@@ -155,11 +151,7 @@ static const void *update_voter_of(struct quorum *q, const struct raft_message *
     r->voter_directory_id = q->options.directory_id;
     r->listeners_count = q->own_entry.endpoints_count;
     r->listeners = update_raft_voter_request_listener_new(arena, r->listeners_count);
-    for (int32_t i = 0; i < r->listeners_count; i++) {
-        r->listeners[i].name = q->own_entry.endpoints[i].name;
-        r->listeners[i].host = q->own_entry.endpoints[i].host;
-        r->listeners[i].port = q->own_entry.endpoints[i].port;
-    }
+    QUORUM_COPY_ENDPOINTS(r->listeners, q->own_entry.endpoints, r->listeners_count);
     r->kraft_version_feature.min_supported_version =
         q->own_entry.kraft_version_feature.min_supported_version;
     r->kraft_version_feature.max_supported_version =
@@ -177,11 +169,7 @@ static const void *add_voter_of(struct quorum *q, const struct raft_message *m, 
     r->voter_directory_id = q->options.directory_id;
     r->listeners_count = q->own_entry.endpoints_count;
     r->listeners = add_raft_voter_request_listener_new(arena, r->listeners_count);
-    for (int32_t i = 0; i < r->listeners_count; i++) {
-        r->listeners[i].name = q->own_entry.endpoints[i].name;
-        r->listeners[i].host = q->own_entry.endpoints[i].host;
-        r->listeners[i].port = q->own_entry.endpoints[i].port;
-    }
+    QUORUM_COPY_ENDPOINTS(r->listeners, q->own_entry.endpoints, r->listeners_count);
     r->ack_when_committed = false;
     return r;
 }
@@ -247,8 +235,7 @@ static void answer_init(struct raft_answer *a)
     };
 }
 
-/* Vote, BeginQuorumEpoch, EndQuorumEpoch and FetchSnapshot answer in one shape. `p` is their only
- * partition. */
+/* Who leads, and where, of an answer that names endpoints. */
 #define TAKE_LEADER(a, r, leader, leader_epoch_)                        \
     do {                                                                \
         (a)->current.leader_id = (leader);                              \
@@ -260,60 +247,40 @@ static void answer_init(struct raft_answer *a)
         }                                                               \
     } while (0)
 
-/* A malformed answer is one with an error. */
-#define ONE_PARTITION(r, list) ((r)->list##_count == 1 && (r)->list[0].partitions_count == 1)
+/* The only partition of an answer, whose error is taken; NULL when the whole answer is an error. A
+ * malformed answer is one with an error. */
+#define TAKE_PARTITION(a, r, list)                                                           \
+    (taken(a, (r)->error_code, (r)->list##_count == 1 && (r)->list[0].partitions_count == 1) \
+         ? ((a)->error = (r)->list[0].partitions[0].error_code, &(r)->list[0].partitions[0]) \
+         : NULL)
+
+/* An answer of which nothing is wanted but whether it is an error, and who leads. */
+#define TAKE_PLAIN(a, response, type)                                           \
+    do {                                                                        \
+        const struct type *r_ = (response);                                     \
+        const struct type##_partition_data *p_ = TAKE_PARTITION(a, r_, topics); \
+        if (p_) TAKE_LEADER(a, r_, p_->leader_id, p_->leader_epoch);            \
+    } while (0)
+
+static bool taken(struct raft_answer *a, int16_t error, bool one_partition)
+{
+    a->error = error || one_partition ? error : KAFKA_INVALID_REQUEST;
+    return !a->error;
+}
 
 static void take_vote(const struct vote_response *r, struct raft_answer *a)
 {
-    a->error = r->error_code;
-    if (a->error) return;
-    if (!ONE_PARTITION(r, topics)) {
-        a->error = KAFKA_INVALID_REQUEST;
-        return;
-    }
-    const struct vote_response_partition_data *p = &r->topics[0].partitions[0];
-    a->error = p->error_code;
+    const struct vote_response_partition_data *p = TAKE_PARTITION(a, r, topics);
+    if (!p) return;
     a->granted = p->vote_granted;
-    TAKE_LEADER(a, r, p->leader_id, p->leader_epoch);
-}
-
-static void take_begin(const struct begin_quorum_epoch_response *r, struct raft_answer *a)
-{
-    a->error = r->error_code;
-    if (a->error) return;
-    if (!ONE_PARTITION(r, topics)) {
-        a->error = KAFKA_INVALID_REQUEST;
-        return;
-    }
-    const struct begin_quorum_epoch_response_partition_data *p = &r->topics[0].partitions[0];
-    a->error = p->error_code;
-    TAKE_LEADER(a, r, p->leader_id, p->leader_epoch);
-}
-
-static void take_end(const struct end_quorum_epoch_response *r, struct raft_answer *a)
-{
-    a->error = r->error_code;
-    if (a->error) return;
-    if (!ONE_PARTITION(r, topics)) {
-        a->error = KAFKA_INVALID_REQUEST;
-        return;
-    }
-    const struct end_quorum_epoch_response_partition_data *p = &r->topics[0].partitions[0];
-    a->error = p->error_code;
     TAKE_LEADER(a, r, p->leader_id, p->leader_epoch);
 }
 
 static const struct fetch_response_partition_data *take_fetch(const struct fetch_response *r,
                                                               struct raft_answer *a)
 {
-    a->error = r->error_code;
-    if (a->error) return NULL;
-    if (!ONE_PARTITION(r, responses)) {
-        a->error = KAFKA_INVALID_REQUEST;
-        return NULL;
-    }
-    const struct fetch_response_partition_data *p = &r->responses[0].partitions[0];
-    a->error = p->error_code;
+    const struct fetch_response_partition_data *p = TAKE_PARTITION(a, r, responses);
+    if (!p) return NULL;
     a->high_watermark = p->high_watermark;
     a->diverging = (struct raft_epoch_end){.epoch = p->diverging_epoch.epoch,
                                            .end_offset = p->diverging_epoch.end_offset};
@@ -326,15 +293,8 @@ static const struct fetch_response_partition_data *take_fetch(const struct fetch
 static const struct fetch_snapshot_response_partition_snapshot *
 take_fetch_snapshot(const struct fetch_snapshot_response *r, struct raft_answer *a)
 {
-    a->error = r->error_code;
-    if (a->error) return NULL;
-    if (!ONE_PARTITION(r, topics)) {
-        a->error = KAFKA_INVALID_REQUEST;
-        return NULL;
-    }
-    const struct fetch_snapshot_response_partition_snapshot *p = &r->topics[0].partitions[0];
-    a->error = p->error_code;
-    TAKE_LEADER(a, r, p->current_leader.leader_id, p->current_leader.leader_epoch);
+    const struct fetch_snapshot_response_partition_snapshot *p = TAKE_PARTITION(a, r, topics);
+    if (p) TAKE_LEADER(a, r, p->current_leader.leader_id, p->current_leader.leader_epoch);
     return p;
 }
 
@@ -411,8 +371,8 @@ void quorum_message_answered(struct quorum *q, const struct raft_message *m, con
     case RAFT_FETCH: fetched(q, m, response); return;
     case RAFT_FETCH_SNAPSHOT: fetched_piece(q, m, response); return;
     case RAFT_VOTE: take_vote(response, &a); break;
-    case RAFT_BEGIN_QUORUM_EPOCH: take_begin(response, &a); break;
-    case RAFT_END_QUORUM_EPOCH: take_end(response, &a); break;
+    case RAFT_BEGIN_QUORUM_EPOCH: TAKE_PLAIN(&a, response, begin_quorum_epoch_response); break;
+    case RAFT_END_QUORUM_EPOCH: TAKE_PLAIN(&a, response, end_quorum_epoch_response); break;
     case RAFT_UPDATE_VOTER: take_update_voter(response, &a); break;
     case RAFT_ADD_VOTER:
         a.error = ((const struct add_raft_voter_response *)response)->error_code;

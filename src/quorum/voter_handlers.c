@@ -64,11 +64,28 @@ static struct str text_of(enum kafka_error error, const char *message)
     return str_of(message ? message : kafka_error_text((int16_t)error));
 }
 
-static struct str wrong_cluster(struct quorum *q, struct request *rq, struct str given)
+/* A cluster id that is not ours is answered here; false then. */
+static bool cluster_checked(struct quorum *q, struct request *rq, struct str given, reply_fn *reply)
 {
-    return arena_printf(&rq->arena, "The given id \"%.*s\" doesn't match the cluster id \"%s\"",
-                        STR_ARG(given), q->options.cluster_id);
+    if (quorum_cluster_is_ours(q, given)) return true;
+    struct str why =
+        arena_printf(&rq->arena, "The given id \"%.*s\" doesn't match the cluster id \"%s\"",
+                     STR_ARG(given), q->options.cluster_id);
+    reply(q, rq, KAFKA_INCONSISTENT_CLUSTER_ID, why.data);
+    return false;
 }
+
+/* The voter that a request names with its listeners, in the request's arena. */
+#define VOTER_NAMED(voter, rq, request)                                                         \
+    do {                                                                                        \
+        (voter) = (struct voters_record_voter){                                                 \
+            .voter_id = (request)->voter_id,                                                    \
+            .voter_directory_id = (request)->voter_directory_id,                                \
+            .endpoints_count = (request)->listeners_count,                                      \
+            .endpoints = voters_record_endpoint_new(&(rq)->arena, (request)->listeners_count)}; \
+        QUORUM_COPY_ENDPOINTS((voter).endpoints, (request)->listeners,                          \
+                              (request)->listeners_count);                                      \
+    } while (0)
 
 /* ---- AddRaftVoter */
 
@@ -87,29 +104,13 @@ void quorum_handle_add_voter(struct request *rq, void *context)
 {
     struct quorum *q = context;
     const struct add_raft_voter_request *request = rq->body;
-    if (!quorum_cluster_is_ours(q, request->cluster_id)) {
-        struct add_raft_voter_response r;
-        add_raft_voter_response_init(&r);
-        r.error_code = KAFKA_INCONSISTENT_CLUSTER_ID;
-        r.error_message = wrong_cluster(q, rq, request->cluster_id);
-        request_reply(rq, &r);
-        return;
-    }
+    if (!cluster_checked(q, rq, request->cluster_id, add_reply)) return;
     if (request->listeners_count > LISTENERS_MAX) {
         add_reply(q, rq, KAFKA_INVALID_REQUEST, "Too many listeners");
         return;
     }
-    struct voters_record_voter voter = {
-        .voter_id = request->voter_id,
-        .voter_directory_id = request->voter_directory_id,
-        .endpoints_count = request->listeners_count,
-        .endpoints = voters_record_endpoint_new(&rq->arena, request->listeners_count),
-    };
-    for (int32_t i = 0; i < request->listeners_count; i++) {
-        voter.endpoints[i].name = request->listeners[i].name;
-        voter.endpoints[i].host = request->listeners[i].host;
-        voter.endpoints[i].port = request->listeners[i].port;
-    }
+    struct voters_record_voter voter;
+    VOTER_NAMED(voter, rq, request);
     struct raft_change_answer a = raft_add_voter(q->raft, quorum_now_ms(q), &voter,
                                                  request->ack_when_committed, request->timeout_ms);
     change_begun(q, rq, add_reply, &a);
@@ -132,14 +133,7 @@ void quorum_handle_remove_voter(struct request *rq, void *context)
 {
     struct quorum *q = context;
     const struct remove_raft_voter_request *request = rq->body;
-    if (!quorum_cluster_is_ours(q, request->cluster_id)) {
-        struct remove_raft_voter_response r;
-        remove_raft_voter_response_init(&r);
-        r.error_code = KAFKA_INCONSISTENT_CLUSTER_ID;
-        r.error_message = wrong_cluster(q, rq, request->cluster_id);
-        request_reply(rq, &r);
-        return;
-    }
+    if (!cluster_checked(q, rq, request->cluster_id, remove_reply)) return;
     struct raft_replica voter = {.id = request->voter_id,
                                  .directory_id = request->voter_directory_id};
     struct raft_change_answer a =
@@ -168,29 +162,17 @@ void quorum_handle_update_voter(struct request *rq, void *context)
 {
     struct quorum *q = context;
     const struct update_raft_voter_request *request = rq->body;
-    if (!quorum_cluster_is_ours(q, request->cluster_id)) {
-        update_reply(q, rq, KAFKA_INCONSISTENT_CLUSTER_ID, NULL);
-        return;
-    }
+    if (!cluster_checked(q, rq, request->cluster_id, update_reply)) return;
     if (request->listeners_count > LISTENERS_MAX) {
         update_reply(q, rq, KAFKA_INVALID_REQUEST, NULL);
         return;
     }
-    struct voters_record_voter voter = {
-        .voter_id = request->voter_id,
-        .voter_directory_id = request->voter_directory_id,
-        .endpoints_count = request->listeners_count,
-        .endpoints = voters_record_endpoint_new(&rq->arena, request->listeners_count),
-        .kraft_version_feature = {.min_supported_version =
-                                      request->kraft_version_feature.min_supported_version,
-                                  .max_supported_version =
-                                      request->kraft_version_feature.max_supported_version},
-    };
-    for (int32_t i = 0; i < request->listeners_count; i++) {
-        voter.endpoints[i].name = request->listeners[i].name;
-        voter.endpoints[i].host = request->listeners[i].host;
-        voter.endpoints[i].port = request->listeners[i].port;
-    }
+    struct voters_record_voter voter;
+    VOTER_NAMED(voter, rq, request);
+    voter.kraft_version_feature.min_supported_version =
+        request->kraft_version_feature.min_supported_version;
+    voter.kraft_version_feature.max_supported_version =
+        request->kraft_version_feature.max_supported_version;
     struct raft_change_answer a =
         raft_update_voter(q->raft, quorum_now_ms(q), request->current_leader_epoch, &voter);
     change_begun(q, rq, update_reply, &a);
