@@ -246,6 +246,16 @@ static struct problem check_type(struct arena *arena, int8_t type)
     }
 }
 
+/* More than one operation may write, in resources or in values of all of them: refused before each
+ * is compared with every other. The requests' generated structs are of one shape. */
+#define IS_EXCESSIVE(rq)                                                                     \
+    ({                                                                                       \
+        int64_t n_ = 0;                                                                      \
+        for (int32_t i_ = 0; i_ < (rq)->resources_count; i_++)                               \
+            n_ += (rq)->resources[i_].configs_count;                                         \
+        (rq)->resources_count > RECORDS_PER_OPERATION_MAX || n_ > RECORDS_PER_OPERATION_MAX; \
+    })
+
 /* ---- IncrementalAlterConfigs */
 
 typedef const struct incremental_alter_configs_request_alter_configs_resource resource;
@@ -372,8 +382,6 @@ static struct problem incremental_one(struct controller *c, struct decision *d, 
                                       bool forwarded)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
-    if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
-        problem = PROBLEM_BARE(KAFKA_POLICY_VIOLATION);
     if (problem.error) return problem;
     struct change change = {(enum resource_type)rq->resource_type, rq->resource_name,
                             ARENA_ARRAY(d->arena, struct config_pair, rq->configs_count + 1), 0,
@@ -407,7 +415,7 @@ void decide_incremental_alter_configs(struct controller *c, struct decision *d,
                                       struct controller_call *call)
 {
     const struct incremental_alter_configs_request *rq = call->request;
-    if (rq->resources_count > RECORDS_PER_OPERATION_MAX) {
+    if (IS_EXCESSIVE(rq)) {
         refuse_incremental_alter_configs(call, KAFKA_POLICY_VIOLATION, STR_NULL);
         return;
     }
@@ -463,8 +471,6 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
                                  bool forwarded)
 {
     struct problem problem = check_type(d->arena, rq->resource_type);
-    if (!problem.error && rq->configs_count > RECORDS_PER_OPERATION_MAX)
-        problem = PROBLEM_BARE(KAFKA_POLICY_VIOLATION);
     if (problem.error) return problem;
     enum resource_type type = (enum resource_type)rq->resource_type;
     const struct image_config *now = image_config(image_of(c), type, rq->resource_name);
@@ -492,7 +498,7 @@ static struct problem legacy_one(struct controller *c, struct decision *d,
 void decide_alter_configs(struct controller *c, struct decision *d, struct controller_call *call)
 {
     const struct alter_configs_request *rq = call->request;
-    if (rq->resources_count > RECORDS_PER_OPERATION_MAX) {
+    if (IS_EXCESSIVE(rq)) {
         refuse_alter_configs(call, KAFKA_POLICY_VIOLATION, STR_NULL);
         return;
     }

@@ -15,16 +15,15 @@
 #include "metadata/image.h"
 
 enum { OP_SET = 0, OP_DELETE = 1, OP_APPEND = 2 };
-enum {
-    ITEMS_MAX = 10000
-}; /* resources, or values of one: more are the controller's to refuse, unread */
+/* Resources, or values of all: more are the controller's to refuse, and not compared here. */
+enum { ITEMS_MAX = 10000 };
 
 /* One resource of either request. */
 struct change {
     int8_t type;
     struct str name;
-    const struct config_pair *pairs; /* in the order of the request */
-    const int8_t *operations;        /* OP_SET, OP_DELETE, … of each */
+    struct config_pair *pairs; /* in the order of the request */
+    int8_t *operations;        /* OP_SET, OP_DELETE, … of each */
     int32_t count;
     bool incremental; /* of IncrementalAlterConfigs */
 };
@@ -40,7 +39,7 @@ static const struct verdict passed_on = {false, KAFKA_NONE, {NULL, -1}};
 struct judged {
     const void *whole; /* the request as it came */
     struct verdict *verdicts;
-    int32_t here; /* of them */
+    int32_t count, here; /* of them: all, and those answered here */
 };
 
 static struct verdict refusal(struct str message)
@@ -111,7 +110,6 @@ static struct verdict judge(const struct broker *b, struct arena *arena,
                             const struct change *change)
 {
     struct str nulls = STR_NULL;
-    if (change->count > ITEMS_MAX) return passed_on;
     for (int32_t i = 0; i < change->count; i++) {
         for (int32_t k = 0; k < i; k++)
             if (str_equal(change->pairs[k].name, change->pairs[i].name))
@@ -132,7 +130,7 @@ static struct judged *judge_all(const struct broker *b, struct request *rq,
                                 const struct change *changes, int32_t count)
 {
     struct judged *j = ARENA_NEW(&rq->arena, struct judged);
-    *j = (struct judged){rq->body, ARENA_ARRAY(&rq->arena, struct verdict, count + 1), 0};
+    *j = (struct judged){rq->body, ARENA_ARRAY(&rq->arena, struct verdict, count + 1), count, 0};
     for (int32_t i = 0; i < count; i++) {
         bool twice = false;
         for (int32_t k = 0; k < count && !twice; k++)
@@ -145,20 +143,78 @@ static struct judged *judge_all(const struct broker *b, struct request *rq,
     return j;
 }
 
+/* ---- what both requests share: their generated structs are of one shape */
+
+static struct change change_new(struct arena *arena, struct str name, int8_t type, int32_t count)
+{
+    return (struct change){.type = type,
+                           .name = name,
+                           .pairs = ARENA_ARRAY(arena, struct config_pair, count + 1),
+                           .operations = ARENA_ARRAY(arena, int8_t, count + 1), /* all OP_SET */
+                           .count = count};
+}
+
+static bool too_many_values(const struct change *changes, int32_t count)
+{
+    int64_t values = 0;
+    for (int32_t i = 0; i < count; i++) values += changes[i].count;
+    return values > ITEMS_MAX;
+}
+
+/* The resources of `all` that are not answered here, in their order, into `rest`. */
+#define TAKE_PASSED_ON(rest, n, j, all)                             \
+    do {                                                            \
+        (n) = 0;                                                    \
+        for (int32_t i_ = 0; i_ < (j)->count; i_++)                 \
+            if (!(j)->verdicts[i_].here) (rest)[(n)++] = (all)[i_]; \
+    } while (0)
+
+/* One answer of what was judged here and of `theirs`, the controller's answer to the rest, which
+ * may be NULL. */
+#define MERGE(all, j, asked, theirs)                                                   \
+    do {                                                                               \
+        if (theirs) (all)->throttle_time_ms = (theirs)->throttle_time_ms;              \
+        (all)->responses_count = (j)->count;                                           \
+        for (int32_t i_ = 0, next_ = 0; i_ < (j)->count; i_++) {                       \
+            const struct verdict *v_ = &(j)->verdicts[i_];                             \
+            if (!v_->here && (theirs) && next_ < (theirs)->responses_count) {          \
+                (all)->responses[i_] = (theirs)->responses[next_++];                   \
+                continue;                                                              \
+            }                                                                          \
+            (all)->responses[i_].error_code = (int16_t)v_->error;                      \
+            (all)->responses[i_].error_message = v_->message;                          \
+            (all)->responses[i_].resource_type = (asked)->resources[i_].resource_type; \
+            (all)->responses[i_].resource_name = (asked)->resources[i_].resource_name; \
+        }                                                                              \
+    } while (0)
+
+/* All answered here, all passed on, or both: `rest` is the request of what is passed on. */
+static void conclude(struct request *rq, void *context, struct judged *j, forward_merge *merge,
+                     void *rest)
+{
+    if (j->here == 0) {
+        handle_forward(rq, context);
+    } else if (j->here == j->count) {
+        request_reply(rq, merge(rq, j, NULL));
+    } else {
+        rq->body = rest;
+        forward(context, rq, merge, j);
+    }
+}
+
 /* ---- IncrementalAlterConfigs */
 
 static struct change
 change_of_incremental(struct arena *arena,
                       const struct incremental_alter_configs_request_alter_configs_resource *r)
 {
-    struct config_pair *pairs = ARENA_ARRAY(arena, struct config_pair, r->configs_count + 1);
-    int8_t *operations = ARENA_ARRAY(arena, int8_t, r->configs_count + 1);
+    struct change c = change_new(arena, r->resource_name, r->resource_type, r->configs_count);
+    c.incremental = true;
     for (int32_t i = 0; i < r->configs_count; i++) {
-        pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
-        operations[i] = r->configs[i].config_operation;
+        c.pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
+        c.operations[i] = r->configs[i].config_operation;
     }
-    return (struct change){r->resource_type, r->resource_name, pairs,
-                           operations,       r->configs_count, true};
+    return c;
 }
 
 static const void *merge_incremental(struct request *rq, void *context, const void *response)
@@ -169,20 +225,9 @@ static const void *merge_incremental(struct request *rq, void *context, const vo
     struct incremental_alter_configs_response *all =
         ARENA_NEW(&rq->arena, struct incremental_alter_configs_response);
     incremental_alter_configs_response_init(all);
-    if (theirs) all->throttle_time_ms = theirs->throttle_time_ms;
     all->responses = incremental_alter_configs_response_alter_configs_resource_response_new(
-        &rq->arena, q->resources_count);
-    all->responses_count = q->resources_count;
-    for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
-        if (!j->verdicts[i].here && theirs && next < theirs->responses_count) {
-            all->responses[i] = theirs->responses[next++];
-            continue;
-        }
-        all->responses[i].error_code = (int16_t)j->verdicts[i].error;
-        all->responses[i].error_message = j->verdicts[i].message;
-        all->responses[i].resource_type = q->resources[i].resource_type;
-        all->responses[i].resource_name = q->resources[i].resource_name;
-    }
+        &rq->arena, j->count);
+    MERGE(all, j, q, theirs);
     return all;
 }
 
@@ -206,24 +251,19 @@ void handle_incremental_alter_configs(struct request *rq, void *context)
     struct change *changes = ARENA_ARRAY(&rq->arena, struct change, q->resources_count + 1);
     for (int32_t i = 0; i < q->resources_count; i++)
         changes[i] = change_of_incremental(&rq->arena, &q->resources[i]);
+    if (too_many_values(changes, q->resources_count)) {
+        handle_forward(rq, context);
+        return;
+    }
     struct judged *j = judge_all(context, rq, changes, q->resources_count);
     if (!q->validate_only) set_loggers(context, changes, q->resources_count, j);
-    if (j->here == 0) {
-        handle_forward(rq, context);
-    } else if (j->here == q->resources_count) {
-        request_reply(rq, merge_incremental(rq, j, NULL));
-    } else {
-        struct incremental_alter_configs_request *rest =
-            ARENA_NEW(&rq->arena, struct incremental_alter_configs_request);
-        *rest = *q;
-        rest->resources = incremental_alter_configs_request_alter_configs_resource_new(
-            &rq->arena, q->resources_count);
-        rest->resources_count = 0;
-        for (int32_t i = 0; i < q->resources_count; i++)
-            if (!j->verdicts[i].here) rest->resources[rest->resources_count++] = q->resources[i];
-        rq->body = rest;
-        forward(context, rq, merge_incremental, j);
-    }
+    struct incremental_alter_configs_request *rest =
+        ARENA_NEW(&rq->arena, struct incremental_alter_configs_request);
+    *rest = *q;
+    rest->resources = incremental_alter_configs_request_alter_configs_resource_new(
+        &rq->arena, q->resources_count);
+    TAKE_PASSED_ON(rest->resources, rest->resources_count, j, q->resources);
+    conclude(rq, context, j, merge_incremental, rest);
 }
 
 /* ---- AlterConfigs */
@@ -231,14 +271,10 @@ void handle_incremental_alter_configs(struct request *rq, void *context)
 static struct change change_of_legacy(struct arena *arena,
                                       const struct alter_configs_request_alter_configs_resource *r)
 {
-    struct config_pair *pairs = ARENA_ARRAY(arena, struct config_pair, r->configs_count + 1);
-    int8_t *operations = ARENA_ARRAY(arena, int8_t, r->configs_count + 1); /* all OP_SET */
-    for (int32_t i = 0; i < r->configs_count; i++) {
-        pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
-        operations[i] = OP_SET;
-    }
-    return (struct change){r->resource_type, r->resource_name, pairs,
-                           operations,       r->configs_count, false};
+    struct change c = change_new(arena, r->resource_name, r->resource_type, r->configs_count);
+    for (int32_t i = 0; i < r->configs_count; i++)
+        c.pairs[i] = (struct config_pair){r->configs[i].name, r->configs[i].value};
+    return c;
 }
 
 static const void *merge_legacy(struct request *rq, void *context, const void *response)
@@ -248,20 +284,9 @@ static const void *merge_legacy(struct request *rq, void *context, const void *r
     const struct alter_configs_response *theirs = response;
     struct alter_configs_response *all = ARENA_NEW(&rq->arena, struct alter_configs_response);
     alter_configs_response_init(all);
-    if (theirs) all->throttle_time_ms = theirs->throttle_time_ms;
     all->responses =
-        alter_configs_response_alter_configs_resource_response_new(&rq->arena, q->resources_count);
-    all->responses_count = q->resources_count;
-    for (int32_t i = 0, next = 0; i < q->resources_count; i++) {
-        if (!j->verdicts[i].here && theirs && next < theirs->responses_count) {
-            all->responses[i] = theirs->responses[next++];
-            continue;
-        }
-        all->responses[i].error_code = (int16_t)j->verdicts[i].error;
-        all->responses[i].error_message = j->verdicts[i].message;
-        all->responses[i].resource_type = q->resources[i].resource_type;
-        all->responses[i].resource_name = q->resources[i].resource_name;
-    }
+        alter_configs_response_alter_configs_resource_response_new(&rq->arena, j->count);
+    MERGE(all, j, q, theirs);
     return all;
 }
 
@@ -275,20 +300,15 @@ void handle_alter_configs(struct request *rq, void *context)
     struct change *changes = ARENA_ARRAY(&rq->arena, struct change, q->resources_count + 1);
     for (int32_t i = 0; i < q->resources_count; i++)
         changes[i] = change_of_legacy(&rq->arena, &q->resources[i]);
-    struct judged *j = judge_all(context, rq, changes, q->resources_count);
-    if (j->here == 0) {
+    if (too_many_values(changes, q->resources_count)) {
         handle_forward(rq, context);
-    } else if (j->here == q->resources_count) {
-        request_reply(rq, merge_legacy(rq, j, NULL));
-    } else {
-        struct alter_configs_request *rest = ARENA_NEW(&rq->arena, struct alter_configs_request);
-        *rest = *q;
-        rest->resources =
-            alter_configs_request_alter_configs_resource_new(&rq->arena, q->resources_count);
-        rest->resources_count = 0;
-        for (int32_t i = 0; i < q->resources_count; i++)
-            if (!j->verdicts[i].here) rest->resources[rest->resources_count++] = q->resources[i];
-        rq->body = rest;
-        forward(context, rq, merge_legacy, j);
+        return;
     }
+    struct judged *j = judge_all(context, rq, changes, q->resources_count);
+    struct alter_configs_request *rest = ARENA_NEW(&rq->arena, struct alter_configs_request);
+    *rest = *q;
+    rest->resources =
+        alter_configs_request_alter_configs_resource_new(&rq->arena, q->resources_count);
+    TAKE_PASSED_ON(rest->resources, rest->resources_count, j, q->resources);
+    conclude(rq, context, j, merge_legacy, rest);
 }

@@ -405,6 +405,41 @@ TEST(legacy_alter_replaces_everything)
     world_free(&w);
 }
 
+/* The error of one request for two topics, each with `each` values of its own. */
+static int16_t alter_many(struct world *w, int32_t each)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct incremental_alter_configs_request_alterable_config *values =
+        ARENA_ARRAY(&arena, struct incremental_alter_configs_request_alterable_config, each);
+    for (int32_t i = 0; i < each; i++) {
+        values[i].name = arena_printf(&arena, "unknown.%d", i);
+        values[i].value = STR("v");
+    }
+    struct incremental_alter_configs_request_alter_configs_resource r[2] = {
+        {RESOURCE_TOPIC, STR("t"), values, each}, {RESOURCE_TOPIC, STR("u"), values, each}};
+    struct incremental_alter_configs_request rq = {r, 2, true};
+    const struct incremental_alter_configs_response *answer =
+        world_call(w, API_INCREMENTAL_ALTER_CONFIGS, 1, &rq);
+    assert_int_equal(answer->responses[0].error_code, answer->responses[1].error_code);
+    int16_t error = answer->responses[0].error_code;
+    arena_free(&arena);
+    return error;
+}
+
+TEST(an_alteration_of_too_many_values_in_all_is_refused_whole)
+{
+    struct world w;
+    world_init(&w);
+    world_broker(&w, 1, NULL);
+    assert_int_equal(create_error(&w, "t", 1, 1), 0);
+    assert_int_equal(create_error(&w, "u", 1, 1), 0);
+    assert_int_equal(alter_many(&w, 5000), KAFKA_INVALID_CONFIG); /* judged: no such keys */
+    assert_int_equal(alter_many(&w, 5001), KAFKA_POLICY_VIOLATION);
+    world_check(&w);
+    world_free(&w);
+}
+
 /* ---- features */
 
 static bool quorum_may;
