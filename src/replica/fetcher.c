@@ -46,7 +46,10 @@ static void cut(struct fetcher *f, struct replica *r, struct follow_step step)
     int64_t from = r->core.log_end_offset;
     enum err e = restart ? replica_restart(r, step.offset) : replica_cut(r, step.offset);
     if (e) {
-        fetcher_do(f, r, following_refused(&r->following, APPEND_STORAGE));
+        bool passes = e == ERR_NO_SPACE || e == ERR_NO_DESCRIPTORS;
+        log_moved(f, r);
+        fetcher_do(f, r,
+                   following_refused(&r->following, passes ? APPEND_NO_SPACE : APPEND_STORAGE));
         return;
     }
     if (f->all->events.cut) f->all->events.cut(f->all->owner, r, from, step.offset);

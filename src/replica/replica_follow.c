@@ -73,7 +73,7 @@ enum err replica_cut(struct replica *r, int64_t offset)
                    STR_ARG(r->topic->name), r->partition, (long long)offset,
                    (long long)r->core.high_watermark);
     enum err e = log_truncate_to(r->log, offset);
-    if (!e) log_was_cut(r);
+    log_was_cut(r); /* as far as it went */
     return e;
 }
 
@@ -82,6 +82,6 @@ enum err replica_restart(struct replica *r, int64_t offset)
     PRE(r->core.role == PARTITION_FOLLOWER);
     if (!r->log) return ERR_OFFLINE;
     enum err e = log_truncate_fully_and_start_at(r->log, offset);
-    if (!e) log_was_cut(r);
+    log_was_cut(r); /* as far as it went */
     return e;
 }

@@ -371,5 +371,9 @@ TEST(directories_kafka_leaves_behind_are_understood)
     w.env = sim_node_env(w.sim, "n");
     assert_ok(disk_mkdir(w.env->disk, "/d/nodash"));
     assert_int_equal(world_open(&w), ERR_INVALID);
+    assert_ok(disk_remove_tree(w.env->disk, "/d/nodash"));
+    w.env = sim_node_env(w.sim, "n");
+    assert_ok(disk_mkdir(w.env->disk, "/d/t-00")); /* t-0 has a directory of its own */
+    assert_int_equal(world_open(&w), ERR_INVALID);
     world_free(&w);
 }
