@@ -257,6 +257,7 @@ static bool parse_name(const char *name, struct str *topic, int32_t *partition)
 {
     const char *dash = strrchr(name, '-');
     if (!dash || dash == name || !dash[1] || strlen(dash + 1) > 9) return false;
+    if (dash[1] == '0' && dash[2]) return false; /* it would name the log of another directory */
     *partition = 0;
     for (const char *p = dash + 1; *p; p++) {
         if (*p < '0' || *p > '9') return false;
@@ -360,6 +361,9 @@ enum err log_dir_load(struct log_dir *dir)
         if (entries[i].is_dir) e = load_entry(dir, entries[i].name, &options);
     map_free(&options);
     arena_free(&arena);
+    /* with no room or descriptors too: what has not been loaded must not be served as if it were
+     * not there */
+    if (e && e != ERR_INVALID) log_dir_fail(dir, e, "not loaded");
     if (e) return e;
     dir->loaded = true;
     log_dir_arm(dir);

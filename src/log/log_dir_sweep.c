@@ -10,6 +10,7 @@ enum {
     DELETES_PER_SWEEP = 64,
     RETENTION_LOGS_PER_SWEEP = 256,
     AGAIN_MS = 10,
+    DELETE_AGAIN_MS = 1000, /* when there were no descriptors for it */
     PRODUCER_EXPIRY_MS = 600000,
     RETENTION_FIRST_MS = 30000, /* as Kafka's InitialTaskDelayMs */
 };
@@ -82,6 +83,12 @@ static void delete_files(struct log_dir *dir, struct mono_time *next)
         }
         enum err e = d->is_dir ? disk_remove_tree(dir->env->disk, d->path)
                                : disk_unlink(dir->env->disk, d->path);
+        if (e == ERR_NO_DESCRIPTORS) { /* it passes */
+            earlier(next, later(dir, DELETE_AGAIN_MS));
+            d->due = later(dir, DELETE_AGAIN_MS);
+            dir->deletes[kept++] = *d;
+            continue;
+        }
         if (e && e != ERR_NOT_FOUND) log_dir_fail(dir, e, d->path);
         mem_free(d->path);
         removed++;

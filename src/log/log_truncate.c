@@ -102,9 +102,11 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     }
     while (log_active(log)->base_offset > offset) {
         struct segment *s = log_active(log);
+        int64_t base_offset = s->base_offset;
         enum err e = segment_delete(log, s);
         if (e) return e;
         log->segments_count--;
+        end_moved(log, base_offset); /* should the next step fail, the log is whole up to here */
     }
     enum err e = segment_truncate(log, log_active(log), &offset);
     if (!e) e = log_remove_snapshots_above(log, offset);
@@ -129,11 +131,8 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
         if (e) return e;
         log->segments_count--;
     }
-    /* a file deleted under this name a moment ago waits to be unlinked as .deleted: no conflict */
-    enum err e = log_begin_segment(log, offset);
-    if (!e) e = log_remove_snapshots_above(log, -1);
-    if (!e) e = sync_names(log);
-    if (e) return e;
+    /* before what may fail for want of room or descriptors: an empty log begins its segment then
+     * with the next append */
     log_tail_forget(log);
     epoch_cache_clear(&log->epochs);
     if (log->producers) producer_state_clear(log->producers);
@@ -142,7 +141,10 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
     lower_flushes(log, 0);
     log->recovery_point = offset;
     log->high_watermark = offset > start_offset ? offset : start_offset;
-    return ERR_OK;
+    /* a file deleted under this name a moment ago waits to be unlinked as .deleted: no conflict */
+    enum err e = log_begin_segment(log, offset);
+    if (!e) e = log_remove_snapshots_above(log, -1);
+    return e ? e : sync_names(log);
 }
 
 enum err log_truncate_fully_and_start_at(struct log *log, int64_t offset)

@@ -279,7 +279,8 @@ int64_t producer_state_first_unstable(const struct producer_state *s)
 
 static bool expired(const struct producer_entry *e, int64_t now_ms, int64_t expiration_ms)
 {
-    return e->txn_first_offset == NO_OFFSET && now_ms - e->last_timestamp >= expiration_ms;
+    /* timestamps are the clients': any number */
+    return e->txn_first_offset == NO_OFFSET && e->last_timestamp <= now_ms - expiration_ms;
 }
 
 void producer_state_expire(struct producer_state *s, int64_t now_ms, int64_t expiration_ms)

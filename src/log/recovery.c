@@ -248,7 +248,8 @@ static enum err recover_segment(struct log *log, struct segment *s, int64_t limi
         if (e) break;
     }
     log->end_offset = next;
-    if (e == ERR_IO || e == ERR_NO_SPACE || log->dir->offline)
+    /* only what the bytes say cuts them: not that they could not be read or indexed just now */
+    if (e == ERR_IO || e == ERR_NO_SPACE || e == ERR_NO_DESCRIPTORS || log->dir->offline)
         return log_io_failed(log, e, "recovery");
     *cut = s->size < size;
     if (!*cut) return ERR_OK;

@@ -123,10 +123,15 @@ enum err segment_load_indexes(struct log *log, struct segment *s)
     PRE(s->offsets.count == 0 && s->times.count == 0);
     log_segment_path(log, s->base_offset, ".index", &path);
     enum err e = offset_index_read(&s->offsets, disk, path.z);
-    if (e && e != ERR_NOT_FOUND) return log_io_failed(log, e, path.z);
-    log_segment_path(log, s->base_offset, ".timeindex", &path);
-    e = time_index_read(&s->times, disk, path.z);
-    if (e && e != ERR_NOT_FOUND) return log_io_failed(log, e, path.z);
+    if (!e || e == ERR_NOT_FOUND) {
+        log_segment_path(log, s->base_offset, ".timeindex", &path);
+        e = time_index_read(&s->times, disk, path.z);
+    }
+    if (e && e != ERR_NOT_FOUND) { /* both or none: it may be tried again */
+        offset_index_free(&s->offsets);
+        time_index_free(&s->times);
+        return log_io_failed(log, e, path.z);
+    }
     /* files are not checked when they are loaded: what cannot be is dropped here */
     int64_t end = s == log_active(log) ? log->end_offset - s->base_offset : INT32_MAX;
     offset_index_truncate(&s->offsets, end);
