@@ -16,6 +16,8 @@ enum {
     DRAIN_PROMPT_MS = 3,
 };
 
+static void connection_more(struct task *task);
+
 void connection_open(struct rpc_server *s, struct net_conn *net)
 {
     struct connection *c = MEM_NEW(struct connection);
@@ -24,6 +26,7 @@ void connection_open(struct rpc_server *s, struct net_conn *net)
     c->active = clock_mono(s->env.clock);
     list_init(&c->node);
     list_init(&c->queue);
+    task_init(&c->more, connection_more);
     net_peer(net, &c->peer);
     net->owner = c;
     net->events = &connection_events;
@@ -53,6 +56,7 @@ static void connection_free(struct connection *c)
         } /* else its handler will still answer, into the void */
     }
     net_close(c->net);
+    task_cancel(&c->more);
     if (c->buffer) rpc_buffer_unref(c->buffer);
     if (c->memory) c->memory->free(c->memory);
     list_remove(&c->node);
@@ -71,14 +75,20 @@ void connection_close(struct connection *c, const char *why)
     if (c->busy == 0) connection_free(c);
 }
 
+static bool connection_has_room(const struct connection *c)
+{
+    return c->queue_count < c->server->config.requests_in_flight_max;
+}
+
 static void connection_pause_or_resume(struct connection *c)
 {
-    const struct rpc_server_config *config = &c->server->config;
-    bool paused = c->queue_count >= config->requests_in_flight_max ||
-                  net_unsent(c->net) >= config->unsent_bytes_max;
+    bool paused =
+        !connection_has_room(c) || net_unsent(c->net) >= c->server->config.unsent_bytes_max;
     if (paused == c->paused) return;
     c->paused = paused;
     net_pause(c->net, paused);
+    /* from the loop: whoever has just answered a request does not expect the next one's handler */
+    if (!paused && c->buffer) task_post(c->server->env.clock, &c->more);
 }
 
 /* The first in the queue may have waited to be that. `busy`: what it answers is not advanced on
@@ -186,24 +196,46 @@ static void connection_handle_frame(struct connection *c, struct bytes frame)
     if (!c->broken) connection_advance(c);
 }
 
-/* Handle every whole frame in the buffer. False when the connection must end. */
-static bool connection_handle_frames(struct connection *c)
+/* Handle the whole frames in the buffer, as long as there is room for their requests. */
+static void connection_handle_frames(struct connection *c)
 {
-    while (!c->broken && c->end - c->start >= FRAME_LENGTH_BYTES) {
+    while (!c->broken && connection_has_room(c) && c->end - c->start >= FRAME_LENGTH_BYTES) {
         uint32_t length = load_be32(c->buffer->data + c->start);
         if (length > (uint32_t)c->server->config.request_bytes_max) {
             char why[128];
             snprintf(why, sizeof why, "a frame of %u bytes is over socket.request.max.bytes (%d)",
                      length, c->server->config.request_bytes_max);
             connection_close(c, why);
-            return false;
+            return;
         }
         if (c->end - c->start - FRAME_LENGTH_BYTES < length) break;
         const uint8_t *frame = c->buffer->data + c->start + FRAME_LENGTH_BYTES;
         c->start += FRAME_LENGTH_BYTES + length;
         connection_handle_frame(c, bytes_of(frame, length));
     }
-    return !c->broken;
+}
+
+static void connection_take_frames(struct connection *c)
+{
+    c->busy++;
+    connection_handle_frames(c);
+    c->busy--;
+    if (c->broken) {
+        connection_free(c);
+        return;
+    }
+    if (c->start == c->end) { /* an idle connection holds no buffer */
+        rpc_buffer_unref(c->buffer);
+        c->buffer = NULL;
+        c->start = c->end = 0;
+    }
+    connection_advance(c);
+}
+
+static void connection_more(struct task *task)
+{
+    struct connection *c = CONTAINER_OF(task, struct connection, more);
+    if (c->buffer) connection_take_frames(c);
 }
 
 /* By the other side. */
@@ -231,19 +263,7 @@ static void connection_readable(struct net_conn *net)
     c->active = clock_mono(s->env.clock);
     list_remove(&c->node);
     list_push_back(&s->connections, &c->node);
-    c->busy++;
-    connection_handle_frames(c);
-    c->busy--;
-    if (c->broken) {
-        connection_free(c);
-        return;
-    }
-    if (c->start == c->end) { /* an idle connection holds no buffer */
-        rpc_buffer_unref(c->buffer);
-        c->buffer = NULL;
-        c->start = c->end = 0;
-    }
-    connection_advance(c);
+    connection_take_frames(c);
 }
 
 static void connection_drained(struct net_conn *net)

@@ -5,7 +5,8 @@
  *                                                             v
  *                                                        net_out, in order
  *
- * Reading pauses while too many requests or unsent bytes are outstanding. Thread: the loop's. */
+ * Reading pauses while too many requests or unsent bytes are outstanding, and no frame is taken up
+ * while too many requests are. Thread: the loop's. */
 #ifndef SAMSA_RPC_CONNECTION_H
 #define SAMSA_RPC_CONNECTION_H
 
@@ -18,8 +19,9 @@ struct connection {
     struct list_node node;  /* server's connections, least recently active first */
     struct list_node queue; /* requests not answered, by arrival */
     int32_t queue_count;
-    struct rpc_buffer *buffer; /* NULL when nothing is half read */
-    size_t start, end;         /* unread bytes of the buffer */
+    struct rpc_buffer *buffer; /* NULL when nothing is unread */
+    size_t start, end; /* unread bytes of the buffer: half a frame; whole ones when paused */
+    struct task more;  /* takes up frames that were left when it paused */
     struct mono_time active;
     struct net_address peer;
     bool named; /* by request_name_peer */

@@ -18,6 +18,8 @@ struct fixture {
     struct rpc_server *server;
     struct channel *channel;
     struct request *parked;
+    struct request *held[16]; /* until release() */
+    int held_count;
     int abandoned;
     int answers;
     int errors;
@@ -77,6 +79,11 @@ static void handle_list(struct request *rq, void *context)
     if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "park")) {
         current->parked = rq;
         rq->abandoned = parked_abandoned;
+        return;
+    }
+    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "hold")) {
+        assert_true(current->held_count < 16);
+        current->held[current->held_count++] = rq;
         return;
     }
     if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "drop")) {
@@ -505,6 +512,31 @@ TEST(a_request_arriving_byte_by_byte_is_understood)
     for (int turn = 0; r.got_len < 14 && turn < 500; turn++) os_env_turn(&f->os, 10);
     assert_int_equal(r.got_len, 14);
     net_close(r.conn);
+    fixture_free(f);
+}
+
+/* Eight come at once, whole, in one piece. */
+TEST(no_more_requests_than_the_bound_are_under_way_and_the_rest_follow)
+{
+    enum { ALL = 8, BOUND = 3 };
+    struct rpc_server_config config = rpc_server_defaults();
+    config.requests_in_flight_max = BOUND;
+    struct fixture *f = fixture_make(config);
+    struct call first, calls[ALL];
+    struct str hold = STR("hold");
+    call_with(f, &first, NULL, 0);
+    run_until_answers(f, 1);
+    for (int i = 0; i < ALL; i++) call_with(f, &calls[i], &hold, 1);
+    for (int answered = 0; answered < ALL; answered++) {
+        int held = answered + BOUND < ALL ? answered + BOUND : ALL;
+        for (int turn = 0; f->held_count < held && turn < 500; turn++) os_env_turn(&f->os, 10);
+        os_env_turn(&f->os, 0);
+        assert_int_equal(f->held_count, held);
+        answer(f->held[answered]);
+        assert_true(f->held_count <= answered + BOUND); /* none is handled inside of that */
+    }
+    run_until_answers(f, 1 + ALL);
+    assert_int_equal(f->errors, 0);
     fixture_free(f);
 }
 
