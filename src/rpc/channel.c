@@ -242,6 +242,7 @@ static void channel_handle_input(struct channel *c)
         fine = channel_answer(c, bytes_of(c->input + at + 4, length));
         at += 4 + (size_t)length;
         if (c->destroyed || c->net != net) return; /* a callback ended this connection */
+        arena_reset(&c->arena);                    /* answers may follow each other for ever */
     }
     if (!fine) {
         channel_fail(c, ERR_CORRUPT);
@@ -249,7 +250,6 @@ static void channel_handle_input(struct channel *c)
     }
     memmove(c->input, c->input + at, c->input_len - at);
     c->input_len -= at;
-    if (c->input_len == 0) arena_reset(&c->arena);
 }
 
 static void channel_readable(struct net_conn *net)
