@@ -81,6 +81,12 @@ struct epoch_end {
 };
 struct epoch_end log_epoch_end(const struct log *log, int32_t epoch);
 
+/* This partition has had no leader epoch above `epoch_max`, says metadata: what recovery has read
+ * otherwise was misread. Nothing is cut; such batches get an epoch that fits, in place, durably.
+ * Reads batch headers, from the first such epoch on, when there is one; else nothing. Err: IO,
+ * OFFLINE. */
+enum err log_mend_epochs(struct log *log, int32_t epoch_max) MUST_CHECK;
+
 /* The epoch that covers an offset below the log end; NO_LEADER_EPOCH when not known. */
 int32_t log_epoch_at(const struct log *log, int64_t offset);
 
@@ -172,6 +178,9 @@ struct log_read_options {
     int64_t end_offset; /* nothing at or beyond it: high watermark, last stable or log end offset */
     int64_t bytes_max;
     bool min_one_batch; /* the first batch whole even if larger than bytes_max */
+    /* A first batch found with this leader epoch or a higher one was misread and gets the one that
+     * the epochs know for it, in place. 0: not looked at. */
+    int32_t leader_epoch_end;
 };
 
 /* From the start of the batch containing `offset`, within one segment, up to bytes_max exactly: the

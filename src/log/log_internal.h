@@ -160,6 +160,11 @@ enum err log_load_producers(struct log *log, bool was_clean,
 /* Remove snapshots with an offset above `offset`, and find the newest that is left. */
 enum err log_remove_snapshots_above(struct log *log, int64_t offset) MUST_CHECK;
 
+/* The batch at `position` was read with an epoch that this partition has not had: it gets the one
+ * that the epochs know for it. */
+enum err log_mend_batch(struct log *log, struct segment *s, int64_t position,
+                        struct batch_header *h) MUST_CHECK;
+
 /* leader-epoch-checkpoint, if it is behind. Durable on return. */
 enum err log_write_epochs(struct log *log) MUST_CHECK;
 

@@ -87,6 +87,8 @@ enum err log_read(struct log *log, const struct log_read_options *o, struct log_
         e = find_batch(log, o->offset, &s, &position, &h);
         if (e == ERR_NOT_FOUND) return ERR_OK;
         first_size = h.size;
+        if (!e && o->leader_epoch_end > 0 && h.leader_epoch >= o->leader_epoch_end)
+            e = log_mend_batch(log, s, position, &h);
     }
     if (!e) e = end_position(log, s, o->end_offset, &end);
     if (e) return e;

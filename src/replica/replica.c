@@ -309,7 +309,11 @@ static enum kafka_error read_slice(struct replica *r, const struct replica_read_
         struct log_read_options lo = {.offset = o->offset,
                                       .end_offset = read->bound,
                                       .bytes_max = o->bytes_max,
-                                      .min_one_batch = o->min_one_batch};
+                                      .min_one_batch = o->min_one_batch,
+                                      .leader_epoch_end = r->core.role == PARTITION_LEADER &&
+                                                                  r->core.leader_epoch < INT32_MAX
+                                                              ? r->core.leader_epoch + 1
+                                                              : 0};
         enum err e = log_read(r->log, &lo, &read->slice);
         if (e) return storage_verdict(e);
     }

@@ -395,6 +395,10 @@ static void apply_one(struct replica_manager *m, const struct partition_target *
     if (r->log && uuid_equal(target->directory, DIRECTORY_LOST) && m->events.placed)
         m->events.placed(m->owner, r);
     replica_sync_log_start(r);
+    if (r->log && target->leader_epoch >= r->core.leader_epoch &&
+        log_mend_epochs(r->log, target->leader_epoch))
+        trace_error(m->env.trace, COMPONENT, "%.*s-%d: leader epochs above %d are not mended",
+                    STR_ARG(r->topic->name), r->partition, target->leader_epoch);
     unsigned effects = partition_apply(&r->core, manager_world(m), target);
     if (r->core.role != PARTITION_FOLLOWER)
         replica_unfollow(r);

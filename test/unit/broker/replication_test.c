@@ -88,22 +88,74 @@ TEST(a_record_is_acknowledged_when_every_follower_has_it)
     cluster_close(c);
 }
 
+/* Flips a bit of the leader epoch of the batch at `offset`; all batches are of one size. */
+static void misread(struct cluster *c, int32_t id, int64_t offset, int64_t batches)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/t-0/00000000000000000000.log", cluster_member(c, id)->path);
+    struct sim_node *n = cluster_member(c, id)->machine;
+    int64_t len = sim_disk_peek(n, path).len;
+    assert_true(len > 0 && len % batches == 0);
+    assert_ok(sim_disk_flip(n, path, len / batches * offset + 12, 1));
+}
+
 TEST(a_follower_whose_recovery_read_an_epoch_that_never_was_follows_again)
 {
     struct cluster *c = open_three();
     produce(c, 1, -1, 5, "x");
     cluster_crash(c, 3);
     cluster_fence(c, 3);
-    char path[128];
-    snprintf(path, sizeof path, "%s/t-0/00000000000000000000.log", cluster_member(c, 3)->path);
-    struct sim_node *n = cluster_member(c, 3)->machine;
-    size_t len = (size_t)sim_disk_peek(n, path).len;
-    assert_true(len > 0 && len % 5 == 0);
-    assert_ok(sim_disk_flip(n, path, (int64_t)(len / 5 * 4 + 12), 1)); /* the last one's */
+    misread(c, 3, 4, 5);
     cluster_start(c, 3);
     cluster_unfence(c, 3);
     produce(c, 1, 1, 1, "y");
     settle(c);
+    cluster_close(c);
+}
+
+TEST(followers_of_a_leader_whose_recovery_read_an_epoch_that_never_was_follow_it)
+{
+    struct cluster *c = open_three();
+    cluster_crash(c, 3);
+    produce(c, 1, 1, 5, "x");
+    cluster_pass(c, 50);
+    cluster_crash(c, 1);
+    misread(c, 1, 3, 5);
+    cluster_start(c, 1); /* still the leader */
+    cluster_start(c, 3);
+    produce(c, 1, 1, 1, "y");
+    settle(c);
+    assert_int_equal(end_of(c, 3), 6);
+    cluster_close(c);
+}
+
+TEST(followers_of_a_leader_whose_disk_rots_an_epoch_follow_it)
+{
+    struct cluster *c = open_three();
+    cluster_crash(c, 3);
+    produce(c, 1, 1, 30, "x");
+    misread(c, 1, 3, 30);
+    cluster_start(c, 3);
+    settle(c);
+    assert_int_equal(end_of(c, 3), 30);
+    cluster_close(c);
+}
+
+TEST(a_leader_elected_with_an_epoch_that_never_was_in_its_log_is_followed)
+{
+    struct cluster *c = open_three();
+    produce(c, 1, -1, 5, "x");
+    cluster_crash(c, 3);
+    cluster_crash(c, 2);
+    cluster_crash(c, 1);
+    misread(c, 2, 4, 5);
+    elect(c, 2, 1, 3);
+    cluster_start(c, 2);
+    cluster_start(c, 3);
+    cluster_start(c, 1);
+    produce(c, 2, 1, 1, "y");
+    settle(c);
+    assert_int_equal(end_of(c, 2), 6); /* what was acknowledged is there */
     cluster_close(c);
 }
 
@@ -875,6 +927,69 @@ TEST(a_full_disk_is_tried_again_until_there_is_room)
     cluster_pass(c, 3000);
     assert_true(p.answered);
     assert_int_equal(p.error, KAFKA_NONE);
+    settle(c);
+    cluster_close(c);
+}
+
+/* ---- what an earlier connection brings late ---- */
+
+static void late_answered(struct call *call, enum err e, const void *response)
+{
+    (void)e;
+    (void)response;
+    *(bool *)call->context = true;
+}
+
+/* A full fetch of the partition by fetcher 0 of broker 2, from a connection of its own. */
+static void fetch_late(struct cluster *c, int64_t offset)
+{
+    struct member *follower = cluster_member(c, 2);
+    struct channel *earlier =
+        channel_create(follower->env, &(struct channel_config){.host = "b1",
+                                                               .port = CLUSTER_PORT,
+                                                               .client_id = "broker-2-fetcher-0",
+                                                               .request_timeout_ms = 60000,
+                                                               .backoff_ms = 10});
+    struct controlled *at = the_partition(c);
+    struct fetch_request_fetch_partition p;
+    fetch_request_fetch_partition_init(&p);
+    p.fetch_offset = offset;
+    p.current_leader_epoch = at->leader_epoch;
+    p.last_fetched_epoch = at->leader_epoch;
+    p.log_start_offset = 0;
+    p.partition_max_bytes = 1 << 20;
+    struct fetch_request_fetch_topic t = {
+        .topic_id = UUID_SMALL(TOPIC), .partitions = &p, .partitions_count = 1};
+    struct fetch_request q;
+    fetch_request_init(&q);
+    q.replica_state.replica_id = 2;
+    q.replica_state.replica_epoch = c->broker_epochs[1];
+    q.max_bytes = 1 << 20;
+    q.topics = &t;
+    q.topics_count = 1;
+    struct call call;
+    bool answered = false;
+    call_init(&call);
+    call.context = &answered;
+    channel_call(earlier, &call, API_FETCH, 17, &q, late_answered);
+    for (int i = 0; i < 1000 && !answered; i++) cluster_pass(c, 1);
+    assert_true(answered);
+    channel_destroy(earlier);
+}
+
+TEST(a_full_fetch_that_an_earlier_connection_brings_late_leaves_a_follower_where_it_is)
+{
+    struct cluster *c = open_three();
+    produce(c, 1, -1, 5, "x");
+    cluster_pass(c, 2000); /* at rest */
+    const struct partition *p = &cluster_replica(c, 1, TOPIC, 0)->core;
+    fetch_late(c, 1);
+    cluster_pass(c, 20);
+    assert_int_equal(partition_follower(p, 2)->log_end_offset, 5);
+    int32_t isr_epoch = p->partition_epoch;
+    cluster_pass(c, 120000); /* nothing is appended, and nobody leaves the in-sync set */
+    assert_int_equal(p->partition_epoch, isr_epoch);
+    assert_int_equal(partition_isr_count(p), 3);
     settle(c);
     cluster_close(c);
 }
