@@ -24,6 +24,7 @@
 #include "log/log_dir.h"
 #include "metadata/feature.h"
 #include "replica/fetch_session.h"
+#include "replica/lease.h"
 #include "replica/replica_manager.h"
 
 enum {
@@ -90,7 +91,7 @@ static void leadership_moved(void *owner, struct replica *r)
     struct broker *b = owner;
     if (!is_offsets_topic(r)) return;
     coordinator_resign(b, r->partition);
-    if (r->core.role != PARTITION_LEADER) return;
+    if (r->core.role != PARTITION_LEADER || r->adrift) return;
     struct coordinator_log *l = MEM_NEW(struct coordinator_log);
     coordinator_log_init(l, r, coordinator_log_moved, b);
     map_put_u64(&b->parts->coordinator_logs, (uint64_t)r->partition, l);
@@ -202,6 +203,12 @@ static void fenced(void *owner, bool is_fenced)
     group_coordinator_set_fenced(b->groups, is_fenced);
 }
 
+static void lease(void *owner)
+{
+    struct broker *b = owner;
+    replica_manager_extend_lease(b->replicas, b->heartbeat_answered, b->session_timeout_ms);
+}
+
 static void may_stop(void *owner)
 {
     struct broker *b = owner;
@@ -226,6 +233,7 @@ static const struct lifecycle_events lifecycle_events = {
     .caught_up = caught_up,
     .running = running,
     .fenced = fenced,
+    .lease = lease,
     .may_stop = may_stop,
     .failed = failed,
     .metadata_offset = metadata_offset,

@@ -66,7 +66,8 @@ struct broker {
     struct partition_changes *changes; /* for the history; NULL: nothing is kept */
     /* Requests to the active controller, wherever it is; retried by whoever calls. */
     struct controller_channel *controller;
-    /* When a controller last answered a heartbeat, and broker.session.timeout.ms (0: no matter). */
+    /* When the last heartbeat that a controller answered was sent, and broker.session.timeout.ms
+     * (0: no matter). */
     struct mono_time heartbeat_answered;
     int64_t session_timeout_ms;
     struct broker_parts *parts; /* broker.c's own */

@@ -252,7 +252,6 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
         return;
     }
     l->heard = clock_mono(l->broker->env.clock);
-    l->broker->heartbeat_answered = l->heard;
     l->answered = l->sent;
     if (r->error_code) {
         trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
@@ -263,6 +262,8 @@ static void heartbeat_done(struct call *call, enum err e, const void *response)
             l, r->error_code == KAFKA_STALE_BROKER_EPOCH ? 0 : l->config.heartbeat_interval_ms);
         return;
     }
+    l->broker->heartbeat_answered = l->sent;
+    l->events.lease(l->owner);
     int64_t next_ms = lifecycle_obey(l, r);
     if (l->state != LIFECYCLE_SHUTTING_DOWN) lifecycle_again_in(l, next_ms);
 }

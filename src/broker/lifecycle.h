@@ -11,7 +11,8 @@
  * begins to keep log directories. Failed directories are in every heartbeat from then on. Whoever
  * stood still for so long (a stopped process, a suspended machine) that the controller may have
  * fenced him serves nobody until a heartbeat sent since has been answered (faults.md S24): others
- * may lead in his place. A controller that is merely out of reach is no reason. A controlled
+ * may lead in his place. A controller that is merely out of reach is no
+ * reason by itself (replica/lease.h says what is). A controlled
  * shutdown ends without being granted after 5 min, as Kafka's, and already when no controller has
  * answered for CONTROLLERLESS_SHUTDOWN_MS: nobody is there to hand over to. Owns: one call in
  * flight at a time. Thread: the loop's. */
@@ -56,6 +57,8 @@ struct lifecycle_events {
     /* From RUNNING on: serve nobody, or everybody again. A heartbeat's answer says that we are
      * fenced, or we stood still and do not know. */
     void (*fenced)(void *owner, bool fenced);
+    /* A controller has answered: broker->heartbeat_answered is newer. */
+    void (*lease)(void *owner);
     /* Controlled shutdown is over (granted or timed out): stop. */
     void (*may_stop)(void *owner);
     /* No registration within the timeout, or a failed directory that could not be reported within

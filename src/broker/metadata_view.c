@@ -1,6 +1,7 @@
 #include "broker/metadata_view.h"
 
 #include "protocol/error.h"
+#include "replica/lease.h"
 
 enum { TOPIC_NAME_LEN_MAX = 249 };
 
@@ -26,9 +27,17 @@ const struct image_broker **view_brokers(const struct broker *b, struct str list
     const struct image_broker **found =
         ARENA_ARRAY(arena, const struct image_broker *, image->brokers_count);
     *count = 0;
-    for (int32_t i = 0; i < image->brokers_count; i++)
-        if (!image->brokers[i]->fenced && view_endpoint(b, image->brokers[i]->id, listener))
-            found[(*count)++] = image->brokers[i];
+    int32_t self = -1;
+    for (int32_t i = 0; i < image->brokers_count; i++) {
+        if (image->brokers[i]->fenced || !view_endpoint(b, image->brokers[i]->id, listener))
+            continue;
+        if (image->brokers[i]->id == b->node_id) self = *count;
+        found[(*count)++] = image->brokers[i];
+    }
+    if (self >= 0 && *count > 1 && replica_manager_is_adrift(b->replicas)) {
+        (*count)--;
+        for (int32_t i = self; i < *count; i++) found[i] = found[i + 1];
+    }
     return found;
 }
 
@@ -57,11 +66,21 @@ static int32_t *copy_ids(struct arena *arena, const int32_t *ids, int32_t count)
     return copy;
 }
 
-struct view_partition view_partition(const struct broker *b, const struct image_partition *p,
-                                     struct str listener, bool listener_errors, struct arena *arena)
+int32_t view_leader(const struct broker *b, const struct image_topic *topic, int32_t partition)
 {
+    const struct image_partition *p = image_topic_partition(topic, partition);
+    if (p->leader != b->node_id || !replica_manager_is_adrift(b->replicas)) return p->leader;
+    struct replica *r = replica_manager_find(b->replicas, topic->id, partition);
+    return r && replica_turns_away(r) ? LEADER_NONE : p->leader;
+}
+
+struct view_partition view_partition(const struct broker *b, const struct image_topic *topic,
+                                     int32_t partition, struct str listener, bool listener_errors,
+                                     struct arena *arena)
+{
+    const struct image_partition *p = image_topic_partition(topic, partition);
     struct view_partition v = {
-        .leader_id = p->leader,
+        .leader_id = view_leader(b, topic, partition),
         .leader_epoch = p->leader_epoch,
         .replicas = copy_ids(arena, partition_replicas(p), p->replicas_count),
         .replicas_count = p->replicas_count,
@@ -72,11 +91,11 @@ struct view_partition view_partition(const struct broker *b, const struct image_
     for (int32_t i = 0; i < p->replicas_count; i++)
         if (replica_is_offline(b, p, i, listener))
             v.offline[v.offline_count++] = partition_replicas(p)[i];
-    const struct image_broker *leader = image_broker(b->image, p->leader);
+    const struct image_broker *leader = image_broker(b->image, v.leader_id);
     if (!leader || leader->fenced) {
         v.error_code = KAFKA_LEADER_NOT_AVAILABLE;
         v.leader_id = LEADER_NONE;
-    } else if (!view_endpoint(b, p->leader, listener)) {
+    } else if (!view_endpoint(b, v.leader_id, listener)) {
         v.error_code = listener_errors ? KAFKA_LISTENER_NOT_FOUND : KAFKA_LEADER_NOT_AVAILABLE;
         v.leader_id = LEADER_NONE;
     }

@@ -22,7 +22,8 @@ enum {
 const struct image_endpoint *view_endpoint(const struct broker *b, int32_t node_id,
                                            struct str listener);
 
-/* Unfenced brokers that have the listener, by id, in the arena. */
+/* Unfenced brokers that have the listener, by id, in the arena. We are not among them while
+ * others are and we turn clients away: whoever asks shall find his way to those. */
 const struct image_broker **view_brokers(const struct broker *b, struct str listener,
                                          struct arena *arena, int32_t *count);
 
@@ -40,9 +41,13 @@ struct view_partition {
 
 /* `listener_errors`: tell LISTENER_NOT_FOUND (Metadata 6 and up) rather than
  * LEADER_NOT_AVAILABLE. */
-struct view_partition view_partition(const struct broker *b, const struct image_partition *p,
-                                     struct str listener, bool listener_errors,
+struct view_partition view_partition(const struct broker *b, const struct image_topic *topic,
+                                     int32_t partition, struct str listener, bool listener_errors,
                                      struct arena *arena);
+
+/* Who leads this partition, as clients may be told: LEADER_NONE where that is us, fenced or adrift
+ * (replica/lease.h). */
+int32_t view_leader(const struct broker *b, const struct image_topic *topic, int32_t partition);
 
 /* __consumer_offsets, __transaction_state, __share_group_state. */
 bool view_topic_is_internal(struct str name);

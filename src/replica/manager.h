@@ -3,6 +3,7 @@
 #ifndef SAMSA_REPLICA_MANAGER_H
 #define SAMSA_REPLICA_MANAGER_H
 
+#include "replica/lease.h"
 #include "replica/replica_manager.h"
 #include "replica/throttle.h"
 
@@ -27,7 +28,14 @@ struct replica_manager {
     struct task tell_task;
     struct task proposals_task;
     struct timer lag_timer;
+    /* lease.h */
+    struct mono_time lease_from;
+    int64_t lease_ms; /* 0: it never ends */
+    bool any_adrift;  /* as last told */
+    struct timer lease_timer;
 };
+
+void lease_init(struct replica_manager *m);
 
 /* The world as of this loop turn, for one partition event. */
 static inline const struct partition_world *manager_world(struct replica_manager *m)

@@ -125,14 +125,14 @@ static unsigned maybe_expand(struct partition *p, const struct partition_world *
 }
 
 /* Its process still fetches, be it other partitions. */
-static bool is_heard_of(const struct partition_world *w, const struct follower *f)
+static bool is_heard_of(const struct partition_world *w, const struct follower *f, int64_t ms_max)
 {
     struct mono_time at = f->last_fetch;
     if (w->last_fetch) {
         struct mono_time seen = w->last_fetch(w->context, f->broker_id);
         if (seen.ns > at.ns) at = seen;
     }
-    return mono_elapsed_ms(w->now, at) <= w->lag_ms_max;
+    return mono_elapsed_ms(w->now, at) <= ms_max;
 }
 
 /* Whoever keeps up and may join by now, one at a time: those at rest in their sessions do not fetch
@@ -142,7 +142,8 @@ static unsigned expand_any(struct partition *p, const struct partition_world *w)
     unsigned effects = 0;
     for (int32_t i = 0; i < p->followers_count && !(effects & PARTITION_PROPOSE); i++) {
         struct follower *f = &p->followers[i];
-        if (is_caught_up(p, w, f) && is_heard_of(w, f)) effects |= maybe_expand(p, w, f);
+        if (is_caught_up(p, w, f) && is_heard_of(w, f, w->lag_ms_max))
+            effects |= maybe_expand(p, w, f);
     }
     return effects;
 }
@@ -530,6 +531,18 @@ bool partition_high_watermark_is_known(const struct partition *p)
 {
     return p->role != PARTITION_LEADER || p->high_watermark >= p->epoch_start_offset ||
            MUTANT(EXPOSES_STALE_WATERMARK);
+}
+
+bool partition_is_deserted(const struct partition *p, const struct partition_world *w,
+                           int64_t silent_ms)
+{
+    if (p->role != PARTITION_LEADER) return false;
+    bool anybody = partition_isr_count(p) < partition_isr_min(p);
+    for (int32_t i = 0; i < p->followers_count; i++) {
+        const struct follower *f = &p->followers[i];
+        if ((anybody || is_maximal(p, f)) && !is_heard_of(w, f, silent_ms)) return true;
+    }
+    return false;
 }
 
 int64_t partition_low_watermark(const struct partition *p, const struct partition_world *w)

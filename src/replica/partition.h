@@ -243,6 +243,11 @@ bool partition_high_watermark_is_known(const struct partition *p);
 /* Least log start offset of us and of the replicas that are alive. */
 int64_t partition_low_watermark(const struct partition *p, const struct partition_world *w);
 
+/* As leader: a replica that might be elected in our place has not been heard of for `silent_ms`.
+ * Those in sync might; while there are fewer than min.insync.replicas of them, any (KIP-966). */
+bool partition_is_deserted(const struct partition *p, const struct partition_world *w,
+                           int64_t silent_ms);
+
 /* NULL when not assigned, or when we do not lead. */
 const struct follower *partition_follower(const struct partition *p, int32_t broker_id);
 

@@ -186,7 +186,7 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
     *result = (struct append_result){
         .base_offset = -1, .last_offset = -1, .log_append_time_ms = -1, .log_start_offset = -1};
     enum kafka_error e = partition_admit_append(&r->core, acks);
-    if (!e && r->manager->fenced) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
+    if (!e && replica_turns_away(r)) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (e) return e;
     if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     replica_sync_log_start(r);
@@ -259,20 +259,26 @@ static void sample(const struct replica *r, const struct replica_read_options *o
     }
 }
 
-static enum kafka_error admit(const struct replica *r, int32_t leader_epoch, bool leader_only)
+static enum kafka_error admit_broker(const struct replica *r, int32_t leader_epoch,
+                                     bool leader_only)
 {
     enum kafka_error e = partition_admit(&r->core, leader_epoch, leader_only);
     if (!e && r->manager->fenced) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
     return e || r->log ? e : KAFKA_KAFKA_STORAGE_ERROR;
 }
 
+static enum kafka_error admit(struct replica *r, int32_t leader_epoch, bool leader_only)
+{
+    enum kafka_error e = admit_broker(r, leader_epoch, leader_only);
+    return !e && replica_is_adrift(r) ? KAFKA_NOT_LEADER_OR_FOLLOWER : e;
+}
+
 static enum kafka_error admit_read(struct replica *r, const struct replica_read_options *o)
 {
-    enum kafka_error e = KAFKA_NONE;
-    if (o->follower)
-        e = partition_admit_follower(&r->core, manager_world(r->manager), o->follower,
-                                     o->current_leader_epoch);
-    return e ? e : admit(r, o->current_leader_epoch, o->leader_only);
+    if (!o->follower) return admit(r, o->current_leader_epoch, o->leader_only);
+    enum kafka_error e = partition_admit_follower(&r->core, manager_world(r->manager), o->follower,
+                                                  o->current_leader_epoch);
+    return e ? e : admit_broker(r, o->current_leader_epoch, o->leader_only);
 }
 
 static void read_failed(struct replica_read *read)

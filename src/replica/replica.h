@@ -40,6 +40,7 @@ struct replica {
     struct log *log; /* NULL when its directory is offline or it has none yet */
     struct uuid directory;
     int32_t partition;
+    bool adrift;  /* lease.h, as those who wait were told */
     bool no_room; /* the last write found none; nothing has been written since */
     struct mono_time no_room_since, no_room_last;
     bool leader_throttled;       /* leader.replication.throttled.replicas names it */

@@ -62,6 +62,7 @@ struct replica_manager *replica_manager_create(const struct env *env,
     task_init(&m->tell_task, tell);
     task_init(&m->proposals_task, proposals_ready);
     timer_init(&m->lag_timer, lag_tick);
+    lease_init(m);
     throttle_init(&m->leader_throttle, config->quota_samples, config->quota_sample_s);
     throttle_init(&m->follower_throttle, config->quota_samples, config->quota_sample_s);
     if (events->fetching.endpoint)
@@ -411,6 +412,7 @@ static void apply_one(struct replica_manager *m, const struct partition_target *
         else
             list_remove(&r->replicated);
     }
+    if (!leads_others) r->adrift = false;
     if (leads_others && !timer_armed(&m->lag_timer))
         timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
     if (r->core.isr_state == ISR_COMMITTED) list_remove(&r->proposing);
@@ -589,6 +591,7 @@ void replica_manager_stop(struct replica_manager *m, enum kafka_error error)
 void replica_manager_destroy(struct replica_manager *m)
 {
     timer_cancel(m->env.clock, &m->lag_timer);
+    timer_cancel(m->env.clock, &m->lease_timer);
     while (m->topics_by_id.count > 0) {
         struct replica_topic *t = m->topics_by_id.entries[m->topics_by_id.count - 1].value;
         for (int32_t p = 0; p < t->partitions_capacity; p++)

@@ -1,4 +1,4 @@
 replica_SOURCES := fetch_session.c fetcher.c fetchers.c follower_session.c following.c \
-                   partition.c purgatory.c replica.c replica_follow.c replica_manager.c throttle.c
+                   lease.c partition.c purgatory.c replica.c replica_follow.c replica_manager.c throttle.c
 replica_DEPENDS := log metadata rpc config protocol
 replica_TEST_DEPENDS := sim

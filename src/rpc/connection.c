@@ -111,8 +111,8 @@ static bool connection_is_prompt(const struct connection *c, const struct reques
 
 void connection_advance(struct connection *c)
 {
-    bool sent = false, prompt = false;
-    while (!c->broken && !list_empty(&c->queue)) {
+    bool sent = false, prompt = false, last = false;
+    while (!c->broken && !last && !list_empty(&c->queue)) {
         struct request *rq = CONTAINER_OF(c->queue.next, struct request, node);
         if (!rq->done && rq->turn) {
             connection_give_turn(c, rq);
@@ -122,12 +122,13 @@ void connection_advance(struct connection *c)
         list_remove(&rq->node);
         c->queue_count--;
         prompt = connection_is_prompt(c, rq);
+        last = rq->last;
         if (rq->reply.len > 0) out_append(net_out(c->net), &rq->reply);
         request_recycle(c->server, rq);
         sent = true;
     }
     if (sent) net_kick(c->net);
-    if (prompt && list_empty(&c->queue)) c->broken = true;
+    if (last || (prompt && list_empty(&c->queue))) c->broken = true;
     if (c->broken && c->busy == 0)
         connection_free(c);
     else

@@ -89,6 +89,12 @@ void request_reply(struct request *rq, const void *response)
     request_finish(rq);
 }
 
+void request_reply_last(struct request *rq, const void *response)
+{
+    rq->last = true;
+    request_reply(rq, response);
+}
+
 void request_in_turn(struct request *rq, void (*turn)(struct request *, void *context),
                      void *context)
 {

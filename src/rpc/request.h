@@ -49,6 +49,7 @@ struct request {
     struct rpc_buffer *buffer;     /* holds the frame */
     struct out reply;              /* filled when answered before its turn */
     bool done;
+    bool last;                                               /* its connection ends behind it */
     void (*deliver)(struct request *, const void *response); /* inside this node: local answer */
     struct list_node pool_node;
 };
@@ -66,6 +67,10 @@ void request_in_turn(struct request *rq, void (*turn)(struct request *, void *co
 
 /* The client expects no answer (Produce with acks=0). */
 void request_reply_nothing(struct request *rq);
+
+/* Answer, and close the connection behind the answer: for who had better ask another node. What
+ * else is under way on it is abandoned. */
+void request_reply_last(struct request *rq, const void *response);
 
 /* No answer is possible: close the connection (an unsupported version; acks=0 with an error). */
 void request_close(struct request *rq);

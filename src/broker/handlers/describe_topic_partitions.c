@@ -73,7 +73,7 @@ static void add_partitions(struct page *page, const struct image_topic *topic, i
         }
         page->room--;
         struct view_partition v =
-            view_partition(page->broker, p, request_listener(page->request), true, arena);
+            view_partition(page->broker, topic, id, request_listener(page->request), true, arena);
         out->partitions[out->partitions_count++] =
             (struct describe_topic_partitions_response_partition){
                 .error_code = v.error_code,

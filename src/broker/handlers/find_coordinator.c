@@ -27,9 +27,10 @@ static enum kafka_error find(struct broker *b, struct request *rq, struct str ke
         auto_topics_want(b->auto_topics, offsets);
         return KAFKA_COORDINATOR_NOT_AVAILABLE;
     }
-    const struct image_partition *p =
-        image_topic_partition(topic, group_coordinator_partition(b->groups, key));
-    const struct image_broker *leader = p ? image_broker(b->image, p->leader) : NULL;
+    int32_t partition = group_coordinator_partition(b->groups, key);
+    bool known = image_topic_partition(topic, partition) != NULL;
+    const struct image_broker *leader =
+        known ? image_broker(b->image, view_leader(b, topic, partition)) : NULL;
     const struct image_endpoint *e =
         leader && !leader->fenced ? view_endpoint(b, leader->id, request_listener(rq)) : NULL;
     if (!e) return KAFKA_COORDINATOR_NOT_AVAILABLE;

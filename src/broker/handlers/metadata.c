@@ -11,6 +11,7 @@
 #include "broker/settling.h"
 #include "config/config.h"
 #include "protocol/error.h"
+#include "replica/lease.h"
 
 enum { VERSION_IDS = 12, VERSION_LISTENER_ERRORS = 6, VERSION_ALL_IS_NULL = 1 };
 
@@ -21,10 +22,10 @@ static void describe_partitions(const struct broker *b, struct request *rq,
     out->partitions = metadata_response_partition_new(&rq->arena, topic->partitions_count);
     out->partitions_count = 0;
     for (int32_t id = 0; id < topic->partitions_size; id++) {
-        const struct image_partition *p = image_topic_partition(topic, id);
-        if (!p) continue;
-        struct view_partition v = view_partition(
-            b, p, request_listener(rq), rq->api_version >= VERSION_LISTENER_ERRORS, &rq->arena);
+        if (!image_topic_partition(topic, id)) continue;
+        struct view_partition v =
+            view_partition(b, topic, id, request_listener(rq),
+                           rq->api_version >= VERSION_LISTENER_ERRORS, &rq->arena);
         out->partitions[out->partitions_count++] = (struct metadata_response_partition){
             .error_code = v.error_code,
             .partition_index = id,
@@ -130,6 +131,13 @@ static bool names_suspect(const struct settling *s, const struct metadata_respon
     return false;
 }
 
+static bool names_others_only(const struct broker *b, const struct metadata_response *r)
+{
+    for (int32_t i = 0; i < r->brokers_count; i++)
+        if (r->brokers[i].node_id == b->node_id) return false;
+    return r->brokers_count > 0;
+}
+
 static void answer(struct request *rq, struct broker *b)
 {
     const struct metadata_request *q = rq->body;
@@ -162,7 +170,11 @@ static void answer(struct request *rq, struct broker *b)
     if (settling_any(b->settling) && names_suspect(b->settling, &r) &&
         settling_wait(b->settling, rq, answer))
         return;
-    request_reply(rq, &r);
+    /* Who is connected to us alone would ask us again and again, though we have named others. */
+    if (replica_manager_is_adrift(b->replicas) && names_others_only(b, &r))
+        request_reply_last(rq, &r);
+    else
+        request_reply(rq, &r);
 }
 
 static void answer_in_turn(struct request *rq, void *context)

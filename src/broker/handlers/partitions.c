@@ -1,6 +1,7 @@
 #include "broker/handlers/partitions.h"
 
 #include "broker/metadata_view.h"
+#include "replica/lease.h"
 
 static struct located locate(const struct replica_topic *t, const struct image_topic *known,
                              int32_t partition, enum kafka_error no_topic)
@@ -50,8 +51,8 @@ static void add_node(struct leader_hints *h, int32_t id)
         (struct hinted_node){.id = id, .host = e->host, .port = e->port, .rack = node->rack};
 }
 
-struct leader_hint leader_hint(struct leader_hints *h, const struct replica *replica,
-                               struct str topic, struct uuid topic_id, int32_t partition)
+struct leader_hint leader_hint(struct leader_hints *h, struct replica *replica, struct str topic,
+                               struct uuid topic_id, int32_t partition)
 {
     struct leader_hint hint = {-1, -1};
     if (replica && replica->core.role != PARTITION_OFFLINE) {
@@ -63,6 +64,9 @@ struct leader_hint leader_hint(struct leader_hints *h, const struct replica *rep
         const struct image_partition *p = t ? image_topic_partition(t, partition) : NULL;
         if (p) hint = (struct leader_hint){p->leader, p->leader_epoch};
     }
+    /* Refused here, though nobody else is known to lead. */
+    if (replica && hint.leader_id == h->broker->node_id && replica_turns_away(replica))
+        hint = (struct leader_hint){-1, -1};
     if (hint.leader_id >= 0) add_node(h, hint.leader_id);
     return hint;
 }

@@ -37,8 +37,9 @@ struct leader_hint {
     int32_t leader_id, leader_epoch; /* -1: not known */
 };
 
-/* Who leads: as this node's replica knows it, else as metadata does. Adds the node to the list. */
-struct leader_hint leader_hint(struct leader_hints *h, const struct replica *replica,
-                               struct str topic, struct uuid topic_id, int32_t partition);
+/* Who leads: as this node's replica knows it, else as metadata does. Adds the node to the list.
+ * Never a node that turns its clients away: us, fenced or adrift (replica/lease.h). */
+struct leader_hint leader_hint(struct leader_hints *h, struct replica *replica, struct str topic,
+                               struct uuid topic_id, int32_t partition);
 
 #endif

@@ -16,7 +16,7 @@ static struct {
 } controller;
 
 static struct {
-    int registered, caught_up, running, fenced, may_stop, failed;
+    int registered, caught_up, running, fenced, leases, may_stop, failed;
     int64_t offset;
 } told;
 
@@ -81,6 +81,12 @@ static void fenced(void *owner, bool is_fenced)
     told.fenced += is_fenced ? 1 : -1;
 }
 
+static void lease(void *owner)
+{
+    (void)owner;
+    told.leases++;
+}
+
 static void may_stop(void *owner)
 {
     (void)owner;
@@ -109,8 +115,8 @@ static struct plane *open_broker(bool controlled_shutdown)
         [API_BROKER_REGISTRATION] = {.min = 0, .max = 4, .handle = handle_registration},
         [API_BROKER_HEARTBEAT] = {.min = 0, .max = 2, .handle = handle_heartbeat_of_broker}};
     static struct dispatch dispatch = {.table = table, .count = API_COUNT};
-    static const struct lifecycle_events events = {registered, caught_up, running,        fenced,
-                                                   may_stop,   failed,    metadata_offset};
+    static const struct lifecycle_events events = {registered, caught_up, running, fenced,
+                                                   lease,      may_stop,  failed,  metadata_offset};
     static struct uuid dir;
     dir = UUID_SMALL(200);
     memset(&controller, 0, sizeof controller);
@@ -324,7 +330,10 @@ TEST(a_broker_lapses_when_no_controller_answers_and_no_longer_once_one_does)
     plane_pass(p, 20000);
     assert_false(broker_lapsed(&p->broker));
     controller_channel_set_leader(p->broker.controller, -1, NULL, 0);
+    int leases = told.leases;
+    assert_true(leases > 0);
     plane_pass(p, 6000);
+    assert_int_equal(told.leases, leases);
     assert_false(broker_lapsed(&p->broker));
     plane_pass(p, 3100);
     assert_true(broker_lapsed(&p->broker));

@@ -466,3 +466,33 @@ TEST(an_unclean_leader_reports_its_recovery)
     assert_int_equal(partition_tick(&p, &c->world), 0);
     partition_free(&p);
 }
+
+TEST(a_leader_is_deserted_when_one_that_may_be_elected_is_not_heard_of)
+{
+    struct cluster *c = cluster();
+    struct partition p = leader_of_three(c, 2, 2); /* 3 is not in sync */
+    c->last_fetch = (struct mono_time){INT64_MIN / 4};
+    fetch_at(&p, c, 2, 10);
+    assert_false(partition_is_deserted(&p, &c->world, 5000)); /* 3 cannot be elected */
+    pass_ms(c, 5000);
+    assert_false(partition_is_deserted(&p, &c->world, 5000));
+    pass_ms(c, 1);
+    assert_true(partition_is_deserted(&p, &c->world, 5000));
+    c->last_fetch = c->world.now; /* of other partitions */
+    assert_false(partition_is_deserted(&p, &c->world, 5000));
+    partition_free(&p);
+}
+
+TEST(below_min_isr_any_replica_may_be_elected)
+{
+    struct cluster *c = cluster();
+    struct partition p = leader_of_three(c, 1, 2);
+    c->last_fetch = (struct mono_time){INT64_MIN / 4};
+    assert_true(
+        partition_is_deserted(&p, &c->world, 5000)); /* an eligible leader replica (KIP-966) */
+    partition_set_isr_min(&p, &c->world, 1);
+    assert_false(partition_is_deserted(&p, &c->world, 5000));
+    apply(&p, c, target(2, 6, 8, 2));
+    assert_false(partition_is_deserted(&p, &c->world, 5000)); /* leads nothing */
+    partition_free(&p);
+}

@@ -51,7 +51,10 @@ static void answer(struct request *rq)
     struct list_groups_response r;
     list_groups_response_init(&r);
     r.error_code = (int16_t)q->states_filter_count;
-    request_reply(rq, &r);
+    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "last"))
+        request_reply_last(rq, &r);
+    else
+        request_reply(rq, &r);
 }
 
 static void parked_abandoned(struct request *rq)
@@ -240,6 +243,21 @@ TEST(a_server_that_drains_sends_clients_away_behind_an_answer)
     call_with(f, &refused, two, 2);
     run_until_answers(f, 3);
     assert_int_equal(f->errors, 1);
+    fixture_free(f);
+}
+
+TEST(a_connection_ends_behind_its_last_answer_whatever_else_waits_on_it)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call first, second, behind;
+    struct str last[] = {STR("last")}, park[] = {STR("park")};
+    call_with(f, &first, park, 1);
+    call_with(f, &second, last, 1); /* wakes the first, and leaves after it */
+    call_with(f, &behind, park, 1);
+    run_until_answers(f, 3);
+    assert_string_equal(f->order, "11"); /* both answers came whole */
+    assert_int_equal(f->errors, 1);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
     fixture_free(f);
 }
 

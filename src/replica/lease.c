@@ -1,0 +1,87 @@
+#include "replica/lease.h"
+
+#include "base/mark.h"
+#include "replica/manager.h"
+
+enum { LOOKS_PER_LEASE = 8 };
+
+static bool lease_is_over(const struct replica_manager *m, struct mono_time now)
+{
+    return m->lease_ms > 0 && now.ns >= mono_add_ms(m->lease_from, m->lease_ms).ns;
+}
+
+bool replica_is_adrift(struct replica *r)
+{
+    struct replica_manager *m = r->manager;
+    if (m->lease_ms == 0 || r->core.followers_count == 0) return false;
+    const struct partition_world *w = manager_world(m);
+    return lease_is_over(m, w->now) && partition_is_deserted(&r->core, w, m->lease_ms);
+}
+
+bool replica_turns_away(struct replica *r)
+{
+    return r->manager->fenced || replica_is_adrift(r);
+}
+
+bool replica_manager_is_adrift(struct replica_manager *m)
+{
+    if (m->fenced) return true;
+    if (!lease_is_over(m, clock_mono(m->env.clock))) return false;
+    LIST_EACH(&m->replicated, node)
+        if (replica_is_adrift(CONTAINER_OF(node, struct replica, replicated))) return true;
+    return false;
+}
+
+static void move(struct replica *r, bool adrift)
+{
+    struct replica_manager *m = r->manager;
+    r->adrift = adrift;
+    trace_warn(m->env.trace, "ReplicaManager", "%.*s-%d of leader epoch %d: %s",
+               STR_ARG(r->topic->name), r->partition, r->core.leader_epoch,
+               adrift ? "no controller hears this broker and a replica fetches no more, so another "
+                        "may lead: clients are sent away"
+                      : "serves clients again");
+    if (adrift) {
+        MARK("a leader that no controller hears sends its clients away");
+        purgatory_fail(&r->purgatory.high_waits, KAFKA_NOT_LEADER_OR_FOLLOWER);
+        purgatory_fail(&r->purgatory.low_waits, KAFKA_NOT_LEADER_OR_FOLLOWER);
+        r->movement.look_again = true;
+        replica_touch(r);
+    }
+    if (m->events.leadership_moved) m->events.leadership_moved(m->owner, r);
+}
+
+/* Those who wait are told by us; requests that come ask for themselves. */
+static void look(struct timer *timer)
+{
+    struct replica_manager *m = CONTAINER_OF(timer, struct replica_manager, lease_timer);
+    bool over = lease_is_over(m, clock_mono(m->env.clock));
+    m->any_adrift = false;
+    LIST_EACH(&m->replicated, node) {
+        struct replica *r = CONTAINER_OF(node, struct replica, replicated);
+        bool adrift = replica_is_adrift(r);
+        if (adrift != r->adrift) move(r, adrift);
+        m->any_adrift |= adrift;
+    }
+    if (m->lease_ms == 0) return;
+    if (over)
+        timer_arm_in_ms(m->env.clock, timer, m->lease_ms / LOOKS_PER_LEASE + 1);
+    else
+        timer_arm(m->env.clock, timer, mono_add_ms(m->lease_from, m->lease_ms));
+}
+
+void lease_init(struct replica_manager *m)
+{
+    timer_init(&m->lease_timer, look);
+}
+
+void replica_manager_extend_lease(struct replica_manager *m, struct mono_time sent, int64_t ms)
+{
+    m->lease_from = sent;
+    m->lease_ms = ms;
+    timer_cancel(m->env.clock, &m->lease_timer);
+    if (m->any_adrift)
+        timer_arm_in_ms(m->env.clock, &m->lease_timer, 0);
+    else if (ms > 0)
+        timer_arm(m->env.clock, &m->lease_timer, mono_add_ms(sent, ms));
+}

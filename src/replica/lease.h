@@ -1,0 +1,38 @@
+/* What this broker leads while no controller hears it.
+ *
+ * The controller lets a broker lead until it has not heard it for broker.session.timeout.ms; then
+ * it elects others. A broker that is cut off knows that time, and no more: whether all controllers
+ * are gone, which must not stop the data (faults.md S24), or another leads by now, it cannot be
+ * told. But who leads in our place was a follower of ours that no longer fetches.
+ *
+ *              lease over, and a replica that may be elected has not fetched for as long
+ *   HELD ────────────────────────────────────────────────────────────────────────────────> ADRIFT
+ *     ^          a controller answers, or all of those fetch again                          │
+ *     └─────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * A partition adrift serves no client: NOT_LEADER_OR_FOLLOWER, naming nobody, also to those who
+ * wait. Followers are served always: their fetches are what commits. Unreplicated partitions, and
+ * those of which nobody else could be elected, are never adrift. A lease counts from when the
+ * heartbeat was sent, so it ends here no later than at the controller.
+ *
+ * Costs nothing while it holds but a comparison a request. Owned by the manager. Thread: the
+ * loop's. */
+#ifndef SAMSA_REPLICA_LEASE_H
+#define SAMSA_REPLICA_LEASE_H
+
+#include "replica/replica_manager.h"
+
+/* A controller has answered a heartbeat that was sent at `sent`. ms: the session timeout; 0: a
+ * lease never ends, as before the first call. */
+void replica_manager_extend_lease(struct replica_manager *m, struct mono_time sent, int64_t ms);
+
+/* Another may lead this partition by now, and we cannot know. */
+bool replica_is_adrift(struct replica *r);
+
+/* Clients are sent away from this replica: it is adrift, or the broker fenced. */
+bool replica_turns_away(struct replica *r);
+
+/* Some partition is adrift, or this broker is fenced: it is no broker to send clients to. */
+bool replica_manager_is_adrift(struct replica_manager *m);
+
+#endif
