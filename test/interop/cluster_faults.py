@@ -15,14 +15,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lib import ROOT, Count  # noqa: E402
 from namespaces import inside_namespaces  # noqa: E402
-from cluster import BROKER_PORT, WAIT_SECONDS, Cluster, apache_kafka, wait_for  # noqa: E402
+from cluster import BROKER_PORT, WAIT_SECONDS, Cluster, apache_kafka, tool, wait_for  # noqa: E402
 from python_clients import use_clients  # noqa: E402
 use_clients()
+from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from case import PARTITIONS, TOPIC, Case  # noqa: E402
 from wire import receive_offset, send_record  # noqa: E402
 from workload import promise  # noqa: E402
 
 DISK_MB = 48
+NEWCOMERS = "newcomers"
 HELD, NOT_LEADER, SESSION_SECONDS = "held", 6, 5
 
 
@@ -93,6 +95,16 @@ def pauses(case):
     case.fault("SIGSTOP and SIGCONT of the active controller", pause(case.controller, another_controller))
 
 
+def offsets_end(case, topic, besides):
+    """Where partition 0 ends, as all but one broker have it."""
+    servers = ",".join(f"{b.address}:{BROKER_PORT}" for b in case.cluster.brokers() if b is not besides)
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "ends", "log_level": 2})
+    try:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=WAIT_SECONDS)[1]
+    finally:
+        consumer.close()
+
+
 def cuts(case):
     network = case.cluster.network
 
@@ -108,7 +120,35 @@ def cuts(case):
             case.load.wait_progress()
         return body
 
-    case.fault("the leader is cut off from the others, and clients see it", cut(case.leader, network.cut))
+    def newcomers(node):
+        """Clients that know the cut-off leader alone, whose lease is over: it takes nothing, names itself to nobody,
+        and they find their way to who leads now."""
+        case.wait_led_by_another(node, topic=NEWCOMERS)
+        with socket.create_connection((node.address, BROKER_PORT), WAIT_SECONDS) as s:
+            def refused():
+                send_record(s, NEWCOMERS, 1, b"to nobody", int(time.time() * 1000))
+                return receive_offset(s)[0] == NOT_LEADER
+            wait_for("the cut-off leader takes nothing with acks=1", refused)
+            end = offsets_end(case, NEWCOMERS, node)
+            answer = (send_record(s, NEWCOMERS, 1, b"to nobody", int(time.time() * 1000)), receive_offset(s))[1]
+            promise(case.count, "nor once it has refused", answer[0] == NOT_LEADER, str(answer))
+        brokers, topics = case.cluster.metadata(node)
+        promise(case.count, "it names itself to nobody",
+                node.n not in brokers and topics[NEWCOMERS][0][0] == -1, f"{brokers} {topics[NEWCOMERS]}")
+        said = []
+        producer = Producer({"bootstrap.servers": f"{node.address}:{BROKER_PORT}", "acks": "all", "log_level": 2,
+                             "message.timeout.ms": WAIT_SECONDS * 1000})
+        producer.produce(NEWCOMERS, "librdkafka", partition=0, on_delivery=lambda error, _: said.append(error))
+        producer.flush(WAIT_SECONDS)
+        case.count.check("librdkafka comes from it to the new leader", said == [None], str(said))
+        status, printed = tool(apache_kafka(), "console-producer", "--bootstrap-server", f"{node.address}:{BROKER_PORT}",
+                               "--topic", NEWCOMERS, "--producer-property", "acks=all", input="java\n", check=False)
+        case.count.check("so does the Java client", status == 0 and offsets_end(case, NEWCOMERS, node) == end + 2, printed)
+
+    led_here = ":".join(str(n) for n in [case.leader().n, *others(case.leader())])
+    tool(ROOT, "topics", "--bootstrap-server", case.cluster.bootstrap(), "--create", "--topic", NEWCOMERS,
+         "--replica-assignment", led_here)
+    case.fault("the leader is cut off from the others, and clients see it", cut(case.leader, network.cut, newcomers))
     case.fault("the others no longer hear the leader", cut(case.leader, network.mute))
     # what the first sent unheard arrives meanwhile, over connections that have long been given up
     case.fault("the others no longer hear the next leader either", cut(case.leader, network.mute))
