@@ -43,7 +43,7 @@ struct node {
     struct rpc_server *servers[LISTENERS_MAX];
     bool server_is_controller[LISTENERS_MAX];
     int32_t servers_count;
-    bool running, stopping, stopped, clean;
+    bool running, stopping, stopped, failed, clean;
     struct task started;     /* tells that a node without a broker runs */
     struct timer leaderless; /* while stopping: is there a controller that could grant it? */
     struct mono_time led;    /* when there last was one */

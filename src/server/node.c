@@ -71,7 +71,8 @@ void node_stop_soon(struct node *n, bool clean)
 void node_fatal(void *owner, const char *why)
 {
     struct node *n = owner;
-    if (n->stopped) return;
+    if (n->stopped || n->failed) return; /* what comes of the first reason is no second one */
+    n->failed = true;
     trace_line(n->env.trace, TRACE_FATAL, "kafka.Kafka$",
                "Exiting Kafka due to fatal exception: %s", why);
     node_stop_soon(n, false);
@@ -230,7 +231,10 @@ static void directory_offline(struct log_dir *dir, void *context)
 {
     struct node *n = context;
     if (dir == n->directories.metadata) {
-        node_fatal(n, "the metadata log directory failed");
+        node_fatal(n, arena_printf(&n->arena,
+                                   "Shutdown broker because the metadata log dir %s has failed",
+                                   log_dir_path(dir))
+                          .data);
         return;
     }
     if (n->broker) broker_directory_failed(n->broker, dir);

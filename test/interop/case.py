@@ -81,7 +81,7 @@ class Case:
         for node in self.cluster.nodes.values():
             node.kill()
         for partition in range(PARTITIONS):
-            logs = [bytes_of_log(os.path.join(node.logs, f"{TOPIC}-{partition}")) for node in self.cluster.brokers(running=False)]
+            logs = [bytes_of_log(node.replica(TOPIC, partition)) for node in self.cluster.brokers(running=False)]
             promise(self.count, f"{name}: replicas of {partition} are the same {len(logs[0])} bytes",
                     len(logs[0]) > 0 and all(log == logs[0] for log in logs), str([len(log) for log in logs]))
 

@@ -65,6 +65,7 @@ class Node:
         self.process = None
         self.directory_id = cluster.uuid()
         self.properties = {}
+        self.environment = {}
         os.makedirs(self.directory)
         cluster.network.add(n)
 
@@ -83,6 +84,14 @@ class Node:
     def listeners(self):
         names = [f"PLAINTEXT://{self.address}:{BROKER_PORT}"] if self.is_broker() else []
         return names + ([f"CONTROLLER://{self.address}:{CONTROLLER_PORT}"] if self.is_controller() else [])
+
+    def replica(self, topic, partition):
+        """The directory of a replica, in whichever of log.dirs it lies."""
+        for logs in self.properties.get("log.dirs", self.logs).split(","):
+            path = os.path.join(logs, f"{topic}-{partition}")
+            if os.path.isdir(path):
+                return path
+        raise ValueError(f"node {self.n} has no replica of {topic}-{partition}")
 
     def write_config(self):
         properties = dict(COMMON, **{
@@ -106,7 +115,8 @@ class Node:
             self.log_seen = log.tell()
             command = self.cluster.network.command(
                 self.n, os.path.join(self.home, "bin", "kafka-server-start.sh"), self.config)
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                            env=dict(os.environ, **self.environment))
         if wait:
             self.wait_started()
         return self

@@ -217,6 +217,81 @@ def small_disks(cluster):
         os.makedirs(mount)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", mount], check=True)
         node.logs = os.path.join(mount, "logs")
+        node.properties["log.dirs"] = f"{node.logs},{node.logs}2"
+
+
+def breakable_disks(cluster):
+    """Each node's directories can be broken; the last node's metadata has a directory of its own."""
+    library = os.path.join(ROOT, "build", "test", "broken_disk.so")
+    os.makedirs(os.path.dirname(library), exist_ok=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "broken_disk.c"), "-ldl"],
+                   check=True)
+    for node in cluster.nodes.values():
+        node.environment = {"LD_PRELOAD": library, "BROKEN_DISK": os.path.join(node.directory, "broken")}
+    node.properties["metadata.log.dir"] = f"{node.logs}-metadata"
+
+
+def directories(case):
+    """Directories that break with EIO under a running process."""
+    if not case.cluster.nodes[1].environment:
+        return
+
+    def on_disk(node, *names):
+        with open(node.environment["BROKEN_DISK"], "w", encoding="utf-8") as f:
+            f.writelines(f"{node.logs}{name}\n" for name in names)
+
+    def mend(node):
+        os.unlink(node.environment["BROKEN_DISK"])
+
+    def said(node, text):
+        with open(node.log_path, encoding="utf-8", errors="replace") as f:
+            f.seek(node.log_seen)
+            return [line for line in f if text in line]
+
+    def ends(node, why):
+        wait_for(f"node {node.n} ends", lambda: not node.running())
+        case.count.check(f"it says so in one line: {why}", len(said(node, why)) == 1 and node.process.returncode == 1,
+                         f"exit {node.process.returncode}\n{node.log_tail()}")
+
+    def one():
+        """The directory of a partition that the node leads, and not that of its metadata."""
+        def led_there():
+            return next(((n, p) for n in case.cluster.brokers() for p in range(PARTITIONS)
+                         if case.partition(p)[0] == n.n and n.replica(TOPIC, p).startswith(f"{n.logs}2/")), None)
+
+        tool(ROOT, "leader-election", "--bootstrap-server", case.cluster.bootstrap(), "--election-type", "preferred",
+             "--all-topic-partitions", check=False)
+        node, partition = wait_for("a partition is led from a second directory", led_there)
+        kept = [p for p in range(PARTITIONS) if node.replica(TOPIC, p).startswith(f"{node.logs}/")]
+        on_disk(node, "2")
+        case.wait_led_by_another(node, partition)
+        wait_for("it is in no in-sync set there",
+                 lambda: node.n not in case.partition(partition)[2] and
+                 all(node.n in case.partition(p)[2] for p in kept))
+        case.load.wait_progress()
+        case.count.check("the node goes on with its other directory", node.running() and len(said(node, "partitions are lost to this broker")) == 1,
+                         node.log_tail())
+        mend(node)
+        node.stop()
+        node.start()
+
+    def metadata():
+        node = case.cluster.nodes[1]
+        on_disk(node, "")
+        ends(node, f"the metadata log dir {node.logs} has failed")
+        case.load.wait_progress()
+        mend(node)
+
+    def every():
+        node = list(case.cluster.nodes.values())[-1]
+        on_disk(node, "", "2")
+        ends(node, "all log dirs have failed")
+        case.load.wait_progress()
+        mend(node)
+
+    case.fault("a log directory breaks", one)
+    case.fault("the directory of the metadata breaks", metadata)
+    case.fault("every directory of partitions breaks", every)
 
 
 COMBINED = [(n, "broker,controller") for n in (1, 2, 3)]
@@ -239,7 +314,7 @@ def apart(case):
 
 
 RUNS = {
-    "combined": (COMBINED, [kills, pauses, cuts, disk, rolling]),
+    "combined": (COMBINED, [kills, pauses, cuts, disk, directories, rolling]),
     "one-controller": (ONE_CONTROLLER, [apart, rolling]),
     "three-controllers": (THREE_CONTROLLERS, [apart, rolling]),
 }
@@ -254,6 +329,8 @@ def run(count, name, home, wanted):
     failed = count.failed
     try:
         small_disks(cluster)
+        if name == "combined" and home == ROOT:
+            breakable_disks(cluster)
         cluster.format().start()
         case = Case(count, cluster)
         for part in parts:
