@@ -8,8 +8,8 @@
  *             from before a record is sent until a fetch that waited for it has brought it; nobody
  *             else may write to the topic, and a quarter more goes before, uncounted
  *     load open    PORT TOPIC --count 20000 --rate 2000 [--record 1024] [--acks -1]
- *             the same with records sent by the clock, whatever is answered: from the moment at which a
- *             record should have been sent until a fetch has brought it
+ *             the same with records sent by the clock, whatever is answered: from the moment at
+ *             which a record should have been sent until a fetch has brought it
  *     load first   PORT TOPIC --since NS      until one batch is accepted; NS: CLOCK_MONOTONIC
  *
  * One connection, one partition (0). Speaks Produce 7 and Fetch 4 to any broker, Metadata never:
