@@ -15,6 +15,7 @@ struct pending {
     int32_t broker; /* that was lost; -1: several, or none */
     enum controller_reason reason;
     struct mono_time since; /* when the first of them lost its leader */
+    bool since_earlier;     /* in truth it was before this node decided */
 };
 
 struct account_keeper {
@@ -24,6 +25,8 @@ struct account_keeper {
     struct pending pending[ACCOUNT_PENDING_MAX];
     int32_t pending_count;
     struct map leaderless; /* "topic-partition" -> boxed struct mono_time */
+    bool leaderless_left_out;      /* there were more than are followed */
+    struct mono_time active_since; /* this node decides */
     int32_t lost_broker;   /* as told by account_keeper_lost; -1: none */
     struct mono_time lost_since;
 };
@@ -45,6 +48,7 @@ static void forget_leaderless(struct account_keeper *k)
     for (uint32_t i = 0; i < k->leaderless.count; i++) mem_free(k->leaderless.entries[i].value);
     map_free(&k->leaderless);
     map_init(&k->leaderless);
+    k->leaderless_left_out = false;
 }
 
 void account_keeper_free(struct account_keeper *k)
@@ -214,23 +218,29 @@ static size_t key_of(const struct controller_partition_change *p, char *key, siz
     return len < (int)size ? (size_t)len : size - 1;
 }
 
-/* Since when the partitions elected in this run had no leader: the longest. */
+/* Since when the partitions elected in this run had no leader: the longest. One that had none when
+ * this node began to decide was without one for longer than it can tell: `earlier`. */
 static struct mono_time follow(struct account_keeper *k, const struct controller_account *a,
-                               struct mono_time since)
+                               struct mono_time since, bool *earlier)
 {
     char key[512];
+    *earlier = false;
     for (int32_t i = 0; i < a->partitions_count; i++) {
         const struct controller_partition_change *p = &a->partitions[i];
         if (!moved(p)) continue;
         size_t len = key_of(p, key, sizeof key);
         if (p->new_leader == LEADER_NONE && k->leaderless.count < ACCOUNT_LEADERLESS_MAX) {
             mem_free(map_put(&k->leaderless, key, len, mem_dup(&since, sizeof since)));
+        } else if (p->new_leader == LEADER_NONE) {
+            k->leaderless_left_out = true;
         } else if (p->old_leader == LEADER_NONE) {
             struct mono_time *began = map_remove(&k->leaderless, key, len);
             if (began && began->ns < since.ns) since = *began;
+            if (!began && !k->leaderless_left_out) *earlier = true;
             mem_free(began);
         }
     }
+    if (*earlier && k->active_since.ns < since.ns) since = k->active_since;
     return since;
 }
 
@@ -240,15 +250,23 @@ static bool is_without_gap(enum controller_reason reason)
            reason == REASON_PREFERRED_PERIODIC || reason == REASON_REASSIGNMENT;
 }
 
+static const char *meanwhile(const struct pending *p)
+{
+    if (p->since_earlier) return "no leader since before this node became the active controller";
+    return is_without_gap(p->reason) ? "the leaders before led until then"
+                                     : "no leader from the first evidence until then";
+}
+
 static void remember(struct account_keeper *k, const struct controller_account *a,
-                     struct mono_time since)
+                     struct mono_time since, bool earlier)
 {
     if (a->elected == 0) return;
     struct pending p = {.end_offset = a->end_offset,
                         .elected = a->elected,
                         .broker = a->brokers_count == 1 ? a->brokers[0].broker : -1,
                         .reason = a->reason,
-                        .since = since};
+                        .since = since,
+                        .since_earlier = earlier};
     if (k->pending_count < ACCOUNT_PENDING_MAX) {
         k->pending[k->pending_count++] = p;
         return;
@@ -257,6 +275,7 @@ static void remember(struct account_keeper *k, const struct controller_account *
     p.elected += last->elected;
     p.broker = p.broker == last->broker ? p.broker : -1;
     if (last->since.ns < p.since.ns) p.since = last->since;
+    p.since_earlier |= last->since_earlier;
     *last = p;
 }
 
@@ -269,10 +288,7 @@ void account_keeper_committed(struct account_keeper *k, int64_t end_offset)
             history_fact(HISTORY_LED_AGAIN, p->broker, -1, controller_reason_text(p->reason));
         f.partitions = p->elected;
         f.duration_us = (clock_mono(k->clock).ns - p->since.ns) / 1000;
-        history_note(k->history, &f, "%s",
-                     is_without_gap(p->reason)
-                         ? "committed; the leaders before led until then"
-                         : "committed; no leader from the first evidence until then");
+        history_note(k->history, &f, "committed; %s", meanwhile(p));
     }
     if (done == 0) return;
     k->pending_count -= done;
@@ -288,7 +304,9 @@ void account_keeper_decided(struct account_keeper *k, const struct controller_ac
     tell_elected(k, a);
     tell_leaderless(k, a);
     tell_in_sync(k, a);
-    remember(k, a, follow(k, a, since));
+    bool earlier;
+    since = follow(k, a, since, &earlier);
+    remember(k, a, since, earlier);
     k->lost_broker = -1;
 }
 
@@ -296,6 +314,7 @@ void account_keeper_active(struct account_keeper *k, int32_t epoch, int32_t brok
                            int64_t partitions)
 {
     struct history_fact f = history_fact(HISTORY_CONTROLLER_ACTIVE, -1, epoch, NULL);
+    k->active_since = clock_mono(k->clock);
     history_note(k->history, &f, "%d brokers, %lld partitions", brokers, (long long)partitions);
 }
 

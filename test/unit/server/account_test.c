@@ -184,6 +184,29 @@ TEST(a_partition_that_nobody_may_lead_is_followed_until_somebody_does)
     unmake(&f);
 }
 
+/* Another controller saw it lose its leader, or none did: all were stopped. */
+TEST(what_had_no_leader_before_this_controller_came_is_told_so_and_counts_from_then)
+{
+    struct fixture f = make();
+    account_keeper_active(f.keeper, 2, 3, 1);
+    sim_run_ms(f.sim, 300);
+    change_one(&f, 10, -1, 3, REASON_BROKER_UNFENCED);
+    account_keeper_committed(f.keeper, 10);
+    const struct history_event *led = find(&f, HISTORY_LED_AGAIN);
+    assert_int_equal(led->fact.duration_us, 300 * 1000);
+    assert_string_equal(led->text, "committed; no leader since before this node became the active "
+                                   "controller");
+    /* what it saw itself is counted from there, although an earlier one came before */
+    change_one(&f, 20, 3, -1, REASON_BROKER_LOST);
+    sim_run_ms(f.sim, 50);
+    change_one(&f, 30, -1, 3, REASON_BROKER_UNFENCED);
+    account_keeper_committed(f.keeper, 30);
+    led = find(&f, HISTORY_LED_AGAIN);
+    assert_int_equal(led->fact.duration_us, 50 * 1000);
+    assert_string_equal(led->text, "committed; no leader from the first evidence until then");
+    unmake(&f);
+}
+
 TEST(what_was_not_committed_is_told_when_the_controller_resigns)
 {
     struct fixture f = make();
