@@ -259,11 +259,12 @@ static int64_t place_among_survivors(const struct raft *r, int32_t leader_id)
 
 void raft_leader_lost(struct raft *r, int64_t now_ms, int32_t leader_id, int64_t stagger_ms)
 {
-    if (r->role != RAFT_FOLLOWER || r->state.leader_id != leader_id || !role_may_stand(r)) return;
-    int64_t wait = place_among_survivors(r, leader_id) * stagger_ms;
-    r->following.fetch_at = earlier(r->following.fetch_at, now_ms + wait);
+    if (r->role != RAFT_FOLLOWER || r->state.leader_id != leader_id) return;
     /* As if this leader had never answered: who stands first may have this node's pre-vote. */
     r->following.has_fetched = false;
+    if (!role_may_stand(r)) return;
+    int64_t wait = place_among_survivors(r, leader_id) * stagger_ms;
+    r->following.fetch_at = earlier(r->following.fetch_at, now_ms + wait);
 }
 
 void raft_resign(struct raft *r, int64_t now_ms, int32_t epoch)

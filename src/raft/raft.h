@@ -149,8 +149,9 @@ void raft_kraft_version_at(struct raft *r, int64_t now_ms, int64_t offset, int16
 void raft_forget_below(struct raft *r, int64_t offset);
 
 /* The leader's process is known to be gone (its host refuses connections): the election timer fires
- * now; the voters that are left stand one after the other, by id, `stagger_ms` apart. No-op unless
- * following `leader_id`, or when no voter. The pre-vote keeps a mistake harmless. */
+ * now; the voters that are left stand one after the other, by id, `stagger_ms` apart; who is no
+ * voter gives pre-votes. No-op unless following `leader_id`. The pre-vote keeps a mistake
+ * harmless. */
 void raft_leader_lost(struct raft *r, int64_t now_ms, int32_t leader_id, int64_t stagger_ms);
 
 /* Give up leadership of `epoch` (the controller cannot go on). No-op when it does not lead it. */

@@ -5,9 +5,14 @@
  *   UNATTACHED, PROSPECTIVE  log up to date                    as voted before; else no leader
  *                                                              known and log up to date
  *   FOLLOWER                 up to date, and this leader has   no
- *                            not answered a Fetch yet
+ *                            not answered a Fetch yet, or not
+ *                            for a fetch timeout
  *   CANDIDATE, RESIGNED      log up to date                    no
- *   LEADER                   no                                no */
+ *   LEADER                   no                                no
+ *
+ * A follower that has not heard its leader for so long stands itself, if it knows that it may: one
+ * that was just added, and has not read so yet, does not. Without its pre-vote the others may be
+ * too few. */
 #include "base/assert.h"
 #include "base/mark.h"
 #include "base/mem.h"
@@ -83,7 +88,13 @@ static bool up_to_date(const struct raft *r, const struct raft_vote_request *rq)
            MUTANT(VOTES_FOR_SHORTER_LOG);
 }
 
-static bool may_have_vote(const struct raft *r, const struct raft_vote_request *rq)
+/* That this follower's leader works. */
+static bool hears_leader(const struct raft *r, int64_t now_ms)
+{
+    return r->following.has_fetched && now_ms < r->following.fetch_at;
+}
+
+static bool may_have_vote(const struct raft *r, int64_t now_ms, const struct raft_vote_request *rq)
 {
     switch (r->role) {
     case RAFT_UNATTACHED:
@@ -92,7 +103,7 @@ static bool may_have_vote(const struct raft *r, const struct raft_vote_request *
         if (r->state.voted.id >= 0 && !MUTANT(VOTES_TWICE))
             return voters_match(r->state.voted, rq->candidate);
         return r->state.leader_id < 0 && up_to_date(r, rq);
-    case RAFT_FOLLOWER: return rq->pre_vote && !r->following.has_fetched && up_to_date(r, rq);
+    case RAFT_FOLLOWER: return rq->pre_vote && !hears_leader(r, now_ms) && up_to_date(r, rq);
     case RAFT_CANDIDATE:
     case RAFT_RESIGNED: return rq->pre_vote && up_to_date(r, rq);
     case RAFT_LEADER: return false;
@@ -117,7 +128,7 @@ enum kafka_error raft_handle_vote(struct raft *r, int64_t now_ms,
     if (rq->epoch > r->state.epoch) role_become_unattached(r, now_ms, rq->epoch, -1);
     if (!vote_key_is_own(r, rq->target)) return KAFKA_INVALID_VOTER_KEY;
     /* The same node id with another directory cannot be served: its votes would be this node's. */
-    *granted = rq->candidate.id != r->options.self.id && may_have_vote(r, rq);
+    *granted = rq->candidate.id != r->options.self.id && may_have_vote(r, now_ms, rq);
     if (*granted && !rq->pre_vote && r->state.voted.id < 0) role_vote_for(r, now_ms, rq->candidate);
     return KAFKA_NONE;
 }

@@ -24,10 +24,10 @@ struct account_keeper {
     int64_t session_timeout_ms;
     struct pending pending[ACCOUNT_PENDING_MAX];
     int32_t pending_count;
-    struct map leaderless; /* "topic-partition" -> boxed struct mono_time */
+    struct map leaderless;         /* "topic-partition" -> boxed struct mono_time */
     bool leaderless_left_out;      /* there were more than are followed */
     struct mono_time active_since; /* this node decides */
-    int32_t lost_broker;   /* as told by account_keeper_lost; -1: none */
+    int32_t lost_broker;           /* as told by account_keeper_lost; -1: none */
     struct mono_time lost_since;
 };
 

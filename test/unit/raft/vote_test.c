@@ -241,6 +241,32 @@ TEST(a_follower_grants_pre_votes_only_until_its_leader_has_answered_a_fetch)
     world_free(w);
 }
 
+/* The others have it among the voters, and without it they may be too few: its log does not say so
+ * yet. */
+TEST(a_follower_that_may_not_stand_grants_pre_votes_once_its_leader_is_silent_or_gone)
+{
+    for (int gone = 0; gone < 2; gone++) {
+        struct world *w = world_new(7);
+        w->puppets = true;
+        for (int32_t i = 0; i < 4; i++) world_add(w, i, true, 1);
+        world_static(w, 3);
+        struct node *n = &w->nodes[3];
+        node_start(n);
+        assert_int_equal(node_follow(n, 1, 2), KAFKA_NONE);
+        fetch_well(n);
+        assert_false(node_votes(n, 2, 2, true));
+        if (gone)
+            raft_leader_lost(n->raft, w->now_ms, 1, 20);
+        else
+            w->now_ms += 2000; /* controller.quorum.fetch.timeout.ms */
+        assert_true(node_votes(n, 2, 2, true));
+        assert_int_equal(raft_role(n->raft), RAFT_FOLLOWER);
+        assert_false(node_votes(n, 2, 2, false));
+        assert_true(node_votes(n, 2, 3, false));
+        world_free(w);
+    }
+}
+
 TEST(a_candidate_grants_pre_votes_and_no_vote)
 {
     struct world *w = world_alone(3, false);
