@@ -52,7 +52,7 @@ struct raft_options {
     /* The first of controller.listener.names: of a voter's endpoints, the one that is called. */
     struct str listener;
     /* Where to look for the leader when none is known (controller.quorum.bootstrap.servers); with
-     * none, the voters of controller.quorum.voters. */
+     * none, the voters of controller.quorum.voters. Besides, the voters that the log has. */
     const struct raft_address *bootstrap;
     int32_t bootstrap_count;
     uint64_t seed; /* jitter of elections; from env's rng */

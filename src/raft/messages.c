@@ -98,27 +98,54 @@ static struct candidate to_voter(const struct raft *r, enum raft_message_kind ki
         voters_address(voters_find(voters_latest(r->voters), target.id), r->options.listener));
 }
 
-/* The servers that may know the leader: those configured, else the voters. */
-static int32_t server_count(const struct raft *r)
+/* The servers that may know the leader: those configured (bootstrap servers, else static voters),
+ * and the voters of the log. Voters come and go while configurations stay as they are, and one day
+ * none of those configured is left. */
+static int32_t configured_count(const struct raft *r)
 {
     return r->options.bootstrap_count > 0 ? r->options.bootstrap_count
                                           : voters_at(r->voters, VOTERS_STATIC)->voters_count;
 }
 
+static int32_t server_count(const struct raft *r)
+{
+    bool more = r->options.bootstrap_count > 0 || voters_version(r->voters) >= 1;
+    return configured_count(r) + (more ? voters_latest(r->voters)->voters_count : 0);
+}
+
+static bool is_same(struct raft_address a, struct raft_address b)
+{
+    return a.port == b.port && str_equal(a.host, b.host);
+}
+
+static struct candidate voter_server(const struct raft *r, const struct voters_record_voter *voter)
+{
+    return (struct candidate){.kind = RAFT_FETCH,
+                              .peer = voter->voter_id,
+                              .target = voters_key(voter),
+                              .address = voters_address(voter, r->options.listener)};
+}
+
+static struct candidate configured_at(const struct raft *r, int32_t i)
+{
+    if (r->options.bootstrap_count == 0)
+        return voter_server(r, &voters_at(r->voters, VOTERS_STATIC)->voters[i]);
+    return (struct candidate){.kind = RAFT_FETCH,
+                              .peer = -1 - i,
+                              .target = {.id = -1},
+                              .address = r->options.bootstrap[i]};
+}
+
 static struct candidate server_at(const struct raft *r, int32_t i)
 {
-    struct candidate c = {.kind = RAFT_FETCH, .target = {.id = -1}};
-    if (r->options.bootstrap_count > 0) {
-        c.peer = -1 - i;
-        c.address = r->options.bootstrap[i];
-    } else {
-        const struct voters_record_voter *voter = &voters_at(r->voters, VOTERS_STATIC)->voters[i];
-        c.peer = voter->voter_id;
-        c.target = voters_key(voter);
-        c.address = voters_address(voter, r->options.listener);
-    }
+    int32_t configured = configured_count(r);
+    struct candidate c = i < configured
+                             ? configured_at(r, i)
+                             : voter_server(r, &voters_latest(r->voters)->voters[i - configured]);
     c.due_ms = rests_until(r, c.peer);
     if (str_is_null(c.address.host) || c.peer == r->options.self.id) c.due_ms = INT64_MAX;
+    for (int32_t k = 0; i >= configured && k < configured; k++) /* asked by its other name */
+        if (is_same(configured_at(r, k).address, c.address)) c.due_ms = INT64_MAX;
     return c;
 }
 
@@ -134,10 +161,10 @@ static bool may_fetch(const struct raft *r)
     return (!r->options.is_controller || is_durable(r)) && !r->appending && !fetch_in_flight(r);
 }
 
-static bool is_leaders(const struct raft *r, struct raft_address a)
+static bool is_leaders(const struct raft *r, const struct candidate *c)
 {
-    return r->role == RAFT_FOLLOWER && str_equal(a.host, r->leader_address.host) &&
-           a.port == r->leader_address.port;
+    return r->role == RAFT_FOLLOWER &&
+           (c->peer == r->state.leader_id || is_same(c->address, r->leader_address));
 }
 
 /* The first server that is ready, from a place that moves on with every message. Not the leader
@@ -149,7 +176,7 @@ static struct candidate ask_server(const struct raft *r)
     for (int32_t i = 0; i < count && may_fetch(r); i++) {
         struct candidate c =
             server_at(r, (int32_t)((r->wire.first_server + (uint32_t)i) % (uint32_t)count));
-        if (c.due_ms < best.due_ms && !is_leaders(r, c.address)) best = c;
+        if (c.due_ms < best.due_ms && !is_leaders(r, &c)) best = c;
     }
     if (best.due_ms < INT64_MAX) best.due_ms = later(best.due_ms, r->wire.ask_at);
     return best;

@@ -455,6 +455,34 @@ TEST(without_bootstrap_servers_the_static_voters_are_asked)
     world_free(w);
 }
 
+/* Voters came and went, and the only server that the configuration names is gone. */
+TEST(the_voters_of_the_log_are_asked_besides_the_configured_servers)
+{
+    struct world *w = world_new(7);
+    w->puppets = true;
+    for (int32_t i = 0; i < 4; i++) world_add(w, i, true, 1);
+    world_dynamic(w, 3);
+    w->servers_max = 1;
+    struct node *n = &w->nodes[3];
+    n->is_controller = false;
+    n->disk.bootstrap = w->nodes[0].disk.bootstrap;
+    node_start(n);
+    assert_int_equal(node_follow(n, 0, 5), KAFKA_NONE);
+    int asked[4] = {0};
+    for (int i = 0; i < 40; i++) {
+        const struct raft_message *m = node_message(n, RAFT_FETCH, -2);
+        if (m) {
+            assert_int_not_equal(m->to, -1); /* the dead leader by its other name */
+            asked[m->to]++;
+            raft_unanswered(n->raft, w->now_ms, m->token, false);
+        }
+        w->now_ms += 20;
+        node_tick(n);
+    }
+    assert_true(asked[0] > 5 && asked[1] > 2 && asked[2] > 2 && asked[3] == 0);
+    world_free(w);
+}
+
 TEST(a_follower_whose_leader_does_not_answer_asks_the_others_too)
 {
     struct world *w = following();
@@ -480,7 +508,8 @@ TEST(after_a_timeout_another_server_is_asked_at_once_and_not_the_leader_by_its_a
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world *w = world_new(seed);
-        w->puppets = w->servers_configured = true;
+        w->puppets = true;
+        w->servers_max = WORLD_NODES_MAX;
         for (int32_t i = 0; i < 4; i++) world_add(w, i, true, 1);
         world_static(w, 3);
         struct node *n = first(w);

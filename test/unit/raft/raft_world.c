@@ -243,7 +243,7 @@ void world_dynamic(struct world *w, int32_t voters)
     struct voter_set *set = first_voters(w, voters, true);
     const struct voter_set *kept = keep(w, &set->record);
     voter_set_free(set);
-    w->servers_configured = true;
+    w->servers_max = WORLD_NODES_MAX;
     for (int32_t i = 0; i < voters; i++) w->nodes[i].disk.bootstrap = kept;
 }
 
@@ -297,7 +297,7 @@ static struct raft *core_of(struct node *n)
     struct voters_record_voter own = world_entry(n, &arena);
     struct raft_address servers[WORLD_NODES_MAX];
     int32_t count = 0;
-    for (int32_t i = 0; w->servers_configured && i < w->nodes_count; i++) {
+    for (int32_t i = 0; i < w->servers_max && i < w->nodes_count; i++) {
         if (w->nodes[i].is_controller && &w->nodes[i] != n)
             servers[count++] =
                 (struct raft_address){arena_printf(&arena, "n%d", (int)w->nodes[i].id), 9093};

@@ -92,7 +92,7 @@ struct world {
     int32_t nodes_count;
     struct voter_set *static_voters; /* kraft.version 0 */
     bool puppets;                    /* a change of role empties the outbox */
-    bool servers_configured;         /* controller.quorum.bootstrap.servers: all controllers */
+    int32_t servers_max; /* controller.quorum.bootstrap.servers: controllers below this id */
     /* The network. */
     struct packet *packets;
     int32_t packets_count, packets_capacity;
