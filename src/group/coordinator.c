@@ -125,7 +125,7 @@ void group_coordinator_join(struct group_coordinator *c, const struct join_group
         return;
     }
     struct shard_group *sg = shard_find(s, rq->group_id);
-    bool create = !sg;
+    bool disband = sg && sg->group->kind == GROUP_CONSUMER, create = !sg || disband;
     if (create && rq->member_id.len > 0) {
         join_error(call, KAFKA_UNKNOWN_MEMBER_ID, rq->member_id);
         return;
@@ -133,6 +133,11 @@ void group_coordinator_join(struct group_coordinator *c, const struct join_group
     if (create && (rq->protocol_type.len <= 0 || rq->protocols_count <= 0 ||
                    rq->protocols_count > GROUP_PROTOCOLS_MAX)) {
         join_error(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL, STR(""));
+        return;
+    }
+    if (disband) { /* it comes again, and finds a classic group */
+        if (sg->group->state != GROUP_DEAD) shard_disband(s, sg);
+        join_error(call, KAFKA_COORDINATOR_LOAD_IN_PROGRESS, rq->member_id);
         return;
     }
     if (create) sg = shard_add(s, rq->group_id, clock_wall(c->env->clock));

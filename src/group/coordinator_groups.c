@@ -106,7 +106,7 @@ static void describe_one(const struct group_coordinator *c, struct str id,
     }
     const struct shard_group *sg = shard_find(s, id);
     const struct group *g = sg ? sg->group : NULL;
-    if (!g || g->kind != GROUP_CLASSIC) {
+    if (!g || (g->kind != GROUP_CLASSIC && g->kind != GROUP_CONSUMER)) {
         to->group_state = str_of(group_state_name(GROUP_DEAD));
         if (call->version < 6) return;
         to->error_code = KAFKA_GROUP_ID_NOT_FOUND; /* KIP-1043 */
@@ -116,7 +116,7 @@ static void describe_one(const struct group_coordinator *c, struct str id,
         return;
     }
     to->group_state = str_of(group_state_name(g->state));
-    to->protocol_type = str_or_empty(g->protocol_type);
+    to->protocol_type = protocol_type_of(g);
     if (g->state == GROUP_STABLE) to->protocol_data = g->protocol;
     describe_members(g, call->arena, to);
 }

@@ -121,7 +121,10 @@ static void erase_settled(struct rsm_write *write, enum kafka_error error)
         struct record_list l;
         record_list_init(&l, &arena);
         add_all_offsets(&l, sg->group);
-        records_add_group_tombstone(&l, op->id);
+        if (sg->group->kind == GROUP_CONSUMER)
+            records_add_consumer_group_tombstones(&l, sg->group);
+        else
+            records_add_group_tombstone(&l, op->id);
         error = shard_write_bulk(op->shard, &l, op, erase_written);
         record_list_free(&l);
         arena_free(&arena);
@@ -142,6 +145,44 @@ void shard_erase_group(struct group_shard *s, struct shard_group *sg, void *cont
     group_bury(sg->group);
     enum kafka_error e = rsm_shard_barrier(&s->rsm, &op->barrier);
     if (e) erase_end(op, e);
+}
+
+/* ---- what the consumer protocol left ---- */
+
+struct disband_op {
+    struct group_shard *shard;
+    struct str id; /* owned */
+};
+
+static void disband_done(void *context, enum kafka_error error)
+{
+    struct disband_op *op = context;
+    struct shard_group *sg = shard_find(op->shard, op->id);
+    if (sg) sg->group->disbanding = false;
+    if (error)
+        trace_warn(op->shard->env->trace, "group",
+                   "%s: group %.*s stays one of consumers: error %d", op->shard->name,
+                   STR_ARG(op->id), error);
+    text_free(op->id);
+    mem_free(op);
+}
+
+void shard_disband(struct group_shard *s, struct shard_group *sg)
+{
+    PRE(sg->group->kind == GROUP_CONSUMER);
+    if (sg->group->disbanding) return;
+    sg->group->disbanding = true;
+    struct disband_op *op = MEM_NEW(struct disband_op);
+    *op = (struct disband_op){.shard = s, .id = text_copy(sg->group->id)};
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct record_list l;
+    record_list_init(&l, &arena);
+    records_add_consumer_group_tombstones(&l, sg->group);
+    enum kafka_error e = shard_write_bulk(s, &l, op, disband_done);
+    record_list_free(&l);
+    arena_free(&arena);
+    if (e) disband_done(op, e);
 }
 
 /* ---- expiry ---- */

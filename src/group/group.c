@@ -19,6 +19,8 @@ struct group *group_new(struct str id, struct wall_time now)
     map_init(&g->supported);
     map_init(&g->pending_by_id);
     map_init(&g->subscribed);
+    map_init(&g->new_members);
+    map_init(&g->new_patterns);
     group_offsets_init(&g->offsets);
     g->join_deadline = g->sync_deadline = g->wake = MONO_NEVER;
     return g;
@@ -46,6 +48,8 @@ void group_free(struct group *g)
     map_free(&g->supported);
     map_free(&g->pending_by_id);
     map_free(&g->subscribed);
+    map_free(&g->new_members);
+    map_free(&g->new_patterns);
     group_offsets_free(&g->offsets);
     text_free(g->protocol_type);
     text_free(g->protocol);
@@ -143,15 +147,16 @@ void group_record(const struct group *g, struct arena *arena, struct group_metad
 
 enum kafka_error group_admit_delete(const struct group *g)
 {
-    if (g->kind != GROUP_CLASSIC) return KAFKA_GROUP_ID_NOT_FOUND;
+    if (g->kind != GROUP_CLASSIC && g->kind != GROUP_CONSUMER) return KAFKA_GROUP_ID_NOT_FOUND;
     if (g->state == GROUP_DEAD) return KAFKA_GROUP_ID_NOT_FOUND;
+    if (g->disbanding) return KAFKA_NON_EMPTY_GROUP; /* for a member that comes */
     return g->state == GROUP_EMPTY ? KAFKA_NONE : KAFKA_NON_EMPTY_GROUP;
 }
 
 enum kafka_error group_admit_offset_delete(const struct group *g)
 {
     if (g->state == GROUP_DEAD) return KAFKA_GROUP_ID_NOT_FOUND;
-    if (g->kind != GROUP_CLASSIC)
+    if (g->kind != GROUP_CLASSIC && g->kind != GROUP_CONSUMER)
         return KAFKA_NON_EMPTY_GROUP; /* who its members are is not known */
     if (g->state == GROUP_EMPTY || str_equal(g->protocol_type, STR("consumer"))) return KAFKA_NONE;
     return KAFKA_NON_EMPTY_GROUP;

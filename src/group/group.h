@@ -18,7 +18,9 @@
  * durable half once it is STABLE or EMPTY.
  *
  * The new group protocols (KIP-848, share, streams groups) are not served. Their groups are seen
- * (`kind`) so that nothing here takes them for empty: no expiry, no deletion, no classic member.
+ * (`kind`) so that nothing here takes them for classic ones. One of the consumer protocol has no
+ * living members here, as none can speak to this coordinator: it is described as empty, can be
+ * deleted, and becomes a classic group when a classic member joins (shard_disband).
  *
  * Owns: members, their texts, offsets. Borrows: waiters (see struct group_call) until answered.
  * Bounds: group.max.size members, GROUP_PENDING_MAX ids given out and not used yet.
@@ -101,6 +103,9 @@ struct group {
 
     /* Never later than the earliest deadline: when group_tick must be called. */
     struct mono_time wake;
+
+    struct map new_members, new_patterns; /* GROUP_CONSUMER: whom and what its records name */
+    bool disbanding;                      /* their tombstones are on the way */
 
     struct group_offsets offsets;
     int32_t commits_in_flight; /* offset records appended, not replayed */

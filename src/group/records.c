@@ -107,3 +107,50 @@ void records_add_group_tombstone(struct record_list *l, struct str group)
     key.u.group_metadata.group = group;
     add(l, &key, NULL);
 }
+
+/* ---- the consumer protocol ---- */
+
+static struct str name_of(const struct map_entry *e)
+{
+    return (struct str){(const char *)e->key, (int32_t)e->key_len};
+}
+
+static void add_member_tombstones(struct record_list *l, struct str group, struct str member)
+{
+    struct group_record_key key;
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT);
+    key.u.consumer_group_current_member_assignment.group_id = group;
+    key.u.consumer_group_current_member_assignment.member_id = member;
+    add(l, &key, NULL);
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER);
+    key.u.consumer_group_target_assignment_member.group_id = group;
+    key.u.consumer_group_target_assignment_member.member_id = member;
+    add(l, &key, NULL);
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_MEMBER_METADATA);
+    key.u.consumer_group_member_metadata.group_id = group;
+    key.u.consumer_group_member_metadata.member_id = member;
+    add(l, &key, NULL);
+}
+
+void records_add_consumer_group_tombstones(struct record_list *l, const struct group *g)
+{
+    for (uint32_t i = 0; i < g->new_members.count; i++)
+        add_member_tombstones(l, g->id, name_of(&g->new_members.entries[i]));
+    struct group_record_key key;
+    for (uint32_t i = 0; i < g->new_patterns.count; i++) {
+        group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_REGULAR_EXPRESSION);
+        key.u.consumer_group_regular_expression.group_id = g->id;
+        key.u.consumer_group_regular_expression.regular_expression =
+            name_of(&g->new_patterns.entries[i]);
+        add(l, &key, NULL);
+    }
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA);
+    key.u.consumer_group_target_assignment_metadata.group_id = g->id;
+    add(l, &key, NULL);
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_PARTITION_METADATA);
+    key.u.consumer_group_partition_metadata.group_id = g->id;
+    add(l, &key, NULL);
+    group_record_key_init(&key, GROUP_RECORD_CONSUMER_GROUP_METADATA);
+    key.u.consumer_group_metadata.group_id = g->id;
+    add(l, &key, NULL);
+}

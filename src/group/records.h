@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/out.h"
-#include "group/offsets.h"
+#include "group/group.h"
 #include "protocol/group_metadata_record.h"
 #include "rsm/rsm.h"
 
@@ -28,5 +28,8 @@ void records_add_offset_tombstone(struct record_list *l, struct str group, struc
 void records_add_group(struct record_list *l, struct str group,
                        const struct group_metadata_value *value);
 void records_add_group_tombstone(struct record_list *l, struct str group);
+/* Of all that the log has of a group of the consumer protocol, in the order in which an Apache
+ * Kafka takes them: each member's assignments before the member, all of them before the group. */
+void records_add_consumer_group_tombstones(struct record_list *l, const struct group *g);
 
 #endif

@@ -173,7 +173,21 @@ static void replay_kind(struct group_shard *s, struct str id, enum group_kind ki
     }
     if (g->kind != kind) return;
     g->kind = GROUP_CLASSIC;
-    if (group_offsets_empty(&g->offsets)) shard_remove(s, sg);
+    if (g->state == GROUP_DEAD) group_revive(g);
+    if (group_offsets_empty(&g->offsets) && g->commits_in_flight == 0) shard_remove(s, sg);
+}
+
+/* Whom and what a group of the consumer protocol names: remembered for its tombstones. */
+static void replay_name(struct group_shard *s, struct str id, bool is_pattern, struct str name,
+                        bool there)
+{
+    struct shard_group *sg = there ? find_or_add(s, id) : shard_find(s, id);
+    if (!sg) return;
+    struct map *names = is_pattern ? &sg->group->new_patterns : &sg->group->new_members;
+    if (there)
+        map_put_str(names, name, sg->group);
+    else
+        map_remove_str(names, name);
 }
 
 /* ---- one record ---- */
@@ -223,6 +237,14 @@ static void apply(struct group_shard *s, const struct rsm_replay *r,
         break;
     case GROUP_RECORD_CONSUMER_GROUP_METADATA:
         replay_kind(s, k->u.consumer_group_metadata.group_id, GROUP_CONSUMER, v != NULL);
+        break;
+    case GROUP_RECORD_CONSUMER_GROUP_MEMBER_METADATA:
+        replay_name(s, k->u.consumer_group_member_metadata.group_id, false,
+                    k->u.consumer_group_member_metadata.member_id, v != NULL);
+        break;
+    case GROUP_RECORD_CONSUMER_GROUP_REGULAR_EXPRESSION:
+        replay_name(s, k->u.consumer_group_regular_expression.group_id, true,
+                    k->u.consumer_group_regular_expression.regular_expression, v != NULL);
         break;
     case GROUP_RECORD_SHARE_GROUP_METADATA:
         replay_kind(s, k->u.share_group_metadata.group_id, GROUP_SHARE, v != NULL);

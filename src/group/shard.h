@@ -82,6 +82,10 @@ struct bulk_write;
 enum kafka_error shard_write_bulk(struct group_shard *s, const struct record_list *l, void *context,
                                   void (*done)(void *context, enum kafka_error)) MUST_CHECK;
 
+/* Make a classic group of one of the consumer protocol: tombstones of all that it has but its
+ * offsets. Once they have committed it is a classic group, or none if it has no offsets. */
+void shard_disband(struct group_shard *s, struct shard_group *sg);
+
 /* Delete a group with its offsets; `done` once, inside or later. PRE: group_admit_delete. */
 void shard_erase_group(struct group_shard *s, struct shard_group *sg, void *context,
                        void (*done)(void *context, enum kafka_error));

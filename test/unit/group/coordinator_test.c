@@ -6,6 +6,8 @@
 #include "group/requests.h"
 #include "memory_log.h"
 #include "probe.h"
+#include "protocol/batch.h"
+#include "protocol/group_record.h"
 
 struct node {
     struct sim *sim;
@@ -698,6 +700,142 @@ static void delete_groups(struct node *n, struct ask *a, const char *one, const 
     group_coordinator_delete_groups(n->groups, rq, ask_by(n, a, 2, groups_deleted));
 }
 
+/* ---- what the consumer protocol left (KIP-848) */
+
+static void put_key(struct node *n, const struct group_record_key *key,
+                    const struct group_record_value *value)
+{
+    struct out out;
+    uint8_t bytes[2][256];
+    out_init(&out);
+    group_record_key_encode(key, &out);
+    struct rsm_record r = {.key = {bytes[0], out.len}};
+    out_flatten(&out, bytes[0]);
+    out_reset(&out);
+    group_record_value_encode(value, &out);
+    r.value = (struct bytes){bytes[1], out.len};
+    out_flatten(&out, bytes[1]);
+    out_free(&out);
+    put_record(n, r, &BATCH_OPTIONS_DEFAULT);
+}
+
+/* As a broker leaves it that was killed: two members, one pattern, in Kafka's order. */
+static void put_consumer_group(struct node *n, struct str id)
+{
+    static const enum group_record_type types[] = {
+        GROUP_RECORD_CONSUMER_GROUP_MEMBER_METADATA,
+        GROUP_RECORD_CONSUMER_GROUP_REGULAR_EXPRESSION,
+        GROUP_RECORD_CONSUMER_GROUP_METADATA,
+        GROUP_RECORD_CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER,
+        GROUP_RECORD_CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA,
+        GROUP_RECORD_CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT,
+    };
+    for (int member = 0; member < 2; member++)
+        for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+            struct group_record_key key;
+            struct group_record_value value;
+            group_record_key_init(&key, types[i]);
+            group_record_value_init(&value, types[i], 0);
+            struct str name = member ? STR("second") : STR("first");
+            if (i == 0) key.u.consumer_group_member_metadata.member_id = name;
+            if (i == 1) key.u.consumer_group_regular_expression.regular_expression = STR("a.*");
+            if (i == 3) key.u.consumer_group_target_assignment_member.member_id = name;
+            if (i == 5) key.u.consumer_group_current_member_assignment.member_id = name;
+            key.u.consumer_group_metadata.group_id = id; /* the first field of each */
+            put_key(n, &key, &value);
+        }
+}
+
+/* The types of the tombstones in the log, each "type" or "type:member". */
+static void tombstones(struct node *n, char *text, size_t size)
+{
+    text[0] = '\0';
+    struct batch_header h;
+    for (size_t at = 0; at < n->log.bytes.len; at += (size_t)h.size) {
+        const uint8_t *batch = n->log.bytes.data + at;
+        assert_ok(batch_parse(bytes_of(batch, n->log.bytes.len - at), &h));
+        struct record_iterator it;
+        struct record r;
+        bool more;
+        record_iterator_init(
+            &it, &h, (struct bytes){batch + BATCH_HEADER_BYTES, h.size - BATCH_HEADER_BYTES});
+        while (record_iterator_next(&it, &r, &more) == ERR_OK && more) {
+            struct group_record_key key;
+            if (r.value.len >= 0) continue;
+            assert_ok(group_record_key_decode(&key, r.key, &n->arena));
+            size_t len = strlen(text);
+            struct str member = STR("");
+            if (key.type == GROUP_RECORD_CONSUMER_GROUP_MEMBER_METADATA)
+                member = key.u.consumer_group_member_metadata.member_id;
+            snprintf(text + len, size - len, "%d%.*s ", key.type, STR_ARG(member));
+        }
+    }
+}
+
+TEST(a_group_that_the_consumer_protocol_left_is_turned_into_a_classic_one_by_who_joins)
+{
+    struct node n;
+    struct ask a;
+    struct probe p;
+    char member[TEXT_MAX], text[TEXT_MAX];
+    node_init(&n);
+    put_consumer_group(&n, STR("group"));
+    elect(&n, 1);
+    commit(&n, &a, "group", "t", 7); /* its position, as a tool sets it */
+    assert_int_equal(a.error, 0);
+    describe(&n, &a, "group", 6);
+    assert_int_equal(a.error, 0);
+    assert_string_equal(a.text, "Empty consumer ");
+    join(&n, &p, (struct joining){.member = "first", .protocols = "range:t"});
+    assert_int_equal(p.error, KAFKA_UNKNOWN_MEMBER_ID);
+
+    n.log.hold = true;
+    join(&n, &p, (struct joining){.protocols = "range:t"});
+    assert_int_equal(p.error, KAFKA_COORDINATOR_LOAD_IN_PROGRESS); /* clients come again */
+    join(&n, &p, (struct joining){.protocols = "range:t"});
+    assert_int_equal(p.error, KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+    delete_groups(&n, &a, "group", "none");
+    assert_string_equal(a.text, "group=68 none=69 ");
+    n.log.hold = false;
+    commit_up_to(&n, n.log.end);
+    tombstones(&n, text, sizeof text);
+    /* once; assignments before their member, all before the group, or an Apache Kafka refuses */
+    assert_string_equal(text, "8 7 5first 8 7 5second 16 6 4 3 ");
+
+    alone(&n, member);
+    fetch(&n, &a, "group", "t", false);
+    assert_int_equal(a.value, 7);
+    fail_over(&n, 2);
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "group:consumer:Stable:classic ");
+    assert_int_equal(heartbeat(&n, "group", member, 1), KAFKA_NONE);
+    node_free(&n);
+}
+
+TEST(a_group_that_the_consumer_protocol_left_stays_one_when_the_log_refuses)
+{
+    struct node n;
+    struct ask a;
+    struct probe p;
+    node_init(&n);
+    put_consumer_group(&n, STR("group"));
+    elect(&n, 1);
+    n.log.refuse = KAFKA_NOT_ENOUGH_REPLICAS;
+    join(&n, &p, (struct joining){.protocols = "range:t"});
+    sim_run_ms(n.sim, 1);
+    assert_int_equal(p.error, KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+    list(&n, &a, NULL, "consumer");
+    assert_string_equal(a.text, "group:consumer:Empty:consumer ");
+    n.log.refuse = KAFKA_NONE;
+    join(&n, &p, (struct joining){.protocols = "range:t"});
+    sim_run_ms(n.sim, 1);
+    list(&n, &a, NULL, NULL); /* it had no offsets */
+    assert_string_equal(a.text, "");
+    join(&n, &p, (struct joining){.protocols = "range:t"});
+    assert_int_equal(p.error, KAFKA_MEMBER_ID_REQUIRED);
+    node_free(&n);
+}
+
 TEST(deleting_a_group_takes_its_offsets_and_what_was_on_its_way)
 {
     struct node n;
@@ -726,6 +864,26 @@ TEST(deleting_a_group_takes_its_offsets_and_what_was_on_its_way)
     assert_string_equal(b.text, "group:consumer:Stable:classic ");
     delete_groups(&n, &a, "g", "g");
     assert_string_equal(a.text, "g=69 g=69 ");
+    node_free(&n);
+}
+
+TEST(a_group_that_the_consumer_protocol_left_can_be_deleted)
+{
+    struct node n;
+    struct ask a;
+    char text[TEXT_MAX];
+    node_init(&n);
+    put_consumer_group(&n, STR("group"));
+    elect(&n, 1);
+    commit(&n, &a, "group", "t", 7);
+    delete_groups(&n, &a, "group", "none");
+    sim_run_ms(n.sim, 1);
+    assert_string_equal(a.text, "group=0 none=69 ");
+    tombstones(&n, text, sizeof text);
+    assert_string_equal(text, "1 8 7 5first 8 7 5second 16 6 4 3 ");
+    fail_over(&n, 2);
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "");
     node_free(&n);
 }
 

@@ -828,7 +828,7 @@ TEST(a_group_of_a_new_protocol_takes_no_classic_members)
     struct bench b;
     struct probe p;
     bench_init(&b);
-    b.group->kind = GROUP_CONSUMER;
+    b.group->kind = GROUP_SHARE;
     bench_join(&b, &p, (struct joining){0});
     assert_int_equal(p.error, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     assert_int_equal(group_admit_delete(b.group), KAFKA_GROUP_ID_NOT_FOUND);
