@@ -25,6 +25,7 @@ static const struct api_handler apis[API_COUNT] = {
     [API_OFFSET_FOR_LEADER_EPOCH] = {.min = 2, .max = 4, .handle = handle_offset_for_leader_epoch},
     [API_DESCRIBE_CONFIGS] = {.min = 1, .max = 4, .handle = handle_describe_configs},
     [API_ALTER_CONFIGS] = {.min = 0, .max = 2, .handle = handle_alter_configs},
+    [API_ALTER_REPLICA_LOG_DIRS] = {.min = 1, .max = 2, .handle = handle_alter_replica_log_dirs},
     [API_DESCRIBE_LOG_DIRS] = {.min = 1, .max = 5, .handle = handle_describe_log_dirs},
     [API_CREATE_PARTITIONS] = {.min = 0, .max = 3, .handle = handle_forward},
     [API_DELETE_GROUPS] = {.min = 0, .max = 2, .handle = handle_delete_groups},

@@ -109,6 +109,14 @@ static void placed(void *owner, struct replica *r)
     no_room_placed(b->parts->no_room, r);
 }
 
+static bool assign(void *owner, struct replica *r, struct uuid directory)
+{
+    struct broker *b = owner;
+    if (b->image->metadata_version < METADATA_VERSION_DIRECTORIES) return true;
+    directory_assignments_want(b->parts->assignments, r->topic->id, r->partition, directory);
+    return false;
+}
+
 static void no_room(void *owner, struct replica *r)
 {
     struct broker *b = owner;
@@ -161,6 +169,7 @@ static const struct replica_events replica_events = {
     .removed = replica_removed,
     .proposals = proposals,
     .placed = placed,
+    .assign = assign,
     .no_room = no_room,
     .directory_failed = directory_failed,
     .fetching = {.endpoint = replication_endpoint,

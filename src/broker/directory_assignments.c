@@ -9,6 +9,7 @@
 #include "protocol/api.h"
 #include "protocol/assign_replicas_to_dirs.h"
 #include "protocol/error.h"
+#include "replica/replica_manager.h"
 
 struct assignment {
     struct uuid topic_id;
@@ -73,6 +74,7 @@ static int32_t gather(struct directory_assignments *a, struct assignment **batch
     LIST_EACH(&a->wanted, node) {
         struct assignment *s = CONTAINER_OF(node, struct assignment, node);
         if (!is_news(a->broker, s)) {
+            replica_manager_assigned(a->broker->replicas, s->topic_id, s->partition, s->directory);
             drop(a, s);
             continue;
         }
@@ -122,7 +124,9 @@ static void acknowledge(struct directory_assignments *a, struct uuid directory,
     uint8_t key[KEY_BYTES];
     key_of(topic_id, partition, key);
     struct assignment *s = map_get(&a->by_partition, key, KEY_BYTES);
-    if (s && s->sent && uuid_equal(s->directory, directory)) drop(a, s);
+    if (!s || !s->sent || !uuid_equal(s->directory, directory)) return;
+    drop(a, s);
+    replica_manager_assigned(a->broker->replicas, topic_id, partition, directory);
 }
 
 static void answered(struct call *call, enum err e, const void *response)

@@ -5,9 +5,11 @@
  *      ^                 └──any error──> wanted, after a growing backoff
  *
  * Metadata says UNASSIGNED for a new replica on a broker of several directories; the broker chooses
- * and tells. A later wish for a partition replaces an earlier one. What metadata says already, or
- * no longer concerns this broker, is dropped when it is to be sent. One request in flight, of at
- * most ASSIGNMENTS_PER_REQUEST_MAX partitions. Owns: the wishes. Thread: the loop's. */
+ * and tells. A replica that moves between directories waits for the word that the new one was taken
+ * (replica_manager_assigned). A later wish for a partition replaces an earlier one. What metadata
+ * says already, or no longer concerns this broker, is dropped when it is to be sent. One request in
+ * flight, of at most ASSIGNMENTS_PER_REQUEST_MAX partitions. Owns: the wishes. Thread: the
+ * loop's. */
 #ifndef SAMSA_BROKER_DIRECTORY_ASSIGNMENTS_H
 #define SAMSA_BROKER_DIRECTORY_ASSIGNMENTS_H
 

@@ -210,6 +210,7 @@ static void apply_broker_config(struct metadata_publisher *p, enum config_layer 
     }
     struct replication_rates rates = replication_rates(p->config);
     replica_manager_set_throttles(p->broker->replicas, rates.leader, rates.follower);
+    replica_manager_set_move_throttle(p->broker->replicas, rates.moves);
     replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
     tell_cordoned(p);
 }

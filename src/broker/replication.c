@@ -17,6 +17,12 @@ struct replica_manager_config replication_config(const struct broker *b)
         .lag_ms_max = config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS),
         .quota_samples = config_int(c, CONFIG_REPLICATION_QUOTA_WINDOW_NUM),
         .quota_sample_s = config_int(c, CONFIG_REPLICATION_QUOTA_WINDOW_SIZE_SECONDS),
+        .moves_at_once = config_is_null(c, CONFIG_NUM_REPLICA_ALTER_LOG_DIRS_THREADS)
+                             ? 0
+                             : config_int(c, CONFIG_NUM_REPLICA_ALTER_LOG_DIRS_THREADS),
+        .move_quota_samples = config_int(c, CONFIG_ALTER_LOG_DIRS_REPLICATION_QUOTA_WINDOW_NUM),
+        .move_quota_sample_s =
+            config_int(c, CONFIG_ALTER_LOG_DIRS_REPLICATION_QUOTA_WINDOW_SIZE_SECONDS),
         .fetching = {
             .node_id = b->node_id,
             .fetchers_per_leader = config_int(c, CONFIG_NUM_REPLICA_FETCHERS),
@@ -45,7 +51,8 @@ static int64_t rate_of(const struct config *c, const char *name)
 struct replication_rates replication_rates(const struct config *c)
 {
     return (struct replication_rates){rate_of(c, "leader.replication.throttled.rate"),
-                                      rate_of(c, "follower.replication.throttled.rate")};
+                                      rate_of(c, "follower.replication.throttled.rate"),
+                                      rate_of(c, "replica.alter.log.dirs.io.max.bytes.per.second")};
 }
 
 static const char *inter_broker_listener(const struct config *c)

@@ -10,10 +10,11 @@
 
 struct replica_manager_config replication_config(const struct broker *b);
 
-/* leader.replication.throttled.rate and follower.replication.throttled.rate, which are set at run
- * time only; INT64_MAX where they are not. */
+/* leader.replication.throttled.rate, follower.replication.throttled.rate and
+ * replica.alter.log.dirs.io.max.bytes.per.second, which are set at run time only; INT64_MAX where
+ * they are not. */
 struct replication_rates {
-    int64_t leader, follower; /* bytes per second */
+    int64_t leader, follower, moves; /* bytes per second */
 };
 struct replication_rates replication_rates(const struct config *c);
 

@@ -6,7 +6,7 @@ broker_SOURCES := apis.c auto_topics.c broker.c controller_channel.c coordinator
                   handlers/describe_topic_partitions.c handlers/forward.c handlers/metadata.c
 broker_DEPENDS := controller replica group quorum history
 # the data plane
-broker_SOURCES += handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
+broker_SOURCES += handlers/alter_replica_log_dirs.c handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \
                   handlers/fetch.c handlers/init_producer_id.c handlers/list_offsets.c \
                   isr_proposals.c handlers/offset_for_leader_epoch.c handlers/partitions.c handlers/produce.c \
                   loggers.c near_replica.c refused_batches.c replication.c settling.c

@@ -41,6 +41,7 @@ void log_free(struct log *log)
     producer_state_free(log->producers);
     log_config_unref(log->config);
     mem_free(log->topic);
+    mem_free(log->future);
     mem_free(log);
 }
 

@@ -211,9 +211,16 @@ static void log_name_of(struct str topic, int32_t partition, struct log_name *na
     name->len = (size_t)n;
 }
 
-static void add_log(struct log_dir *dir, struct log *log)
+void log_dir_add(struct log_dir *dir, struct log *log)
 {
     struct log_name name;
+    if (log->future) {
+        MEM_GROW(dir->futures, dir->futures_count, dir->futures_capacity);
+        log->index = dir->futures_count;
+        log->serial = ++dir->logs_ever;
+        dir->futures[dir->futures_count++] = log;
+        return;
+    }
     log_name_of(log_topic(log), log->partition, &name);
     MEM_GROW(dir->logs, dir->logs_count, dir->logs_capacity);
     log->index = dir->logs_count;
@@ -223,9 +230,16 @@ static void add_log(struct log_dir *dir, struct log *log)
     INVARIANT(!before);
 }
 
-static void remove_log(struct log_dir *dir, struct log *log)
+void log_dir_remove(struct log_dir *dir, struct log *log)
 {
     struct log_name name;
+    dir->names_stale = true;
+    if (log->future) {
+        struct log *end = dir->futures[--dir->futures_count];
+        dir->futures[log->index] = end;
+        end->index = log->index;
+        return;
+    }
     log_name_of(log_topic(log), log->partition, &name);
     map_remove(&dir->by_name, name.z, name.len);
     struct log *last = dir->logs[--dir->logs_count];
@@ -253,7 +267,7 @@ struct log *log_dir_log_at(struct log_dir *dir, int32_t index)
 }
 
 /* "orders-7" → orders, 7. At the last '-', as Kafka does. */
-static bool parse_name(const char *name, struct str *topic, int32_t *partition)
+bool log_dir_parse_name(const char *name, struct str *topic, int32_t *partition)
 {
     const char *dash = strrchr(name, '-');
     if (!dash || dash == name || !dash[1] || strlen(dash + 1) > 9) return false;
@@ -318,28 +332,29 @@ static enum err load_entry(struct log_dir *dir, const char *name, const struct m
         log_dir_delete_later(dir, path.z, true, dir->options.config->file_delete_delay_ms);
         return ERR_OK;
     }
-    if (ends_with(name, "-future")) {
-        trace_warn(dir->env->trace, "log", "%s: moving between directories is not supported; left",
-                   path.z);
-        return ERR_OK;
-    }
-    if (!parse_name(name, &topic, &partition)) {
+    const char *hex = NULL;
+    bool future = ends_with(name, "-future");
+    if (future ? !log_dir_parse_future(name, &topic, &partition, &hex)
+               : !log_dir_parse_name(name, &topic, &partition)) {
         trace_error(dir->env->trace, "log",
                     "%s is not of the form topic-partition: remove it from the log directory",
                     path.z);
         return ERR_INVALID;
     }
     struct log_load_options o = {0};
-    struct log_load_options *known = map_get(options, name, strlen(name));
+    struct log_name key;
+    log_name_of(topic, partition, &key);
+    struct log_load_options *known = map_get(options, key.z, key.len);
     if (known) o = *known;
     o.clean = dir->was_clean;
     struct log *log = log_new(dir, topic, partition, dir->options.config);
+    if (hex) log->future = str_dup_z((struct str){hex, FUTURE_HEX});
     enum err e = log_load(log, &o);
     if (e) {
         log_free(log);
         return e;
     }
-    add_log(dir, log);
+    log_dir_add(dir, log);
     return ERR_OK;
 }
 
@@ -407,7 +422,7 @@ enum err log_dir_create_log(struct log_dir *dir, struct str topic, int32_t parti
         log_free(log);
         return e;
     }
-    add_log(dir, log);
+    log_dir_add(dir, log);
     *out = log;
     return ERR_OK;
 }
@@ -461,7 +476,7 @@ enum err log_dir_delete_log(struct log_dir *dir, struct log *log)
     enum err e = retire(dir, log, "-delete", &to);
     if (e) return e;
     log_dir_delete_later(dir, to.z, true, log->config->file_delete_delay_ms);
-    remove_log(dir, log);
+    log_dir_remove(dir, log);
     log_free(log);
     return ERR_OK;
 }
@@ -474,7 +489,7 @@ enum err log_dir_stray_log(struct log_dir *dir, struct log *log)
     if (e) return e;
     trace_warn(dir->env->trace, "log", "%.*s-%d is not hosted here; kept as %s",
                (int)log->topic_len, log->topic, log->partition, to.z);
-    remove_log(dir, log);
+    log_dir_remove(dir, log);
     log_free(log);
     return ERR_OK;
 }
@@ -498,9 +513,9 @@ enum err log_dir_write_checkpoint(struct log_dir *dir, enum checkpoint_kind kind
     uint64_t hash = 0xcbf29ce484222325u;
     arena_init(&arena, 1 << 16);
     struct offset_checkpoint_entry *entries =
-        ARENA_ARRAY(&arena, struct offset_checkpoint_entry, dir->logs_count);
-    for (int32_t i = 0; i < dir->logs_count; i++) {
-        struct log *log = dir->logs[i];
+        ARENA_ARRAY(&arena, struct offset_checkpoint_entry, log_dir_all_count(dir));
+    for (int32_t i = 0; i < log_dir_all_count(dir); i++) {
+        struct log *log = log_dir_all_at(dir, i);
         int64_t value = 0;
         if (!checkpoint_value(log, kind, &value)) continue;
         entries[count++] = (struct offset_checkpoint_entry){log_topic(log), log->partition, value};
@@ -515,6 +530,7 @@ enum err log_dir_write_checkpoint(struct log_dir *dir, enum checkpoint_kind kind
         if (e) e = dir_failed(dir, e, path.z);
         if (!e) dir->written[kind] = hash;
     }
+    if (!e && kind == CHECKPOINT_RECOVERY_POINTS) dir->names_stale = false;
     arena_free(&arena);
     return e;
 }
@@ -545,16 +561,18 @@ static enum err close_logs(struct log_dir *dir)
 {
     int32_t dirty = 0;
     enum err e = ERR_OK;
-    for (int32_t i = 0; i < dir->logs_count; i++) dirty += log_needs_close(dir->logs[i]) ? 1 : 0;
+    for (int32_t i = 0; i < log_dir_all_count(dir); i++)
+        dirty += log_needs_close(log_dir_all_at(dir, i)) ? 1 : 0;
     if (dirty < CLOSE_TREE_LOGS) {
-        for (int32_t i = 0; i < dir->logs_count && !e; i++) e = log_close_clean(dir->logs[i]);
+        for (int32_t i = 0; i < log_dir_all_count(dir) && !e; i++)
+            e = log_close_clean(log_dir_all_at(dir, i));
         return e;
     }
-    for (int32_t i = 0; i < dir->logs_count && !e; i++)
-        if (log_needs_close(dir->logs[i])) e = log_close_write(dir->logs[i]);
+    for (int32_t i = 0; i < log_dir_all_count(dir) && !e; i++)
+        if (log_needs_close(log_dir_all_at(dir, i))) e = log_close_write(log_dir_all_at(dir, i));
     if (!e && (e = disk_sync_tree(dir->env->disk, dir->path))) e = dir_failed(dir, e, dir->path);
-    for (int32_t i = 0; i < dir->logs_count && !e; i++)
-        if (log_needs_close(dir->logs[i])) e = log_close_rename(dir->logs[i]);
+    for (int32_t i = 0; i < log_dir_all_count(dir) && !e; i++)
+        if (log_needs_close(log_dir_all_at(dir, i))) e = log_close_rename(log_dir_all_at(dir, i));
     if (!e && (e = disk_sync_tree(dir->env->disk, dir->path))) e = dir_failed(dir, e, dir->path);
     return e;
 }
@@ -574,12 +592,13 @@ void log_dir_abandon(struct log_dir *dir)
 {
     timer_cancel(dir->env->clock, &dir->sweep);
     task_cancel(&dir->offline_task);
-    for (int32_t i = 0; i < dir->logs_count; i++) log_free(dir->logs[i]);
+    for (int32_t i = 0; i < log_dir_all_count(dir); i++) log_free(log_dir_all_at(dir, i));
     if (dir->metadata_log) log_free(dir->metadata_log);
     for (int32_t i = 0; i < dir->deletes_count; i++) mem_free(dir->deletes[i].path);
     if (dir->lock) disk_file_unref(dir->lock);
     mem_free(dir->deletes);
     mem_free(dir->logs);
+    mem_free(dir->futures);
     map_free(&dir->by_name);
     byte_buffer_free(&dir->scratch);
     byte_buffer_free(&dir->records);

@@ -11,6 +11,8 @@ struct pending_delete {
     bool is_dir;
 };
 
+enum { FUTURE_HEX = 32 }; /* digits in the name of a future log */
+
 enum checkpoint_kind {
     CHECKPOINT_RECOVERY_POINTS,
     CHECKPOINT_START_OFFSETS,
@@ -36,6 +38,9 @@ struct log_dir {
     int32_t logs_count, logs_capacity;
     struct log *metadata_log;
     uint64_t logs_ever;
+    struct log **futures; /* copies of logs that move here (log_future.h) */
+    int32_t futures_count, futures_capacity;
+    bool names_stale; /* the checkpoint of recovery points may name logs that have gone */
 
     struct list_node open_logs; /* most recently used first */
     int32_t open_files;
@@ -55,6 +60,31 @@ struct log_dir {
     int32_t retention_at; /* the log a retention pass goes on with; -1 none under way */
     uint64_t written[CHECKPOINT_KINDS]; /* what the files hold, as a hash */
 };
+
+/* Logs and future logs, which checkpoints and closing treat alike. */
+static inline int32_t log_dir_all_count(const struct log_dir *dir)
+{
+    return dir->logs_count + dir->futures_count;
+}
+
+static inline struct log *log_dir_all_at(const struct log_dir *dir, int32_t index)
+{
+    return index < dir->logs_count ? dir->logs[index] : dir->futures[index - dir->logs_count];
+}
+
+/* In the directory's lists, as what it is. */
+void log_dir_add(struct log_dir *dir, struct log *log);
+void log_dir_remove(struct log_dir *dir, struct log *log);
+
+/* "topic-partition" of a name; false when it has not that form. */
+bool log_dir_parse_name(const char *name, struct str *topic, int32_t *partition);
+
+/* "topic-partition.HEX-future": HEX is *hex, of 32 digits. */
+bool log_dir_parse_future(const char *name, struct str *topic, int32_t *partition,
+                          const char **hex);
+
+/* Write what has changed in the checkpoints soon. */
+void log_dir_checkpoint_soon(struct log_dir *dir);
 
 /* Remove after the delay of its topic. Takes a copy of the path. */
 void log_dir_delete_later(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms);

@@ -57,6 +57,15 @@ void log_dir_arm(struct log_dir *dir)
     timer_arm(dir->env->clock, &dir->sweep, when);
 }
 
+void log_dir_checkpoint_soon(struct log_dir *dir)
+{
+    struct mono_time soon = later(dir, AGAIN_MS);
+    struct mono_time *next[] = {&dir->next_recovery, &dir->next_start, &dir->next_high_watermark};
+    for (int i = 0; i < 3; i++)
+        if (next[i]->ns == 0 || soon.ns < next[i]->ns) *next[i] = soon;
+    log_dir_arm(dir);
+}
+
 static void sync_new_logs(struct log_dir *dir)
 {
     for (int work = 0; work < NEW_WORK_PER_SWEEP && !list_empty(&dir->new_logs);) {
@@ -137,10 +146,11 @@ static void flush_overdue(struct log_dir *dir)
 static void expire_producers(struct log_dir *dir)
 {
     int64_t now_ms = clock_wall(dir->env->clock).ms;
-    for (int32_t i = 0; i < dir->logs_count; i++)
-        if (dir->logs[i]->producers)
-            producer_state_expire(dir->logs[i]->producers, now_ms,
-                                  dir->options.producer_id_expiration_ms);
+    for (int32_t i = 0; i < log_dir_all_count(dir); i++) {
+        struct log *log = log_dir_all_at(dir, i);
+        if (log->producers)
+            producer_state_expire(log->producers, now_ms, dir->options.producer_id_expiration_ms);
+    }
 }
 
 /* True when the cadence is due, which sets its next time. The first call only does that. */

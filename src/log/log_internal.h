@@ -53,6 +53,7 @@ struct log {
     char *topic;
     int32_t topic_len;
     int32_t partition;
+    char *future; /* the HEX of its name while it is a future log; NULL: a current one */
     struct uuid topic_id;
     struct log_config *config;
 
@@ -79,10 +80,10 @@ struct log_path {
     char z[PATH_MAX];
 };
 
-/* DIRECTORY/TOPIC-PARTITION */
+/* DIRECTORY/TOPIC-PARTITION, with .HEX-future behind it for a future log. */
 void log_dir_path_of(const struct log *log, struct log_path *path);
 
-/* DIRECTORY/TOPIC-PARTITION/NAME */
+/* A file in that directory. */
 void log_path_of(const struct log *log, const char *name, struct log_path *path);
 
 /* …/00000000000000000042.log */

@@ -12,14 +12,16 @@
 
 void log_dir_path_of(const struct log *log, struct log_path *path)
 {
-    snprintf(path->z, sizeof path->z, "%s/%.*s-%" PRId32, log->dir->path, (int)log->topic_len,
-             log->topic, log->partition);
+    snprintf(path->z, sizeof path->z, "%s/%.*s-%" PRId32 "%s%s%s", log->dir->path,
+             (int)log->topic_len, log->topic, log->partition, log->future ? "." : "",
+             log->future ? log->future : "", log->future ? "-future" : "");
 }
 
 void log_path_of(const struct log *log, const char *name, struct log_path *path)
 {
-    snprintf(path->z, sizeof path->z, "%s/%.*s-%" PRId32 "/%s", log->dir->path, (int)log->topic_len,
-             log->topic, log->partition, name);
+    log_dir_path_of(log, path);
+    size_t len = strlen(path->z);
+    snprintf(path->z + len, sizeof path->z - len, "/%s", name);
 }
 
 void log_segment_path(const struct log *log, int64_t offset, const char *suffix,

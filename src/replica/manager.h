@@ -5,6 +5,7 @@
 
 #include "replica/lease.h"
 #include "replica/replica_manager.h"
+#include "replica/replica_moves.h"
 #include "replica/throttle.h"
 
 struct replica_manager {
@@ -19,8 +20,11 @@ struct replica_manager {
     int32_t replicas_count;
     struct fetchers *fetchers; /* NULL: nobody is followed */
     struct throttle leader_throttle, follower_throttle;
-    bool fenced;             /* serves nobody */
-    struct map last_fetches; /* broker id -> struct mono_time of its last fetch as a follower */
+    struct replica_moves *moves; /* NULL until one begins */
+    int64_t move_bytes_per_s;
+    struct map preferred_dirs; /* "topic-partition" -> log_dir, of replicas that are not here yet */
+    bool fenced;               /* serves nobody */
+    struct map last_fetches;   /* broker id -> struct mono_time of its last fetch as a follower */
     struct partition_world world;
     struct list_node moved;      /* replicas whose waiters are to be told this turn */
     struct list_node replicated; /* leaders with followers */

@@ -37,6 +37,7 @@ void replica_open(struct replica *r, struct log *log)
 
 void replica_free(struct replica *r, enum kafka_error error)
 {
+    replica_move_drop(r);
     replica_unfollow(r);
     purgatory_fail(&r->purgatory.high_waits, error);
     purgatory_fail(&r->purgatory.low_waits, error);
@@ -85,6 +86,7 @@ void replica_effects(struct replica *r, unsigned effects)
     }
     if (effects & PARTITION_LEADERSHIP_MOVED) r->movement.look_again = true;
     r->effects |= effects;
+    if (r->move) replica_move_wake(r);
     if (!effects || list_linked(&r->moved)) return;
     list_push_back(&m->moved, &r->moved);
     task_post(m->env.clock, &m->tell_task);
@@ -93,6 +95,7 @@ void replica_effects(struct replica *r, unsigned effects)
 void replica_touch(struct replica *r)
 {
     struct replica_manager *m = r->manager;
+    if (r->move) replica_move_wake(r);
     if (list_linked(&r->moved)) return;
     list_push_back(&m->moved, &r->moved);
     task_post(m->env.clock, &m->tell_task);
@@ -427,7 +430,10 @@ enum kafka_error replica_delete_records(struct replica *r, int64_t offset, int64
 
 int64_t replica_low_watermark(const struct replica *r)
 {
-    return partition_low_watermark(&r->core, manager_world(r->manager));
+    int64_t low = partition_low_watermark(&r->core, manager_world(r->manager));
+    /* What the copy still has would come back with it. */
+    int64_t copy = r->move ? log_start_offset(r->move->future) : low;
+    return copy < low ? copy : low;
 }
 
 void replica_wait_low_watermark(struct replica *r, struct offset_wait *w)

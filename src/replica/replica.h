@@ -15,6 +15,7 @@
 #include "replica/purgatory.h"
 
 struct replica_manager;
+struct replica_move;
 
 /* A topic of which this node hosts a partition. */
 struct replica_topic {
@@ -37,7 +38,8 @@ struct replica {
     struct fetcher *fetcher;    /* that fetches it; NULL unless it follows */
     struct replica_manager *manager;
     struct replica_topic *topic;
-    struct log *log; /* NULL when its directory is offline or it has none yet */
+    struct log *log;           /* NULL when its directory is offline or it has none yet */
+    struct replica_move *move; /* into another directory; NULL: it stays where it is */
     struct uuid directory;
     int32_t partition;
     bool adrift;  /* lease.h, as those who wait were told */

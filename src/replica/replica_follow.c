@@ -74,6 +74,7 @@ enum err replica_cut(struct replica *r, int64_t offset)
                    (long long)r->core.high_watermark);
     enum err e = log_truncate_to(r->log, offset);
     log_was_cut(r); /* as far as it went */
+    replica_move_cut(r, log_end_offset(r->log));
     return e;
 }
 
@@ -83,5 +84,6 @@ enum err replica_restart(struct replica *r, int64_t offset)
     if (!r->log) return ERR_OFFLINE;
     enum err e = log_truncate_fully_and_start_at(r->log, offset);
     log_was_cut(r); /* as far as it went */
+    replica_move_cut(r, 0);
     return e;
 }

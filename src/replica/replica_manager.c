@@ -2,6 +2,8 @@
 
 #include "base/mark.h"
 #include "base/mem.h"
+#include "log/log_future.h"
+#include "replica/placement.h"
 
 #define COMPONENT "ReplicaManager"
 
@@ -65,6 +67,11 @@ struct replica_manager *replica_manager_create(const struct env *env,
     lease_init(m);
     throttle_init(&m->leader_throttle, config->quota_samples, config->quota_sample_s);
     throttle_init(&m->follower_throttle, config->quota_samples, config->quota_sample_s);
+    if (m->config.moves_at_once <= 0) m->config.moves_at_once = dirs_count > 0 ? dirs_count : 1;
+    if (m->config.move_quota_samples <= 0) m->config.move_quota_samples = 11;
+    if (m->config.move_quota_sample_s <= 0) m->config.move_quota_sample_s = 1;
+    m->move_bytes_per_s = INT64_MAX;
+    map_init(&m->preferred_dirs);
     if (events->fetching.endpoint)
         m->fetchers = fetchers_create(env, &config->fetching, &m->events.fetching, m, owner);
     return m;
@@ -81,6 +88,7 @@ enum err replica_manager_load(struct replica_manager *m)
                         err_text(e));
         online += !log_dir_is_offline(m->dirs[i]);
     }
+    logs_complete_replacements(m->dirs, m->dirs_count);
     return online > 0 || m->dirs_count == 0 ? ERR_OK : ERR_OFFLINE;
 }
 
@@ -281,6 +289,7 @@ void replica_manager_topic_config_changed(struct replica_manager *m, struct str 
             struct replica *r = t->partitions[p];
             if (!r) continue;
             if (r->log) log_set_config(r->log, t->config);
+            replica_move_configure(r);
             replica_effects(r, partition_set_isr_min(&r->core, manager_world(m), t->isr_min));
         }
     }
@@ -288,41 +297,10 @@ void replica_manager_topic_config_changed(struct replica_manager *m, struct str 
 
 /* ---- logs ---- */
 
-static struct log *find_log(struct replica_manager *m, struct str topic, int32_t partition)
-{
-    for (int32_t i = 0; i < m->dirs_count; i++) {
-        if (log_dir_is_offline(m->dirs[i])) continue;
-        struct log *log = log_dir_get(m->dirs[i], topic, partition);
-        if (log) return log;
-    }
-    return NULL;
-}
-
-/* Where a new log goes: where metadata says, else the directory with the fewest. NULL when it may
- * lie in a directory that is offline: an empty twin must not appear beside it. */
-static struct log_dir *choose_dir(struct replica_manager *m, struct uuid wanted)
-{
-    struct log_dir *best = NULL;
-    bool any_offline = false;
-    for (int32_t i = 0; i < m->dirs_count; i++) {
-        struct log_dir *d = m->dirs[i];
-        if (log_dir_is_offline(d)) {
-            any_offline = true;
-            continue;
-        }
-        if (uuid_equal(log_dir_id(d), wanted)) return d;
-        if (!best || log_dir_is_cordoned(d) < log_dir_is_cordoned(best) ||
-            (log_dir_is_cordoned(d) == log_dir_is_cordoned(best) &&
-             log_dir_logs_count(d) < log_dir_logs_count(best)))
-            best = d;
-    }
-    return any_offline && !uuid_equal(wanted, DIRECTORY_UNASSIGNED) ? NULL : best;
-}
-
 static struct log *open_log(struct replica_manager *m, struct replica_topic *t,
                             const struct partition_target *target)
 {
-    struct log *log = find_log(m, t->name, target->partition);
+    struct log *log = placement_find(m, t->name, target->partition, target->directory);
     if (log && uuid_is_zero(log_topic_id(log)) && log_set_topic_id(log, t->id)) return NULL;
     if (log && !uuid_equal(log_topic_id(log), t->id) && !MUTANT(TOPICS_BY_NAME)) {
         /* An earlier topic of this name (S12): it is not ours to read, nor to destroy. */
@@ -335,9 +313,11 @@ static struct log *open_log(struct replica_manager *m, struct replica_topic *t,
         log_set_config(log, t->config);
         return log;
     }
-    struct log_dir *dir = choose_dir(m, target->directory);
+    if (placement_is_lost(m, target)) return NULL;
+    struct log_dir *dir = placement_choose(m, t->name, target->partition, target->directory);
     if (!dir) return NULL;
     enum err e = log_dir_create_log(dir, t->name, target->partition, t->id, t->config, &log);
+    if (!e) placement_made(m, t->name, target->partition);
     if (!e) return log;
     trace_error(m->env.trace, COMPONENT, "%.*s-%d not created in %s: %s", STR_ARG(t->name),
                 target->partition, log_dir_path(dir), err_text(e));
@@ -354,6 +334,19 @@ static void remove_namesake(struct replica_manager *m, struct str name)
     struct uuid id = t->id;
     int32_t capacity = t->partitions_capacity;
     for (int32_t p = 0; p < capacity; p++) replica_manager_remove(m, id, p);
+}
+
+/* Metadata has the replica elsewhere than it is, or will soon be. In one directory nothing moves:
+ * what has been said once is enough. */
+static void tell_place(struct replica *r, const struct partition_target *target)
+{
+    struct replica_manager *m = r->manager;
+    bool is_new = r->core.partition_epoch < 0;
+    if (!is_new && m->dirs_count == 1 && !uuid_equal(target->directory, DIRECTORY_LOST)) return;
+    if (uuid_equal(r->directory, target->directory)) return;
+    if (r->move && uuid_equal(log_dir_id(log_directory(r->move->future)), target->directory))
+        return;
+    if (m->events.placed) m->events.placed(m->owner, r);
 }
 
 static struct replica *host(struct replica_manager *m, const struct partition_target *target)
@@ -381,11 +374,12 @@ static struct replica *host(struct replica_manager *m, const struct partition_ta
     if (log) {
         replica_open(r, log);
         r->directory = log_dir_id(log_directory(log));
-        if (!uuid_equal(r->directory, target->directory) && m->events.placed)
-            m->events.placed(m->owner, r);
+        placement_resume(r, target->directory);
     } else {
         r->directory = target->directory;
         replica_effects(r, partition_failed(&r->core));
+        if (placement_is_lost(m, target) && m->events.assign)
+            m->events.assign(m->owner, r, DIRECTORY_LOST);
     }
     return r;
 }
@@ -393,8 +387,8 @@ static struct replica *host(struct replica_manager *m, const struct partition_ta
 static void apply_one(struct replica_manager *m, const struct partition_target *target)
 {
     struct replica *r = host(m, target);
-    if (r->log && uuid_equal(target->directory, DIRECTORY_LOST) && m->events.placed)
-        m->events.placed(m->owner, r);
+    if (r->log) tell_place(r, target);
+    if (r->move) replica_move_accepted(r, target->directory);
     replica_sync_log_start(r);
     if (r->log && target->leader_epoch >= r->core.leader_epoch &&
         log_mend_epochs(r->log, target->leader_epoch))
@@ -431,6 +425,7 @@ void replica_manager_remove(struct replica_manager *m, struct uuid topic_id, int
     struct replica *r = t ? replica_topic_partition(t, partition) : NULL;
     if (!r) return;
     if (m->events.removed) m->events.removed(m->owner, r);
+    replica_move_give_up(r);
     struct log *log = r->log;
     t->partitions[partition] = NULL;
     replica_free(r, KAFKA_NOT_LEADER_OR_FOLLOWER);
@@ -460,6 +455,7 @@ void replica_manager_put_strays_aside(struct replica_manager *m)
             if (e) trace_error(m->env.trace, COMPONENT, "not put aside: %s", err_text(e));
         }
     }
+    placement_put_futures_aside(m);
 }
 
 void replica_manager_standing_changed(struct replica_manager *m)
@@ -480,9 +476,13 @@ void replica_manager_directory_failed(struct replica_manager *m, struct log_dir 
         struct replica_topic *t = m->topics_by_id.entries[i].value;
         for (int32_t p = 0; p < t->partitions_capacity; p++) {
             struct replica *r = t->partitions[p];
+            if (r && r->log && log_directory(r->log) != dir && r->move &&
+                log_directory(r->move->future) == dir)
+                replica_move_forget(r);
             if (!r || !r->log || log_directory(r->log) != dir) continue;
             replica_unfollow(r);
             r->log = NULL;
+            replica_move_forget(r);
             list_remove(&r->replicated);
             list_remove(&r->proposing);
             replica_effects(r, partition_failed(&r->core));
@@ -574,6 +574,7 @@ struct log_dir *replica_manager_dir(const struct replica_manager *m, int32_t ind
 
 void replica_manager_stop(struct replica_manager *m, enum kafka_error error)
 {
+    if (m->moves) replica_moves_stop(m->moves);
     for (uint32_t i = 0; i < m->topics_by_id.count; i++) {
         struct replica_topic *t = m->topics_by_id.entries[i].value;
         for (int32_t p = 0; p < t->partitions_capacity; p++) {
@@ -598,6 +599,8 @@ void replica_manager_destroy(struct replica_manager *m)
             if (t->partitions[p]) replica_free(t->partitions[p], KAFKA_NOT_LEADER_OR_FOLLOWER);
         topic_free(m, t);
     }
+    if (m->moves) replica_moves_destroy(m->moves);
+    placement_free(m);
     if (m->fetchers) fetchers_destroy(m->fetchers);
     task_cancel(&m->tell_task);
     task_cancel(&m->proposals_task);

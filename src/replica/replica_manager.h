@@ -34,6 +34,10 @@ struct replica_events {
     /* Metadata assigns the replica to another directory, or to none: it is in r->directory
      * (KIP-858). May be NULL. */
     void (*placed)(void *owner, struct replica *r);
+    /* The controller is to assign the replica to this directory, in which it will be, or to
+     * DIRECTORY_LOST; replica_manager_assigned follows. True: metadata has it there already, or
+     * knows no directories. NULL: as true. */
+    bool (*assign)(void *owner, struct replica *r, struct uuid directory);
     /* A write found no room: replica->no_room. May be NULL. */
     void (*no_room)(void *owner, struct replica *r);
     /* A directory is offline. `left` others are not. May be NULL. */
@@ -47,6 +51,9 @@ struct replica_manager_config {
     int64_t lag_ms_max;                    /* replica.lag.time.max.ms */
     struct fetcher_config fetching;        /* needed with replica_events.fetching */
     int32_t quota_samples, quota_sample_s; /* replication.quota.window.num, .size.seconds */
+    int32_t moves_at_once;                 /* num.replica.alter.log.dirs.threads; 0: one for each
+                                              directory */
+    int32_t move_quota_samples, move_quota_sample_s; /* alter.log.dirs.replication.quota.window.* */
 };
 
 /* `dirs` is copied, the directories are borrowed for the manager's life. */
@@ -66,6 +73,9 @@ void replica_manager_set_broker_epoch(struct replica_manager *m, int64_t broker_
  * (KIP-73). INT64_MAX: no limit, which is the default. */
 void replica_manager_set_throttles(struct replica_manager *m, int64_t leader_bytes_per_s,
                                    int64_t follower_bytes_per_s);
+
+/* Bytes per second that moves between directories may take; INT64_MAX: no limit, the default. */
+void replica_manager_set_move_throttle(struct replica_manager *m, int64_t bytes_per_s);
 
 /* The controller says that this broker is fenced: until it says otherwise nobody is served, neither
  * clients nor followers, and nothing is appended (S24): NOT_LEADER_OR_FOLLOWER. */
@@ -96,6 +106,26 @@ void replica_manager_standing_changed(struct replica_manager *m);
 
 /* To be called by the `offline` callback of a directory. */
 void replica_manager_directory_failed(struct replica_manager *m, struct log_dir *dir);
+
+/* ---- directories (KIP-113) ---- */
+
+enum { PREFERRED_DIRS_MAX = 10000 };
+
+/* The replica of this partition is to lie in the directory of this path (AlterReplicaLogDirs): a
+ * move begins, or another one ends. For a replica that is not here the path is remembered until it
+ * is, up to PREFERRED_DIRS_MAX of them, and the answer is REPLICA_NOT_AVAILABLE. Else
+ * INVALID_TOPIC_EXCEPTION (no room in a name for what Kafka puts behind it), LOG_DIR_NOT_FOUND,
+ * KAFKA_STORAGE_ERROR (that directory, the replica's or, for a new copy, any one is offline),
+ * INVALID_REPLICA_ASSIGNMENT (cordoned). */
+enum kafka_error replica_manager_move(struct replica_manager *m, struct str topic,
+                                      int32_t partition, struct str path);
+
+/* The controller has taken what was asked with `assign`. */
+void replica_manager_assigned(struct replica_manager *m, struct uuid topic_id, int32_t partition,
+                              struct uuid directory);
+
+/* Moves under way. */
+int32_t replica_manager_moves_count(const struct replica_manager *m);
 
 /* ---- AlterPartition ---- */
 

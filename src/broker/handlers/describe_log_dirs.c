@@ -5,8 +5,10 @@
 
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
+#include "log/log_future.h"
 #include "metadata/feature.h"
 #include "metadata/image.h"
+#include "replica/replica_moves.h"
 
 struct dirs {
     struct broker *broker;
@@ -43,14 +45,15 @@ static int by_partition(const void *a, const void *b)
                  : (log_partition(x) > log_partition(y)) - (log_partition(x) < log_partition(y));
 }
 
-/* The logs to describe, sorted. */
+/* The logs to describe, copies of replicas that move here among them, sorted. */
 static struct log **select_logs(struct dirs *d, struct log_dir *dir, int32_t *count)
 {
-    int32_t total = log_dir_logs_count(dir);
+    int32_t logs_count = log_dir_logs_count(dir), total = logs_count + log_dir_futures_count(dir);
     struct log **logs = ARENA_ARRAY(&d->request->arena, struct log *, total);
     *count = 0;
     for (int32_t i = 0; i < total; i++) {
-        struct log *log = log_dir_log_at(dir, i);
+        struct log *log =
+            i < logs_count ? log_dir_log_at(dir, i) : log_dir_future_at(dir, i - logs_count);
         if (!d->all) {
             struct bytes k = key_of(&d->request->arena, log_topic(log), log_partition(log));
             if (!map_get(&d->wanted, k.data, (size_t)k.len)) continue;
@@ -65,6 +68,8 @@ static int64_t offset_lag(const struct dirs *d, const struct log *log)
 {
     const struct replica *r =
         replica_manager_find_by_name(d->broker->replicas, log_topic(log), log_partition(log));
+    if (r && r->log && r->move && r->move->future == log)
+        return log_end_offset(r->log) - log_end_offset(log);
     if (!r || r->log != log) return -1; /* not known: no replica uses it */
     int64_t lag = r->core.high_watermark - log_end_offset(log);
     return lag > 0 ? lag : 0;
@@ -90,7 +95,8 @@ static void describe_logs(struct dirs *d, struct log_dir *dir,
         partitions[i] = (struct describe_log_dirs_response_describe_log_dirs_partition){
             .partition_index = log_partition(logs[i]),
             .partition_size = log_size_bytes(logs[i]),
-            .offset_lag = offset_lag(d, logs[i])};
+            .offset_lag = offset_lag(d, logs[i]),
+            .is_future_key = log_is_future(logs[i])};
     }
 }
 

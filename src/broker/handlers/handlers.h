@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 
 void handle_alter_configs(struct request *rq, void *context);
+void handle_alter_replica_log_dirs(struct request *rq, void *context);
 void handle_api_versions(struct request *rq, void *context);
 void handle_delete_groups(struct request *rq, void *context);
 void handle_delete_records(struct request *rq, void *context);
