@@ -204,6 +204,11 @@ def make_cluster(count, directory, home, kafka):
         status, printed = terminal.type(line)
         text = next((text for word, text in wanted.items() if word in line), "")
         count.check(line.replace(directory, ""), status == 0 and text in printed, printed)
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SETTLE_SECONDS, check=False)
+    status, printed = terminal.type("bin/kafka-topics.sh --bootstrap-server $SERVERS --list")
+    count.check("a second make cluster says that one runs, and leaves it alone",
+                second.returncode != 0 and "run already" in second.stderr and "email.send" in printed,
+                second.stdout + second.stderr + printed)
     if kafka:
         all_gone(True)
     os.killpg(make.pid, signal.SIGINT)
