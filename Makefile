@@ -10,12 +10,13 @@ MODE ?= release
 BUILD := build/$(MODE)
 GEN := build/gen
 CCACHE := $(shell command -v ccache 2>/dev/null)
-CC := $(CCACHE) $(if $(filter clang,$(COMPILER)),clang,gcc)
+CC := $(CCACHE) $(if $(filter clang,$(COMPILER) $(MODE)),clang,gcc)
 PYTHON ?= python3
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-missing-field-initializers
 COMMON := -std=gnu11 -D_GNU_SOURCE -Isrc -I$(GEN) -g -pthread $(WARN) -MMD -MP
 CFLAGS_release := -O2 -fno-omit-frame-pointer
+CFLAGS_clang := -O0 # what clang warns of, and nothing else
 CFLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS += $(COMMON) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
@@ -100,7 +101,11 @@ unit-%:
 unit-module: $(UNIT_OF_$(MODULE))
 	@tools/run-units $^
 
+unit-binaries: $(UNIT_BINARIES)
+
 # ---- other build modes of the same targets
+clang:
+	@$(MAKE) --no-print-directory MODE=clang build/clang/samsa unit-binaries
 asan:
 	@$(MAKE) --no-print-directory MODE=asan unit
 tsan:
@@ -117,5 +122,5 @@ clean:
 -include $(wildcard mk/*.mk)
 -include $(shell find build -name '*.d' 2>/dev/null)
 
-.PHONY: all unit unit-module asan tsan tidy format clean
+.PHONY: all unit unit-module unit-binaries clang asan tsan tidy format clean
 .DELETE_ON_ERROR:

@@ -27,7 +27,7 @@ struct deletion {
     struct client_node *leader;
 };
 
-static _Noreturn void fail(const char *text)
+__attribute__((noreturn)) static void fail(const char *text)
 {
     fflush(stdout);
     fprintf(stderr, "%s\n", text);

@@ -45,7 +45,7 @@ static _Noreturn void fail(const char *text)
     exit(1);
 }
 
-static _Noreturn void fail_json(const char *text)
+__attribute__((noreturn)) static void fail_json(const char *text)
 {
     fflush(stdout);
     fprintf(stderr, JSON_MAPPING_EXCEPTION ": %s\n", text);

@@ -65,7 +65,7 @@ static const struct {
     {"list", {NULL}, {"bootstrap-controller"}},
 };
 
-static _Noreturn void fail(const char *text)
+__attribute__((noreturn)) static void fail(const char *text)
 {
     printf("Error: %s\n", text);
     exit(1);

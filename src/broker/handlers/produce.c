@@ -285,7 +285,8 @@ static void remember(struct produce *p, struct bytes topic,
                      const struct produce_request_partition_produce_data *data, enum kafka_error e)
 {
     struct batch_header h;
-    if ((e && !kafka_error_is_retriable(e)) || !idempotent_header(&data->records, &h)) return;
+    if ((e && !kafka_error_is_retriable((int16_t)e)) || !idempotent_header(&data->records, &h))
+        return;
     if (e)
         refused_batches_add(p->request, topic, data->index, &h, e);
     else

@@ -734,8 +734,8 @@ static void put_consumer_group(struct node *n, struct str id)
         for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
             struct group_record_key key;
             struct group_record_value value;
-            group_record_key_init(&key, types[i]);
-            group_record_value_init(&value, types[i], 0);
+            group_record_key_init(&key, (int16_t)types[i]);
+            group_record_value_init(&value, (int16_t)types[i], 0);
             struct str name = member ? STR("second") : STR("first");
             if (i == 0) key.u.consumer_group_member_metadata.member_id = name;
             if (i == 1) key.u.consumer_group_regular_expression.regular_expression = STR("a.*");
