@@ -132,12 +132,18 @@ static bool same_reason(const char *a, const char *b)
     return strncmp(a, b, REASON_MAX - 1) == 0;
 }
 
+/* The text of a process that is gone says how long the proof took. */
+static bool same_text(const struct history *h, const char *a, const char *b)
+{
+    return h->fact.kind == HISTORY_PROCESS_GONE || strcmp(a, b) == 0;
+}
+
 static bool is_again(const struct history *h, const struct history_event *e, const char *text)
 {
     const struct history_fact *f = &e->fact;
     return f->kind == h->fact.kind && f->about == h->fact.about && f->epoch == h->fact.epoch &&
            f->partitions == h->fact.partitions && e->items_count == 0 && h->items_count == 0 &&
-           same_reason(f->reason, h->fact.reason) && strcmp(e->text, text) == 0 &&
+           same_reason(f->reason, h->fact.reason) && same_text(h, e->text, text) &&
            mono_elapsed_ms(clock_mono(h->clock), e->last) < HISTORY_AGAIN_MS;
 }
 

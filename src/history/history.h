@@ -5,9 +5,9 @@
  *   history_note: the two at once, for what has no list
  *
  * A fact about many partitions is one event with counts and a bounded list. The same fact noticed
- * again within a second is counted, not kept again, so that something that flaps does not push out
- * the account of what matters. Beyond either bound (events, bytes) the oldest go; sequence numbers
- * say to a reader that some are missing.
+ * again within five seconds is counted, not kept again, so that something that flaps, or a leader
+ * that stays away for an hour, does not push out the account of what matters. Beyond either bound
+ * (events, bytes) the oldest go; sequence numbers say to a reader that some are missing.
  *
  * One line in the log, at the kind's level, component samsa.history:
  *
@@ -68,7 +68,7 @@ struct history_options {
 enum {
     HISTORY_TEXT_MAX = 512, /* bytes of a text; longer ones are cut */
     HISTORY_ITEM_MAX = 384, /* of an item: the longest topic name and some more */
-    HISTORY_AGAIN_MS = 1000,
+    HISTORY_AGAIN_MS = 5000,
 };
 
 /* One fact; make it with history_fact. */

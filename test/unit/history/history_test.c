@@ -132,7 +132,7 @@ TEST(texts_are_cut_at_their_bounds)
     unmake(&f);
 }
 
-TEST(the_same_within_a_second_is_counted)
+TEST(the_same_within_five_seconds_is_counted)
 {
     struct fixture f = make(10, 1 << 20, 3);
     struct history_fact a = history_fact(HISTORY_CONNECTION_BROKEN, 2, -1, "reset");
@@ -148,6 +148,26 @@ TEST(the_same_within_a_second_is_counted)
     assert_true(history_get(f.h, 0)->last_time.ms > history_get(f.h, 0)->time.ms);
     sim_run_ms(f.sim, HISTORY_AGAIN_MS);
     history_note(f.h, &a, "to 2");
+    assert_int_equal(history_after(f.h), 3);
+    unmake(&f);
+}
+
+/* A node asks for its leader about once a second for as long as that stays away. */
+TEST(an_hour_without_a_leader_is_two_events)
+{
+    struct fixture f = make(10, 1 << 20, 3);
+    struct history_fact broken = history_fact(HISTORY_CONNECTION_BROKEN, 2, 7, "refused");
+    struct history_fact gone = history_fact(HISTORY_PROCESS_GONE, 2, 7, "quorum-leader");
+    for (int i = 0; i < 3500; i++) {
+        history_note(f.h, &broken, "it refused a connection");
+        history_note(f.h, &gone, "refused 3 times in 4.%d ms", i % 10);
+        sim_run_ms(f.sim, 1029);
+    }
+    assert_int_equal(history_after(f.h), 2);
+    assert_int_equal(history_get(f.h, 1)->times, 3500);
+    assert_string_equal(history_get(f.h, 1)->text, "refused 3 times in 4.0 ms");
+    gone.epoch = 8; /* another leader */
+    history_note(f.h, &gone, "refused 3 times in 4.1 ms");
     assert_int_equal(history_after(f.h), 3);
     unmake(&f);
 }
