@@ -21,6 +21,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "test", "interop"))
 from lib import free_ports  # noqa: E402
+import memory  # noqa: E402
 
 PROBE = os.path.join(ROOT, "build", "release", "bench", "probe")
 LOAD = os.path.join(ROOT, "build", "release", "bench", "load")
@@ -227,6 +228,7 @@ def produce(subject, cluster, options):
     for label, properties in (("default client", []), ("256 KiB batches", ["batch.size=262144", "linger.ms=5"])):
         topic = f"p-{time.monotonic_ns()}"
         cluster.topic(topic, 3)
+        memory.warm(3 * options.bytes)
         before = cpu_seconds(cluster.pids())
         perf(cluster, options.kafka, topic, records, *properties)
         subject.note(f"produce RF 3, {label}, CPU s/GB",

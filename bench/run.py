@@ -19,6 +19,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "test", "interop"))
 from lib import Node, free_ports  # noqa: E402
+import memory  # noqa: E402
 
 LOAD = os.path.join(ROOT, "build", "release", "bench", "load")
 NULL = os.path.join(ROOT, "build", "release", "bench", "null_broker")
@@ -110,6 +111,7 @@ def produce_rounds(subject, total, warm):
         subject.topic(topic)
         if warm:
             load("produce", subject.port, topic, "--batch", batch, "--total", warm)
+        memory.warm(total)
         per_gb(subject, f"produce {batch // 1024} KiB, CPU s/GB",
                lambda: load("produce", subject.port, topic, "--batch", batch, "--total", total))
     return topic
@@ -153,6 +155,7 @@ def kafka_tools(subject, kafka, total):
     for label, properties in (("default client", []), ("64 KiB batches", ["batch.size=65536", "linger.ms=5"])):
         topic = f"t-{time.monotonic_ns()}"
         subject.topic(topic)
+        memory.warm(total)
         before = cpu_seconds(subject.pid())
         subprocess.run([os.path.join(kafka, "bin", "kafka-producer-perf-test.sh"), "--topic", topic, "--num-records",
                         str(records), "--record-size", "1024", "--throughput", "-1", "--bootstrap-server",
