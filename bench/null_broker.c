@@ -161,6 +161,7 @@ int main(int argc, char **argv)
     if (file < 0) fail(argv[2]);
     int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5); /* inherited, as in Samsa */
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)atoi(argv[1])),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -182,7 +183,6 @@ int main(int argc, char **argv)
             int fd = accept(listener, NULL, NULL);
             if (fd < 0 || count == CONNECTIONS_MAX) fail("accept");
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
             struct connection *c = &connections[count++];
             *c = (struct connection){.fd = fd, .data = malloc(BUFFER_BYTES)};
             event = (struct epoll_event){.events = EPOLLIN, .data.ptr = c};

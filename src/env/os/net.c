@@ -243,6 +243,16 @@ static void flush(struct os_conn *c)
 
 /* ---- connecting */
 
+/* A broker's peers are near: bbr, the default of some systems, paces and halves what sendfile
+ * reaches over loopback. Where cubic is not to be had the system's choice stays. Before connecting
+ * and on the listener, whose connections inherit it: one that has once had bbr is paced for ever,
+ * by a timer for each 64 KiB. */
+static void tune_socket(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
+}
+
 static enum err connect_next(struct os_conn *c);
 
 static void connect_finished(struct os_conn *c, enum err e)
@@ -286,7 +296,7 @@ static enum err connect_next(struct os_conn *c)
             e = net_err(errno);
             continue;
         }
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        tune_socket(fd);
         if (c->receive_buffer_bytes > 0) /* before connecting, or the window cannot use it */
             setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &c->receive_buffer_bytes, sizeof(int));
         if (connect(fd, &a->any, os_sockaddr_len(a)) && errno != EINPROGRESS) {
@@ -527,18 +537,9 @@ static bool refuse_one(struct os_net *n, int listener_fd)
     return fd >= 0;
 }
 
-/* A broker's peers are near: bbr, the default of some systems, paces and halves what sendfile
- * reaches over loopback. Where cubic is not to be had the system's choice stays. */
-static void tune_socket(int fd)
-{
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-}
-
 static void accept_one(struct os_listener *l, int fd)
 {
     struct os_net *n = net_of(l->listener.net);
-    tune_socket(fd);
     struct os_conn *c = conn_new(n, fd);
     c->watched = EPOLLIN;
     if (os_loop_add(n->loop, &c->source, c->watched)) {
@@ -591,6 +592,7 @@ static enum err listen_on(const union os_sockaddr *a, int backlog, int *out)
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return net_err(errno);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    tune_socket(fd);
     if (a->any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
     if (bind(fd, &a->any, os_sockaddr_len(a)) || listen(fd, backlog)) {
