@@ -296,7 +296,6 @@ void controller_skip(struct controller *c, int64_t offset, int32_t epoch)
 void controller_load_begin(struct controller *c)
 {
     PRE(c->epoch < 0);
-    if (c->loader.loading) loader_load_abort(&c->loader);
     loader_load_begin(&c->loader);
 }
 

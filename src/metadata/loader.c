@@ -128,7 +128,7 @@ void loader_skip(struct loader *l, int64_t offset, int32_t epoch)
 
 void loader_load_begin(struct loader *l)
 {
-    PRE(!l->loading);
+    if (l->loading) loader_load_abort(l);
     l->loading = image_new();
 }
 

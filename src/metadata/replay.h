@@ -52,7 +52,8 @@ void loader_skip(struct loader *l, int64_t offset, int32_t epoch);
 
 /* A snapshot replaces everything: begin, one call per data record, done. The old image serves
  * readers until done; then it is freed and delta->everything is set. Transactions do not appear in
- * snapshots. Err: as image_replay. loader_load_abort forgets a half-read one. */
+ * snapshots. Err: as image_replay. loader_load_abort forgets a half-read one, and so does the
+ * beginning of another. */
 void loader_load_begin(struct loader *l);
 enum err loader_load(struct loader *l, int64_t end_offset, struct bytes frame) MUST_CHECK;
 void loader_load_done(struct loader *l, int64_t end_offset, int32_t epoch, struct delta *delta);

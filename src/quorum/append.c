@@ -16,6 +16,11 @@ static void flushed(struct log_flush *flush)
 {
     struct quorum *q = CONTAINER_OF(flush, struct quorum, flush);
     if (q->failed || flush->result == ERR_CLOSED) return;
+    if (quorum_error_passes(flush->result)) { /* nothing is acknowledged meanwhile */
+        q->held_flush = true;
+        quorum_hold(q);
+        return;
+    }
     if (flush->result) {
         quorum_fail(q, "the metadata log cannot be synced");
         return;

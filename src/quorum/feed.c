@@ -81,6 +81,13 @@ void quorum_deliver(struct task *task)
                 ? tell_snapshot(q, s)
                 : ERR_OK;
         if (!e) e = tell_committed(q, s);
+        bool unread = e == ERR_NO_DESCRIPTORS;
+        if (s->position != before && (!e || unread)) s->flush(s->owner);
+        if (unread) { /* from here on, when there are some */
+            q->held_feed = true;
+            quorum_hold(q);
+            return;
+        }
         if (e) {
             trace_error(q->env.trace, "org.apache.kafka.image.loader.MetadataLoader",
                         "Committed metadata behind offset %lld cannot be applied: %s",
@@ -88,7 +95,6 @@ void quorum_deliver(struct task *task)
             quorum_fail(q, "committed metadata cannot be applied");
             return;
         }
-        if (s->position != before) s->flush(s->owner);
     }
     q->events.committed(q->events.owner, q->high_watermark);
     if (q->options.snapshot_bytes > 0 && q->bytes_since_snapshot >= q->options.snapshot_bytes)

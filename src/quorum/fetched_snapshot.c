@@ -49,6 +49,11 @@ static void hold(struct quorum *q, enum err e)
                q->options.node_id, err_text(e));
     quorum_download_drop(q);
     q->held_snapshot = true;
+    quorum_hold(q);
+}
+
+void quorum_hold(struct quorum *q)
+{
     if (!timer_armed(&q->held)) timer_arm_in_ms(q->env.clock, &q->held, QUORUM_HELD_MS);
 }
 
@@ -56,7 +61,10 @@ void quorum_held_fired(struct timer *t)
 {
     struct quorum *q = CONTAINER_OF(t, struct quorum, held);
     bool snapshot = q->held_snapshot, fetch = q->held_fetch;
-    q->held_snapshot = q->held_fetch = false;
+    if (q->failed) return;
+    if (q->held_flush) quorum_start_flush(q);
+    if (q->held_feed) quorum_feed(q);
+    q->held_snapshot = q->held_fetch = q->held_flush = q->held_feed = false;
     if (q->held_token) raft_unanswered(q->raft, quorum_now_ms(q), q->held_token, true);
     q->held_token = 0;
     if (snapshot) raft_snapshot_failed(q->raft, quorum_now_ms(q));

@@ -99,8 +99,8 @@ struct quorum {
     struct timer linger;
     struct mono_time drained;
     int64_t drained_end; /* log end offset when a sync was last asked for */
-    struct timer held;   /* tries again what the disk refused to a follower */
-    bool held_fetch, held_snapshot;
+    struct timer held;   /* tries again what the disk refused */
+    bool held_fetch, held_snapshot, held_flush, held_feed;
     uint32_t held_token; /* of a FetchSnapshot that was kept back meanwhile; 0: none */
 
     /* telling */
@@ -126,6 +126,15 @@ bool quorum_step(struct quorum *q);
 
 /* The node cannot go on. */
 void quorum_fail(struct quorum *q, const char *why);
+
+/* Not for good: space is made, descriptors are given back. */
+static inline bool quorum_error_passes(enum err e)
+{
+    return e == ERR_NO_SPACE || e == ERR_NO_DESCRIPTORS;
+}
+
+/* What is held (held_…) is tried again in a while. */
+void quorum_hold(struct quorum *q);
 
 /* ---- recovery.c */
 

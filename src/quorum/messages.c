@@ -335,7 +335,7 @@ static void fetched(struct quorum *q, const struct raft_message *m, const void *
         return;
     }
     q->held_fetch = true;
-    if (!timer_armed(&q->held)) timer_arm_in_ms(q->env.clock, &q->held, QUORUM_HELD_MS);
+    quorum_hold(q);
 }
 
 static void fetched_piece(struct quorum *q, const struct raft_message *m, const void *response)

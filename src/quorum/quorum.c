@@ -8,8 +8,8 @@
  *
  * Syncs do not block: what must be durable before it is told is told when its sync has ended, by
  * raft_durable. quorum-state is small and is written in place, before anything that it says is
- * used (S21). A sync that failed, and a state that cannot be written but for want of space, take
- * the node down: what the disk holds is not known any more. */
+ * used (S21). A sync that failed, and a state that cannot be written but for want of space or
+ * descriptors, take the node down: what the disk holds is not known any more. */
 #include "quorum/quorum.h"
 
 #include "base/mem.h"
@@ -25,7 +25,7 @@ void quorum_fail(struct quorum *q, const char *why)
 
 /* ---- what the core wants */
 
-/* False: there was no room; nothing that depends on it may be said. */
+/* False: there was no room, or no descriptor; nothing that depends on it may be said. */
 static bool persist(struct quorum *q)
 {
     struct raft_state state = raft_persistent(q->raft);
@@ -43,11 +43,11 @@ static bool persist(struct quorum *q)
     for (int32_t i = 0; i < voters->voters_count; i++) ids[i] = voters->voters[i].voter_id;
     enum err e = quorum_state_write(q->env.disk, q->state_path, &file, ids, voters->voters_count);
     arena_free(&arena);
-    if (e == ERR_NO_SPACE) {
+    if (quorum_error_passes(e)) {
         trace_warn(q->env.trace, "org.apache.kafka.raft.QuorumState",
-                   "[RaftManager id=%d] No space left in %s for quorum-state; free some, this node "
+                   "[RaftManager id=%d] No %s left in %s for quorum-state; free some, this node "
                    "tries again by itself",
-                   q->options.node_id, q->directory);
+                   q->options.node_id, e == ERR_NO_SPACE ? "space" : "descriptors", q->directory);
         raft_cannot_persist(q->raft, quorum_now_ms(q));
         q->silent = true;
         return false;

@@ -100,7 +100,8 @@ struct quorum_subscriber {
     int64_t position;      /* next offset to be told; set to 0 to be fed from the start again */
     bool wants_committed;  /* false: an active controller, which knows already */
     void *owner;
-    /* A snapshot replaces everything below its end. Any error is fatal. */
+    /* A snapshot replaces everything below its end; one whose end does not come is begun again. Any
+     * error is fatal. */
     void (*load_begin)(void *owner);
     enum err (*load)(void *owner, int64_t end_offset, struct bytes frame);
     void (*load_done)(void *owner, int64_t end_offset, int32_t epoch);

@@ -193,6 +193,33 @@ TEST(a_follower_without_room_waits_for_some_and_goes_on)
     world_free(w);
 }
 
+/* Neither to follow with, nor for quorum-state and the roll of a leader's log. */
+TEST(without_descriptors_every_node_waits_for_some_and_goes_on)
+{
+    struct world *w = world_new(17, 3, 3, false);
+    for (int32_t id = 1; id <= 3; id++) w->members[id].options.segment_bytes = 2000;
+    world_start_all(w);
+    world_write(w, 5);
+    unsigned ops = SIM_OPEN | SIM_READ | SIM_WRITE;
+    for (int32_t round = 0; round < 6; round++) {
+        int32_t id = round % 3 + 1;
+        struct sim_node *machine = w->members[id].machine;
+        sim_disk_fail(machine, ops, 1, ERR_NO_DESCRIPTORS, true);
+        if (round % 2) quorum_resign(world_quorum(w, world_leader(w)), world_leader(w));
+        for (int i = 0; i < 100; i++) {
+            int32_t leader = world_leader(w);
+            if (leader) world_append(w, leader);
+            sim_run_ms(w->sim, 50);
+        }
+        sim_disk_fail(machine, ops, 0, ERR_OK, false);
+        sim_run_ms(w->sim, 1000);
+        for (int32_t k = 1; k <= 3; k++) assert_null(w->members[k].failed);
+        world_write(w, 20);
+        world_converge(w);
+    }
+    world_free(w);
+}
+
 TEST(a_leader_that_stops_tells_its_successors)
 {
     struct world *w = world_new(8, 3, 3, false);
