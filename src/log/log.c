@@ -52,6 +52,12 @@ enum err log_io_failed(struct log *log, enum err e, const char *what)
     return ERR_IO;
 }
 
+enum err log_read_failed(struct log *log, enum err e, const char *what)
+{
+    bool unread = e == ERR_IO || e == ERR_NO_DESCRIPTORS || e == ERR_OFFLINE;
+    return log_io_failed(log, unread ? e : ERR_CORRUPT, what);
+}
+
 /* ---- what it is ---- */
 
 struct str log_topic(const struct log *log)

@@ -318,6 +318,11 @@ void log_append_as_leader(struct log *log, uint8_t *data, size_t len,
         storage_failed(result, ERR_OFFLINE);
         return;
     }
+    enum err settled = log_settle_cut(log);
+    if (settled) {
+        storage_failed(result, settled);
+        return;
+    }
     bool go = options->origin == APPEND_FROM_RAFT ? prepare_raft(&a, data, len)
                                                   : prepare_batch(&a, data, len);
     if (!go || result->duplicate) return;
@@ -378,6 +383,11 @@ void log_append_as_follower(struct log *log, const uint8_t *data, size_t len,
     result_init(result, log);
     if (log->dir->offline) {
         storage_failed(result, ERR_OFFLINE);
+        return;
+    }
+    enum err settled = log_settle_cut(log);
+    if (settled) {
+        storage_failed(result, settled);
         return;
     }
     if (!check_followed(&a, data, len, leader_epoch_max, &used) || used == 0) return;

@@ -44,6 +44,14 @@ struct log_tail {
     } batches[LOG_TAIL_BATCHES];
 };
 
+/* The end of a log was cut in memory and in its file; what must follow before anything is appended,
+ * and may have to wait for a descriptor. */
+struct log_cut {
+    bool pending;
+    bool file, names;        /* of the active segment, of the directory: to be synced */
+    int64_t snapshots_above; /* go */
+};
+
 struct log {
     struct log_dir *dir;
     struct list_node open_node; /* in dir->open_logs while a file is open, most recent first */
@@ -66,6 +74,7 @@ struct log {
     struct producer_state *producers; /* NULL: none */
     int64_t snapshot_offset;          /* of the newest snapshot file; NO_OFFSET none */
 
+    struct log_cut cut;
     struct list_node flushes; /* of log_flush */
     struct log_flush rolled;  /* of segments that were rolled */
     bool rolled_more;         /* since it began */
@@ -93,6 +102,9 @@ void log_segment_path(const struct log *log, int64_t offset, const char *suffix,
 /* Take the directory offline for an error that means the disk is not to be trusted, and pass it
  * on. Errors that pass (no descriptors, no space) leave it online. */
 enum err log_io_failed(struct log *log, enum err e, const char *what);
+
+/* The same for reading what this log wrote: bytes that make no sense are corruption. */
+enum err log_read_failed(struct log *log, enum err e, const char *what);
 
 struct segment *log_active(struct log *log); /* NULL before the first append */
 
@@ -177,6 +189,9 @@ enum err log_sync_id(struct log *log) MUST_CHECK;
 
 /* truncate_fully, keeping a log start offset that may lie above `offset`. */
 enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset) MUST_CHECK;
+
+/* Finish a cut that is pending. Err: NO_DESCRIPTORS, NO_SPACE (it stays pending), IO, OFFLINE. */
+enum err log_settle_cut(struct log *log) MUST_CHECK;
 
 /* Take segments [0, count) out and delete their files. */
 enum err log_delete_oldest(struct log *log, int32_t count) MUST_CHECK;

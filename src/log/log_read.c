@@ -131,7 +131,7 @@ enum err log_read_batches(struct log *log, int64_t offset, int64_t end_offset, i
     uint8_t *to = arena_alloc(arena, (size_t)slice.len);
     e = disk_read_exact(slice.file, slice.position, to, (size_t)slice.len);
     disk_file_unref(slice.file);
-    if (e) return log_io_failed(log, e == ERR_TRUNCATED ? ERR_CORRUPT : e, "read");
+    if (e) return log_read_failed(log, e, "read");
     *batches = (struct bytes){to, slice.len};
     batches->len = whole_batches(*batches);
     return ERR_OK;
@@ -276,7 +276,7 @@ static enum err find_in_segment(struct log *log, struct segment *s, int64_t time
         e = find_record(log, s, scan.position, &h, timestamp_ms, log->start_offset, out, found);
         if (e || *found) return e;
     }
-    return e == ERR_EOF ? ERR_OK : log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "segment");
+    return e == ERR_EOF ? ERR_OK : log_read_failed(log, e, "segment");
 }
 
 enum err log_offset_for_timestamp(struct log *log, int64_t timestamp_ms,

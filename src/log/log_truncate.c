@@ -71,12 +71,33 @@ static enum err sync_names(struct log *log)
 /* What goes is gone durably: else a loss of power could bring it back below a high watermark that
  * has risen since, over other records. Nobody knows what of it is on the disk: what was synced is,
  * what survived an earlier loss of power is, and the kernel may have written the rest. */
-static enum err sync_cut(struct log *log, bool names)
+enum err log_settle_cut(struct log *log)
 {
     struct disk_file *file;
-    enum err e = segment_open(log, log_active(log), &file);
-    if (!e && (e = disk_sync(file))) e = log_io_failed(log, e, "sync");
-    return !e && names ? sync_names(log) : e;
+    if (!log->cut.pending) return ERR_OK;
+    enum err e = log->segments_count == 0 ? log_begin_segment(log, log->end_offset) : ERR_OK;
+    if (!e) e = log_remove_snapshots_above(log, log->cut.snapshots_above);
+    if (!e && log->cut.file) {
+        e = segment_open(log, log_active(log), &file);
+        if (!e && (e = disk_sync(file))) e = log_io_failed(log, e, "sync");
+    }
+    if (!e && log->cut.names) e = sync_names(log);
+    if (!e && (log->producers || log->snapshot_offset != NO_OFFSET))
+        e = log_load_producers(log, false, NULL);
+    if (!e) log->cut.pending = false;
+    return e;
+}
+
+static void cut_at(struct log *log, int64_t offset, bool names)
+{
+    epoch_cache_truncate_end(&log->epochs, offset);
+    end_moved(log, offset);
+    /* of an earlier one that is still pending, too */
+    bool before = log->cut.pending && log->cut.snapshots_above < offset;
+    log->cut = (struct log_cut){.pending = true,
+                                .file = true,
+                                .names = names || (log->cut.pending && log->cut.names),
+                                .snapshots_above = before ? log->cut.snapshots_above : offset};
 }
 
 enum err log_truncate_to(struct log *log, int64_t offset)
@@ -85,7 +106,7 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     if (log->dir->offline) return ERR_OFFLINE;
     if (offset < log->end_offset || !MUTANT(KEEPS_EPOCHS)) /* also when no bytes go (S7) */
         epoch_cache_truncate_end(&log->epochs, offset);
-    if (offset >= log->end_offset) return ERR_OK;
+    if (offset >= log->end_offset) return log_settle_cut(log);
     if (offset < log->start_offset || log->segments_count == 0 ||
         log->segments[0].base_offset > offset)
         return log_truncate_fully_and_start_at(log, offset);
@@ -100,23 +121,19 @@ enum err log_truncate_to(struct log *log, int64_t offset)
         enum err e = log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
         if (e) return e;
     }
+    /* should a step fail, the log is whole as far as the one before it went */
     while (log_active(log)->base_offset > offset) {
         struct segment *s = log_active(log);
         int64_t base_offset = s->base_offset;
         enum err e = segment_delete(log, s);
         if (e) return e;
         log->segments_count--;
-        end_moved(log, base_offset); /* should the next step fail, the log is whole up to here */
+        cut_at(log, base_offset, names);
     }
     enum err e = segment_truncate(log, log_active(log), &offset);
-    if (!e) e = log_remove_snapshots_above(log, offset);
-    if (!e) e = sync_cut(log, names);
     if (e) return e;
-    epoch_cache_truncate_end(&log->epochs, offset);
-    end_moved(log, offset);
-    if (log->producers || log->snapshot_offset != NO_OFFSET)
-        e = log_load_producers(log, false, NULL);
-    return e;
+    cut_at(log, offset, names);
+    return log_settle_cut(log);
 }
 
 enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
@@ -131,8 +148,6 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
         if (e) return e;
         log->segments_count--;
     }
-    /* before what may fail for want of room or descriptors: an empty log begins its segment then
-     * with the next append */
     log_tail_forget(log);
     epoch_cache_clear(&log->epochs);
     if (log->producers) producer_state_clear(log->producers);
@@ -142,9 +157,8 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
     log->recovery_point = offset;
     log->high_watermark = offset > start_offset ? offset : start_offset;
     /* a file deleted under this name a moment ago waits to be unlinked as .deleted: no conflict */
-    enum err e = log_begin_segment(log, offset);
-    if (!e) e = log_remove_snapshots_above(log, -1);
-    return e ? e : sync_names(log);
+    log->cut = (struct log_cut){.pending = true, .names = true, .snapshots_above = -1};
+    return log_settle_cut(log);
 }
 
 enum err log_truncate_fully_and_start_at(struct log *log, int64_t offset)

@@ -70,7 +70,7 @@ enum err log_roll_at(struct log *log, int64_t base_offset)
     if (!e && log->config->preallocate) {
         struct disk_file *file;
         e = segment_open(log, s, &file);
-        if (!e && disk_truncate(file, s->size)) e = log_io_failed(log, ERR_IO, "trim");
+        if (!e && (e = disk_truncate(file, s->size))) e = log_io_failed(log, e, "trim");
     }
     if (!e) e = log_write_snapshot(log, base_offset, false);
     if (!e) e = log_begin_segment(log, base_offset);
@@ -109,6 +109,7 @@ static bool should_roll(const struct log *log, const struct segment *s, const st
 /* After a failed write the file ends where it ended before, or the directory is lost. */
 static enum err write_undo(struct log *log, struct segment *s, enum err e)
 {
+    if (e == ERR_NO_DESCRIPTORS) return e; /* to write with: the file is as it was */
     if (e != ERR_NO_SPACE || disk_truncate(s->file, s->size))
         return log_io_failed(log, ERR_IO, "append");
     return ERR_NO_SPACE;

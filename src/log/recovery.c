@@ -432,7 +432,7 @@ static enum err replay(struct log *log, int64_t from)
         if (e == ERR_EOF) e = ERR_OK;
     }
     INVARIANT(epochs.count == log->epochs.count);
-    return e ? log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "replay") : ERR_OK;
+    return e ? log_read_failed(log, e, "replay") : ERR_OK;
 }
 
 enum err log_load_producers(struct log *log, bool was_clean, const struct log_listing *listing)
@@ -586,12 +586,13 @@ bool log_needs_close(const struct log *log)
 static enum err write_derived(struct log *log, bool sync)
 {
     struct segment *active = log_active(log);
-    enum err e = ERR_OK;
+    enum err e = log_settle_cut(log);
+    if (e) return e;
     if (active->indexed) {
         if (active->max_timestamp == TIMESTAMP_UNREAD) e = segment_read_timestamps(log, active);
         if (!e && log->config->preallocate && active->file &&
-            disk_truncate(active->file, active->size))
-            e = log_io_failed(log, ERR_IO, "trim");
+            (e = disk_truncate(active->file, active->size)))
+            e = log_io_failed(log, e, "trim");
         if (!e) e = segment_write_indexes(log, active, sync);
     }
     return e ? e : log_write_snapshot(log, log->end_offset, sync);

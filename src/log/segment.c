@@ -168,7 +168,7 @@ enum err segment_read_timestamps(struct log *log, struct segment *s)
             struct batch_scan scan;
             batch_scan_init(&scan, file, 0, s->size, NULL);
             e = batch_scan_next(&scan, &h, NULL);
-            if (e) return log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "first batch");
+            if (e) return log_read_failed(log, e, "first batch");
         }
         s->first_timestamp = h.max_timestamp;
     }
@@ -248,13 +248,34 @@ static enum err find_from(struct log *log, struct segment *s, int64_t offset, bo
                    (int)log->topic_len, log->topic, log->partition, (long long)s->base_offset);
         return find_from(log, s, offset, true, position, h);
     }
-    return log_io_failed(log, e == ERR_IO ? e : ERR_CORRUPT, "a batch inside a segment");
+    return log_read_failed(log, e, "a batch inside a segment");
 }
 
 enum err segment_find(struct log *log, struct segment *s, int64_t offset, int64_t *position,
                       struct batch_header *h)
 {
     return find_from(log, s, offset, false, position, h);
+}
+
+/* The largest timestamp of the batches below a relative offset and position, which begin a batch:
+ * of the index, or behind its last entry there, which is a few KiB to look at. */
+static enum err largest_below(struct segment *s, struct disk_file *file, int64_t offset,
+                              int64_t position, struct time_entry *largest)
+{
+    struct batch_scan scan;
+    struct batch_header h;
+    enum err e;
+    int32_t i = s->times.count - 1;
+    while (i >= 0 && s->times.entries[i].offset >= offset) i--;
+    *largest = i >= 0 ? s->times.entries[i] : (struct time_entry){.timestamp = NO_TIMESTAMP};
+    batch_scan_init(&scan, file, offset_index_find(&s->offsets, offset - 1).position, position,
+                    NULL);
+    while (!(e = batch_scan_next(&scan, &h, NULL)))
+        if (h.max_timestamp > largest->timestamp)
+            *largest =
+                (struct time_entry){.timestamp = h.max_timestamp,
+                                    .offset = (int32_t)(batch_last_offset(&h) - s->base_offset)};
+    return e == ERR_EOF ? ERR_OK : e;
 }
 
 enum err segment_truncate(struct log *log, struct segment *s, int64_t *end_offset)
@@ -273,6 +294,9 @@ enum err segment_truncate(struct log *log, struct segment *s, int64_t *end_offse
     if (!e) e = segment_open(log, s, &file);
     if (e) return e;
     if (h.base_offset < offset) *end_offset = offset = h.base_offset; /* batches go whole */
+    struct time_entry largest;
+    e = largest_below(s, file, offset - s->base_offset, position, &largest);
+    if (e) return log_read_failed(log, e, "segment to be truncated");
     /* The files must not speak of what is gone should we die before the next close. */
     static const char *const suffixes[] = {".index", ".timeindex"};
     for (int i = 0; i < 2; i++) {
@@ -290,21 +314,11 @@ enum err segment_truncate(struct log *log, struct segment *s, int64_t *end_offse
     s->size = position;
     offset_index_truncate(&s->offsets, offset - s->base_offset);
     time_index_truncate(&s->times, offset - s->base_offset);
-    struct time_entry last = time_index_find(&s->times, INT64_MAX);
-    s->max_timestamp = last.timestamp;
-    s->max_timestamp_offset = last.offset;
+    s->max_timestamp = largest.timestamp;
+    s->max_timestamp_offset = largest.offset;
     s->bytes_since_index = 0;
     if (position == 0) s->first_timestamp = NO_TIMESTAMP;
-    /* what lies behind the last entry may hold a larger timestamp: look, it is a few KiB */
-    struct batch_scan scan;
-    struct offset_entry from = offset_index_find(&s->offsets, INT64_MAX);
-    batch_scan_init(&scan, file, from.position, position, NULL);
-    while (!(e = batch_scan_next(&scan, &h, NULL))) {
-        if (h.max_timestamp <= s->max_timestamp) continue;
-        s->max_timestamp = h.max_timestamp;
-        s->max_timestamp_offset = batch_last_offset(&h) - s->base_offset;
-    }
-    return e == ERR_EOF ? ERR_OK : log_io_failed(log, e, "truncated segment");
+    return ERR_OK;
 }
 
 enum err segment_delete(struct log *log, struct segment *s)

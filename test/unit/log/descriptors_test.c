@@ -4,6 +4,9 @@
 #include "sim_fault_loop.h"
 #include "test.h"
 
+/* What a file may need a descriptor for: one that is open may have had to give its own away. */
+enum { FILE_OPS = SIM_OPEN | SIM_READ | SIM_WRITE };
+
 static void small_segments(struct log_world *w, int32_t bytes)
 {
     struct log_config *c = log_config_copy(w->config);
@@ -40,7 +43,7 @@ TEST(recovery_without_descriptors_cuts_nothing)
         fill(&w);
         world_crash(&w);
         w.env = sim_node_env(w.sim, "n");
-        sim_fault_arm(&loop, w.node, SIM_OPEN, ERR_NO_DESCRIPTORS);
+        sim_fault_arm(&loop, w.node, FILE_OPS, ERR_NO_DESCRIPTORS);
         enum err e = world_open(&w);
         sim_fault_done(&loop, w.node);
         assert_true(e == ERR_OK || loop.hit);
@@ -76,7 +79,7 @@ TEST(an_append_after_one_that_found_no_descriptor_is_taken)
         world_init(&w, 5);
         fill(&w);
         world_reopen_clean(&w);
-        sim_fault_arm(&loop, w.node, SIM_OPEN, ERR_NO_DESCRIPTORS);
+        sim_fault_arm(&loop, w.node, FILE_OPS, ERR_NO_DESCRIPTORS);
         struct built b = {.count = 3, .timestamp = 1};
         enum append_error first = world_append(&w, &b);
         sim_fault_done(&loop, w.node);
@@ -95,7 +98,7 @@ static void cut_with_faults(int64_t to, bool restart)
         world_init(&w, 5);
         fill(&w);
         world_reopen_clean(&w);
-        sim_fault_arm(&loop, w.node, SIM_OPEN, ERR_NO_DESCRIPTORS);
+        sim_fault_arm(&loop, w.node, FILE_OPS, ERR_NO_DESCRIPTORS);
         enum err e =
             restart ? log_truncate_fully_and_start_at(w.log, to) : log_truncate_to(w.log, to);
         sim_fault_done(&loop, w.node);
@@ -138,4 +141,25 @@ TEST(a_file_that_cannot_be_deleted_for_want_of_descriptors_is_deleted_later)
     assert_false(log_dir_is_offline(w.dir));
     assert_true(sim_disk_used(w.node) < full / 2);
     world_free(&w);
+}
+
+TEST(a_read_that_finds_no_descriptor_may_be_asked_again)
+{
+    SIM_FAULT_LOOP(loop) {
+        struct log_world w;
+        world_init(&w, 5);
+        fill(&w);
+        struct arena arena;
+        arena_init(&arena, 0);
+        struct bytes batches;
+        struct timestamp_offset found;
+        sim_fault_arm(&loop, w.node, FILE_OPS, ERR_NO_DESCRIPTORS);
+        enum err e = log_read_batches(w.log, 3, 52, 100, &arena, &batches);
+        enum err f = log_offset_for_timestamp(w.log, 1, &found);
+        sim_fault_done(&loop, w.node);
+        assert_int_equal(e ? e : f, loop.hit ? ERR_NO_DESCRIPTORS : ERR_OK);
+        assert_false(log_dir_is_offline(w.dir));
+        arena_free(&arena);
+        world_free(&w);
+    }
 }
