@@ -26,8 +26,9 @@ static struct group_partition *find(struct groups *g, struct truth *t)
 /* ---- the log of commits */
 
 /* Key: version 0 or 1, group, topic, partition. Value: version, offset, and more. */
-static void record_committed(struct groups *g, const struct truth *log, const struct record *r)
+void groups_told(void *groups, struct truth *log, const struct record *r)
 {
+    struct groups *g = groups;
     struct cursor in = cursor_of_bytes(r->key);
     int16_t version = cursor_i16(&in);
     if (in.err || version < 0 || version > 1) return;
@@ -51,18 +52,6 @@ static void record_committed(struct groups *g, const struct truth *log, const st
     struct group_partition *p = find(g, t);
     MEM_GROW(p->commits, p->count, p->capacity);
     p->commits[p->count++] = (struct group_commit){log, r->offset, offset};
-}
-
-void groups_extended(void *groups, struct truth *t, struct bytes batch,
-                     const struct batch_header *h)
-{
-    struct record_iterator it;
-    struct record r;
-    bool more = true;
-    if (batch_is(h, BATCH_CONTROL)) return;
-    struct bytes records = {batch.data + BATCH_HEADER_BYTES, h->size - BATCH_HEADER_BYTES};
-    record_iterator_init(&it, h, records);
-    while (!record_iterator_next(&it, &r, &more) && more) record_committed(groups, t, &r);
 }
 
 void groups_were_cut(void *groups, struct truth *t)

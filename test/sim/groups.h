@@ -45,8 +45,7 @@ void groups_init(struct groups *g, struct cluster *c);
 void groups_free(struct groups *g);
 
 /* Of a truth of __consumer_offsets: what is committed; acknowledged commits may be gone. */
-void groups_extended(void *groups, struct truth *t, struct bytes batch,
-                     const struct batch_header *h);
+void groups_told(void *groups, struct truth *t, const struct record *r);
 void groups_were_cut(void *groups, struct truth *t);
 
 /* A member was told its generation, and what it owns in it. */

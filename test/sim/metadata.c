@@ -71,11 +71,11 @@ static struct truth *truth_of(struct oracles *o, const struct image_topic *topic
     truth_init(t, topic->id, name, partition);
     t->created_ms = sim_now_ms(o->cluster->sim);
     if (name[0] != '_') {
-        t->extended = values_extended;
+        t->committed = values_told;
         t->was_cut = values_were_cut;
         t->owner = &o->values;
     } else {
-        t->extended = groups_extended;
+        t->committed = groups_told;
         t->was_cut = groups_were_cut;
         t->owner = &o->groups;
     }

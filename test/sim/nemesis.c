@@ -277,8 +277,13 @@ static bool apply(struct nemesis *n, const struct action *a, bool on)
     }
 }
 
-/* May get a sound machine fenced, or its data moved or led elsewhere. */
-static bool disturbs(enum action_kind kind)
+/* What is so of a kind of action. */
+enum {
+    ENDS = 1,     /* it lasts, and is ended */
+    DISTURBS = 2, /* may get a sound machine fenced, or its data moved or led elsewhere */
+};
+
+static unsigned traits_of(enum action_kind kind)
 {
     switch (kind) {
     case ACTION_PAUSE:
@@ -289,30 +294,24 @@ static bool disturbs(enum action_kind kind)
     case ACTION_DISK_SLOW:
     case ACTION_DISK_STILL:
     case ACTION_SYNC_SLOW:
-    case ACTION_DISK_FULL:
+    case ACTION_DISK_FULL: return ENDS | DISTURBS;
+    case ACTION_DISK_ERROR:
+    case ACTION_WALL_FREEZE:
+    case ACTION_MEMBER_STOP: return ENDS;
     case ACTION_ELECT:
-    case ACTION_REASSIGN: return true;
-    default: return false;
+    case ACTION_REASSIGN: return DISTURBS;
+    default: return 0;
     }
+}
+
+static bool disturbs(enum action_kind kind)
+{
+    return traits_of(kind) & DISTURBS;
 }
 
 static bool has_end(enum action_kind kind)
 {
-    switch (kind) {
-    case ACTION_PAUSE:
-    case ACTION_CUT:
-    case ACTION_SPLIT:
-    case ACTION_ISOLATE:
-    case ACTION_CLOG:
-    case ACTION_DISK_SLOW:
-    case ACTION_DISK_STILL:
-    case ACTION_SYNC_SLOW:
-    case ACTION_DISK_FULL:
-    case ACTION_DISK_ERROR:
-    case ACTION_WALL_FREEZE:
-    case ACTION_MEMBER_STOP: return true;
-    default: return false;
-    }
+    return traits_of(kind) & ENDS;
 }
 
 static void fault_ends(void *owner)

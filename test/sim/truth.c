@@ -41,6 +41,16 @@ static bool same(const struct truth_batch *a, const struct batch_header *h)
            a->epoch == h->leader_epoch;
 }
 
+static void tell_records(struct truth *t, struct bytes batch, const struct batch_header *h)
+{
+    struct record_iterator it;
+    struct record r;
+    bool more = true;
+    struct bytes records = {batch.data + BATCH_HEADER_BYTES, h->size - BATCH_HEADER_BYTES};
+    record_iterator_init(&it, h, records);
+    while (!record_iterator_next(&it, &r, &more) && more) t->committed(t->owner, t, &r);
+}
+
 /* A batch that a replica calls committed: known already, or the next one. */
 static bool compare(struct truth *t, const struct machine *m, struct bytes batch,
                     const struct batch_header *h)
@@ -73,6 +83,7 @@ static bool compare(struct truth *t, const struct machine *m, struct bytes batch
                                                           .crc = h->crc,
                                                           .epoch = h->leader_epoch};
     t->end = batch_last_offset(h) + 1;
+    if (t->committed && !batch_is(h, BATCH_CONTROL)) tell_records(t, batch, h);
     if (t->extended) t->extended(t->owner, t, batch, h);
     return true;
 }

@@ -44,7 +44,9 @@ struct truth {
     struct truth_leader *leaders; /* who appended in which epoch (S5) */
     int32_t leaders_count, leaders_capacity;
     struct truth_view views[PLAN_NODES_MAX];
-    /* A batch that is committed from now on. May be NULL. */
+    /* A record that is committed from now on, of a batch that is no control batch; and a batch, of
+     * any kind. May be NULL. */
+    void (*committed)(void *owner, struct truth *t, const struct record *r);
     void (*extended)(void *owner, struct truth *t, struct bytes batch,
                      const struct batch_header *h);
     /* Everything from `end` on is not committed any more. May be NULL. */

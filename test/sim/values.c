@@ -141,8 +141,9 @@ static void check_line(struct values *v, int32_t number)
     l->number = number;
 }
 
-static void committed(struct values *v, struct truth *t, const struct record *r)
+void values_told(void *values, struct truth *t, const struct record *r)
 {
+    struct values *v = values;
     char text[16] = {0};
     if (r->value.len > 0)
         memcpy(text, r->value.data, (size_t)(r->value.len < 15 ? r->value.len : 15));
@@ -175,18 +176,6 @@ static void committed(struct values *v, struct truth *t, const struct record *r)
         if (x->line > 0) check_line(v, number);
         if (x->state == VALUE_ACKED && !x->all && t->losses == 0) check_place(v, number);
     }
-}
-
-void values_extended(void *values, struct truth *t, struct bytes batch,
-                     const struct batch_header *h)
-{
-    struct record_iterator it;
-    struct record r;
-    bool more = true;
-    if (batch_is(h, BATCH_CONTROL)) return;
-    struct bytes records = {batch.data + BATCH_HEADER_BYTES, h->size - BATCH_HEADER_BYTES};
-    record_iterator_init(&it, h, records);
-    while (!record_iterator_next(&it, &r, &more) && more) committed(values, t, &r);
 }
 
 void values_were_cut(void *values, struct truth *t)

@@ -71,9 +71,8 @@ void values_acked(struct values *v, int32_t number, int64_t offset);
 void values_failed(struct values *v, int32_t number);
 void values_unknown(struct values *v, int32_t number);
 
-/* For a truth: its batches tell of values. */
-void values_extended(void *values, struct truth *t, struct bytes batch,
-                     const struct batch_header *h);
+/* For a truth: its records are values. */
+void values_told(void *values, struct truth *t, const struct record *r);
 void values_were_cut(void *values, struct truth *t);
 
 /* At the end: what was acknowledged is committed, in partitions that lost nothing. */
