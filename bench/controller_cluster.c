@@ -34,50 +34,7 @@ double wall_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* ---- clock, rng, trace: what a loop would bring */
-
-static struct mono_time mono(struct clock *c)
-{
-    return CONTAINER_OF(c, struct cluster, clock)->now;
-}
-
-static struct wall_time wall(struct clock *c)
-{
-    return (struct wall_time){mono(c).ns / NS_PER_MS};
-}
-
-static void arm(struct clock *c, struct timer *t, struct mono_time due)
-{
-    struct cluster *w = CONTAINER_OF(c, struct cluster, clock);
-    t->due = due;
-    if (timer_armed(t)) return;
-    require(w->timers_count < TIMERS_MAX, "too many timers");
-    t->heap_index = w->timers_count;
-    w->timers[w->timers_count++] = t;
-}
-
-static void cancel(struct clock *c, struct timer *t)
-{
-    struct cluster *w = CONTAINER_OF(c, struct cluster, clock);
-    struct timer *last = w->timers[--w->timers_count];
-    w->timers[t->heap_index] = last;
-    last->heap_index = t->heap_index;
-    t->heap_index = -1;
-}
-
-static void post(struct clock *c, struct task *t)
-{
-    list_push_back(&CONTAINER_OF(c, struct cluster, clock)->tasks, &t->node);
-}
-
-static const struct clock_ops clock_ops = {mono, wall, arm, cancel, post};
-
-static void fill(struct rng *r, void *data, size_t len)
-{
-    prng_fill(&CONTAINER_OF(r, struct cluster, rng)->prng, data, len);
-}
-
-static const struct rng_ops rng_ops = {fill};
+/* ---- trace */
 
 static void trace_print(struct trace *t, enum trace_level level, const char *component,
                         const char *format, va_list args)
@@ -159,11 +116,7 @@ static const struct committer_ops committer_ops = {
 void cluster_commit(struct cluster *w)
 {
     controller_committed(w->active, w->log.count);
-    while (!list_empty(&w->tasks)) {
-        struct task *t = CONTAINER_OF(w->tasks.next, struct task, node);
-        list_remove(&t->node);
-        t->run(t);
-    }
+    hand_env_run_tasks(&w->hand);
 }
 
 void cluster_follow(struct cluster *w, struct controller *c, struct place *at)
@@ -178,18 +131,8 @@ void cluster_follow(struct cluster *w, struct controller *c, struct place *at)
 
 void cluster_pass(struct cluster *w, int64_t ms)
 {
-    struct mono_time end = mono_add_ms(w->now, ms);
-    for (;;) {
-        struct timer *next = NULL;
-        for (int32_t i = 0; i < w->timers_count; i++)
-            if (!next || w->timers[i]->due.ns < next->due.ns) next = w->timers[i];
-        if (!next || next->due.ns > end.ns) break;
-        if (next->due.ns > w->now.ns) w->now = next->due;
-        cancel(&w->clock, next);
-        next->fired(next);
-        cluster_commit(w);
-    }
-    w->now = end;
+    struct mono_time end = mono_add_ms(w->hand.now, ms);
+    while (hand_env_step(&w->hand, end)) cluster_commit(w);
 }
 
 /* ---- requests */
@@ -223,7 +166,7 @@ void cluster_register(struct cluster *w, int32_t id)
     broker_registration_request_init(&rq);
     rq.broker_id = id;
     rq.cluster_id = STR("cluster");
-    rq.incarnation_id = rng_uuid(&w->rng);
+    rq.incarnation_id = rng_uuid(&w->hand.rng);
     rq.previous_broker_epoch = -1;
     rq.listeners = broker_registration_request_listener_new(&w->arena, 1);
     rq.listeners_count = 1;
@@ -234,7 +177,7 @@ void cluster_register(struct cluster *w, int32_t id)
     for (int32_t i = 0; i < count; i++)
         rq.features[i] = (struct broker_registration_request_feature){str_of(table[i].name),
                                                                       table[i].min, table[i].max};
-    struct uuid directory = rng_uuid(&w->rng);
+    struct uuid directory = rng_uuid(&w->hand.rng);
     rq.log_dirs = &directory;
     rq.log_dirs_count = 1;
     const struct broker_registration_response *r =
@@ -302,8 +245,8 @@ struct controller *cluster_controller(struct cluster *w, int32_t node_id)
     struct controller_options options = {.node_id = node_id,
                                          .cluster_id = STR("cluster"),
                                          .config = w->config,
-                                         .clock = &w->clock,
-                                         .rng = &w->rng,
+                                         .clock = &w->hand.clock,
+                                         .rng = &w->hand.rng,
                                          .trace = &w->trace,
                                          .committer = &w->committer,
                                          .bootstrap = w->bootstrap,
@@ -315,15 +258,10 @@ struct controller *cluster_controller(struct cluster *w, int32_t node_id)
 
 void cluster_open(struct cluster *w, int64_t partitions)
 {
-    *w = (struct cluster){.clock = {&clock_ops},
-                          .now = {1000 * NS_PER_MS},
-                          .rng = {&rng_ops},
-                          .trace = {&trace_ops, TRACE_ERROR},
-                          .committer = {&committer_ops},
-                          .epoch = 1};
-    w->prng = prng_seed(7);
+    *w = (struct cluster){
+        .trace = {&trace_ops, TRACE_ERROR}, .committer = {&committer_ops}, .epoch = 1};
+    hand_env_init(&w->hand, 7);
     w->config = config_new();
-    list_init(&w->tasks);
     out_init(&w->encoding);
     arena_init(&w->arena, 0);
     frames_open(&w->log, partitions);

@@ -8,10 +8,10 @@
 #define SAMSA_BENCH_CONTROLLER_CLUSTER_H
 
 #include "base/out.h"
-#include "base/prng.h"
 #include "controller/controller.h"
+#include "hand_env.h"
 
-enum { TIMERS_MAX = 32, BOOTSTRAP_RECORDS = 5 };
+enum { BOOTSTRAP_RECORDS = 5 };
 
 /* Prints to standard error and exits with 1. */
 void fail(const char *what) __attribute__((noreturn));
@@ -41,13 +41,7 @@ void frames_add(struct frames *f, const struct metadata_record *r, int32_t epoch
 struct bytes frames_next(const struct frames *f, struct place *at, int32_t *epoch);
 
 struct cluster {
-    struct clock clock;
-    struct mono_time now;
-    struct timer *timers[TIMERS_MAX];
-    int32_t timers_count;
-    struct list_node tasks;
-    struct rng rng;
-    struct prng prng;
+    struct hand_env hand;
     struct trace trace;
     struct committer committer;
     struct config *config;

@@ -7,10 +7,10 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libbase.a
 	@$(CC) $(BENCH_FLAGS) -o $@ $< $(BUILD)/libbase.a -lisal $(if $(filter probe,$*),-lrdkafka -pthread)
 
 # A controller of many partitions whose brokers are simulated: one program, nothing beside it.
-$(BUILD)/bench/controller: bench/controller.c bench/controller_cluster.c bench/controller_cluster.h \
+$(BUILD)/bench/controller: bench/controller.c bench/controller_cluster.c bench/controller_cluster.h test/lib/hand_env.h \
   $(GENERATED_STAMP) $(call row_archives,controller)
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) -Ibench -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(call row_libs,controller)
+	@$(CC) $(CFLAGS) -Ibench -Itest/lib -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(call row_libs,controller)
 
 BENCH ?= --rounds 3
 bench: build-packages bench-programs samsa

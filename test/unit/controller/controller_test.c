@@ -484,7 +484,7 @@ TEST(sessions_wait_for_a_controller_that_stood_still)
     world_init(&w);
     world_broker(&w, 1, NULL);
     world_broker(&w, 2, NULL);
-    w.now = mono_add_ms(w.now, 30000); /* nothing ran, nothing was read */
+    w.hand.now = mono_add_ms(w.hand.now, 30000); /* nothing ran, nothing was read */
     world_sleep(&w, 1);
     assert_false(image_broker(controller_image(w.c), 1)->fenced);
     (void)world_heartbeat(&w, 1, false, false); /* it was waiting in the socket */
@@ -495,7 +495,7 @@ TEST(sessions_wait_for_a_controller_that_stood_still)
     assert_true(image_broker(controller_image(w.c), 2)->fenced); /* silent since */
     for (int i = 0; i < 4; i++) { /* a controller that is late for ever still notices */
         assert_false(image_broker(controller_image(w.c), 1)->fenced);
-        w.now = mono_add_ms(w.now, 30000);
+        w.hand.now = mono_add_ms(w.hand.now, 30000);
         world_sleep(&w, 1);
     }
     assert_true(image_broker(controller_image(w.c), 1)->fenced);

@@ -554,7 +554,7 @@ static void live(uint64_t seed)
     struct model *m = &model;
     *m = (struct model){.rng = prng_seed(seed)};
     world_init(&m->w);
-    m->w.prng = prng_seed(seed + 1000);
+    m->w.hand.prng = prng_seed(seed + 1000);
     m->other = world_controller(&m->w, 2);
     commit_all(m);
     set_min_isr(m);

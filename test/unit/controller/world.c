@@ -3,56 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- clock */
-
-static struct world *world_of_clock(struct clock *c)
-{
-    return CONTAINER_OF(c, struct world, clock);
-}
-
-static struct mono_time mono(struct clock *c)
-{
-    return world_of_clock(c)->now;
-}
-
-static struct wall_time wall(struct clock *c)
-{
-    return (struct wall_time){world_of_clock(c)->now.ns / NS_PER_MS};
-}
-
-static void arm(struct clock *c, struct timer *t, struct mono_time due)
-{
-    struct world *w = world_of_clock(c);
-    t->due = due;
-    if (timer_armed(t)) return;
-    t->heap_index = w->timers_count;
-    w->timers[w->timers_count++] = t;
-}
-
-static void cancel(struct clock *c, struct timer *t)
-{
-    struct world *w = world_of_clock(c);
-    struct timer *last = w->timers[--w->timers_count];
-    w->timers[t->heap_index] = last;
-    last->heap_index = t->heap_index;
-    t->heap_index = -1;
-}
-
-static void post(struct clock *c, struct task *t)
-{
-    list_push_back(&world_of_clock(c)->tasks, &t->node);
-}
-
-static const struct clock_ops clock_ops = {mono, wall, arm, cancel, post};
-
-/* ---- rng, trace */
-
-static void fill(struct rng *r, void *data, size_t len)
-{
-    prng_fill(&CONTAINER_OF(r, struct world, rng)->prng, data, len);
-}
-
-static const struct rng_ops rng_ops = {fill};
+/* ---- trace */
 
 static void line(struct trace *t, enum trace_level level, const char *component, const char *format,
                  va_list args)
@@ -108,14 +59,8 @@ void world_start(struct world *w)
 {
     static const char *const features[] = {"eligible.leader.replicas.version", "group.version",
                                            "share.version", "streams.version"};
-    *w = (struct world){.clock = {&clock_ops},
-                        .rng = {&rng_ops},
-                        .trace = {.ops = &trace_ops},
-                        .committer = {&committer_ops},
-                        .epoch = 1};
-    w->now.ns = 1000 * NS_PER_MS;
-    w->prng = prng_seed(7);
-    list_init(&w->tasks);
+    *w = (struct world){.trace = {.ops = &trace_ops}, .committer = {&committer_ops}, .epoch = 1};
+    hand_env_init(&w->hand, 7);
     arena_init(&w->arena, 0);
     loader_init(&w->standby);
     w->config = config_new();
@@ -136,8 +81,8 @@ struct controller *world_controller(struct world *w, int32_t node_id)
         .node_id = node_id,
         .cluster_id = STR("cluster"),
         .config = w->config,
-        .clock = &w->clock,
-        .rng = &w->rng,
+        .clock = &w->hand.clock,
+        .rng = &w->hand.rng,
         .trace = &w->trace,
         .committer = &w->committer,
         .bootstrap = w->bootstrap,
@@ -172,11 +117,7 @@ void world_free(struct world *w)
 
 void world_run_tasks(struct world *w)
 {
-    while (!list_empty(&w->tasks)) {
-        struct task *t = CONTAINER_OF(w->tasks.next, struct task, node);
-        list_remove(&t->node);
-        t->run(t);
-    }
+    hand_env_run_tasks(&w->hand);
 }
 
 void world_commit(struct world *w)
@@ -191,18 +132,8 @@ void world_commit(struct world *w)
 
 void world_sleep(struct world *w, int64_t ms)
 {
-    struct mono_time end = mono_add_ms(w->now, ms);
-    for (;;) {
-        struct timer *next = NULL;
-        for (int32_t i = 0; i < w->timers_count; i++)
-            if (!next || w->timers[i]->due.ns < next->due.ns) next = w->timers[i];
-        if (!next || next->due.ns > end.ns) break;
-        if (next->due.ns > w->now.ns) w->now = next->due;
-        cancel(&w->clock, next);
-        next->fired(next);
-        world_commit(w);
-    }
-    w->now = end;
+    struct mono_time end = mono_add_ms(w->hand.now, ms);
+    while (hand_env_step(&w->hand, end)) world_commit(w);
 }
 
 static void done(struct controller_call *call, const void *response)

@@ -2,8 +2,8 @@
 #ifndef SAMSA_TEST_UNIT_CONTROLLER_WORLD_H
 #define SAMSA_TEST_UNIT_CONTROLLER_WORLD_H
 
-#include "base/prng.h"
 #include "controller/internal.h"
+#include "hand_env.h"
 #include "metadata/snapshot.h"
 #include "test.h"
 
@@ -14,14 +14,7 @@ struct world_frame {
 };
 
 struct world {
-    struct clock clock;
-    struct mono_time now;
-    struct timer *timers[16];
-    int32_t timers_count;
-    struct list_node tasks;
-
-    struct rng rng;
-    struct prng prng;
+    struct hand_env hand;
     struct trace trace;
     struct committer committer;
     struct config *config;
