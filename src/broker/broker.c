@@ -46,26 +46,6 @@ struct broker_parts {
 
 /* ---- what the replica manager asks and tells */
 
-static struct broker_standing broker_standing_of(void *owner, int32_t broker_id)
-{
-    const struct broker *b = owner;
-    const struct image_broker *broker = image_broker(b->image, broker_id);
-    if (!broker) return (struct broker_standing){0};
-    return (struct broker_standing){.registered = true,
-                                    .fenced = broker->fenced,
-                                    .shutting_down = broker->in_controlled_shutdown,
-                                    .epoch = broker->epoch};
-}
-
-static void topic_config_of(void *owner, struct str topic, struct arena *arena,
-                            struct topic_config *out)
-{
-    const struct broker *b = owner;
-    const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
-    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena,
-                         out);
-}
-
 static bool is_offsets_topic(const struct replica *r)
 {
     return str_equal_z(r->topic->name, "__consumer_offsets");
@@ -163,8 +143,8 @@ static void proposals(void *owner)
 }
 
 static const struct replica_events replica_events = {
-    .standing = broker_standing_of,
-    .topic_config = topic_config_of,
+    .standing = replication_standing,
+    .topic_config = replication_topic_config,
     .leadership_moved = leadership_moved,
     .removed = replica_removed,
     .proposals = proposals,

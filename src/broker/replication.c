@@ -6,7 +6,9 @@
 #include "broker/partition_changes.h"
 #include "broker/settling.h"
 #include "config/config.h"
+#include "config/topic.h"
 #include "metadata/feature.h"
+#include "metadata/image.h"
 #include "protocol/api.h"
 
 struct replica_manager_config replication_config(const struct broker *b)
@@ -59,6 +61,26 @@ static const char *inter_broker_listener(const struct config *c)
 {
     const char *name = config_string(c, CONFIG_INTER_BROKER_LISTENER_NAME);
     return name ? name : config_string(c, CONFIG_SECURITY_INTER_BROKER_PROTOCOL);
+}
+
+struct broker_standing replication_standing(void *broker, int32_t broker_id)
+{
+    const struct broker *b = broker;
+    const struct image_broker *x = image_broker(b->image, broker_id);
+    if (!x) return (struct broker_standing){0};
+    return (struct broker_standing){.registered = true,
+                                    .fenced = x->fenced,
+                                    .shutting_down = x->in_controlled_shutdown,
+                                    .epoch = x->epoch};
+}
+
+void replication_topic_config(void *broker, struct str topic, struct arena *arena,
+                              struct topic_config *out)
+{
+    const struct broker *b = broker;
+    const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
+    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena,
+                         out);
 }
 
 bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],

@@ -1,5 +1,5 @@
-/* What this broker's replicas ask of configuration and metadata to follow their leaders: the keys
- * named replica.*, the inter-broker listener, the versions that metadata.version allows.
+/* What this broker's replicas ask of configuration and metadata, and to follow their leaders: the
+ * keys named replica.*, the inter-broker listener, the versions that metadata.version allows.
  *
  * Owns nothing. Thread: the loop's. */
 #ifndef SAMSA_BROKER_REPLICATION_H
@@ -18,7 +18,13 @@ struct replication_rates {
 };
 struct replication_rates replication_rates(const struct config *c);
 
-/* As in struct fetcher_events; `broker` is a struct broker. */
+/* As in struct replica_events: what the image says of a broker, and of a topic. `broker` is a
+ * struct broker, here and below. */
+struct broker_standing replication_standing(void *broker, int32_t broker_id);
+void replication_topic_config(void *broker, struct str topic, struct arena *arena,
+                              struct topic_config *out);
+
+/* As in struct fetcher_events. */
 bool replication_endpoint(void *broker, int32_t broker_id, char host[FETCHER_HOST_MAX],
                           uint16_t *port);
 int16_t replication_version(void *broker, int16_t api_key);

@@ -400,23 +400,6 @@ static void proposals(void *owner)
 
 /* ---- processes */
 
-static struct broker_standing standing(void *owner, int32_t id)
-{
-    const struct broker *b = owner;
-    const struct image_broker *x = image_broker(b->image, id);
-    if (!x) return (struct broker_standing){0};
-    return (struct broker_standing){true, x->fenced, x->in_controlled_shutdown, x->epoch};
-}
-
-static void topic_config(void *owner, struct str topic, struct arena *arena,
-                         struct topic_config *out)
-{
-    const struct broker *b = owner;
-    const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
-    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena,
-                         out);
-}
-
 static void offline(struct log_dir *dir, void *context)
 {
     struct member *m = context;
@@ -424,8 +407,8 @@ static void offline(struct log_dir *dir, void *context)
 }
 
 static const struct replica_events events = {
-    .standing = standing,
-    .topic_config = topic_config,
+    .standing = replication_standing,
+    .topic_config = replication_topic_config,
     .proposals = proposals,
     .fetching = {.endpoint = replication_endpoint,
                  .version = replication_version,
@@ -817,4 +800,25 @@ struct cluster_produced cluster_produce_wait(struct cluster *c, int32_t id, cons
     cluster_produce(c, id, topic, partition, acks, value, 5000, &p);
     assert_true(p.answered || sim_run_until(c->sim, is_answered, &p, 6000));
     return p;
+}
+
+size_t cluster_batch(const struct cluster *c, int64_t producer_id, int16_t epoch, int32_t sequence,
+                     uint8_t *data, size_t data_bytes)
+{
+    struct batch_builder builder = {0};
+    struct batch_options o = BATCH_OPTIONS_DEFAULT;
+    uint8_t *built;
+    size_t len;
+    if (producer_id >= 0) {
+        o.producer_id = producer_id;
+        o.producer_epoch = epoch;
+        o.base_sequence = sequence;
+    }
+    batch_begin(&builder, &o);
+    batch_add(&builder, sim_now_ms(c->sim), BYTES_NULL, bytes_of("v", 1), NULL, 0);
+    assert_ok(batch_finish(&builder, NULL, &built, &len));
+    assert_true(len <= data_bytes);
+    memcpy(data, built, len);
+    batch_builder_free(&builder);
+    return len;
 }

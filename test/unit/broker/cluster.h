@@ -147,4 +147,8 @@ void cluster_produce(struct cluster *c, int32_t id, const char *topic, int32_t p
 struct cluster_produced cluster_produce_wait(struct cluster *c, int32_t id, const char *topic,
                                              int32_t partition, int16_t acks, const char *value);
 
+/* One batch of one record, as a producer sends it (-1: none), into `data`; its length. */
+size_t cluster_batch(const struct cluster *c, int64_t producer_id, int16_t epoch, int32_t sequence,
+                     uint8_t *data, size_t data_bytes);
+
 #endif

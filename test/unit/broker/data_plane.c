@@ -3,28 +3,12 @@
 #include <stdio.h>
 
 #include "broker/no_room.h"
+#include "broker/replication.h"
 
 struct produced_answer produced;
 struct fetched_answer fetched;
 
 static struct plane *the_plane; /* deliver has no other way to it */
-
-static struct broker_standing plane_standing(void *owner, int32_t id)
-{
-    const struct broker *b = owner;
-    const struct image_broker *x = image_broker(b->image, id);
-    if (!x) return (struct broker_standing){0};
-    return (struct broker_standing){true, x->fenced, x->in_controlled_shutdown, x->epoch};
-}
-
-static void plane_topic_config(void *owner, struct str topic, struct arena *arena,
-                               struct topic_config *out)
-{
-    const struct broker *b = owner;
-    const struct image_config *set = image_config(b->image, RESOURCE_TOPIC, topic);
-    topic_config_resolve(b->config, set ? set->pairs : NULL, set ? set->pairs_count : 0, arena,
-                         out);
-}
 
 static void plane_offline(struct log_dir *dir, void *context)
 {
@@ -135,8 +119,8 @@ static void plane_placed(void *owner, struct replica *r)
     if (the_plane->no_room) no_room_placed(the_plane->no_room, r);
 }
 
-static const struct replica_events plane_events = {.standing = plane_standing,
-                                                   .topic_config = plane_topic_config,
+static const struct replica_events plane_events = {.standing = replication_standing,
+                                                   .topic_config = replication_topic_config,
                                                    .proposals = plane_proposals,
                                                    .placed = plane_placed,
                                                    .no_room = plane_no_room};

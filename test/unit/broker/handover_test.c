@@ -43,19 +43,7 @@ static struct sent *send_batch(struct scene *x, int16_t acks, int64_t producer_i
 {
     struct sent *s = &x->sent[x->count++];
     assert_true(x->count <= SENT_MAX);
-    struct batch_builder builder = {0};
-    struct batch_options o = BATCH_OPTIONS_DEFAULT;
-    o.producer_id = producer_id;
-    o.producer_epoch = producer_id < 0 ? -1 : 0;
-    o.base_sequence = producer_id < 0 ? -1 : sequence;
-    batch_begin(&builder, &o);
-    batch_add(&builder, sim_now_ms(x->cluster->sim), BYTES_NULL, bytes_of("v", 1), NULL, 0);
-    uint8_t *data;
-    size_t len;
-    assert_ok(batch_finish(&builder, NULL, &data, &len));
-    assert_true(len <= BATCH_BYTES);
-    memcpy(s->data, data, len);
-    batch_builder_free(&builder);
+    size_t len = cluster_batch(x->cluster, producer_id, 0, sequence, s->data, sizeof s->data);
     struct produce_request_partition_produce_data d = {.records = records_of(s->data, len)};
     struct produce_request_topic_produce_data t = {.name = STR("t"),
                                                    .topic_id = UUID_SMALL(TOPIC),

@@ -44,19 +44,8 @@ static struct sent *send_batch(struct pipeline *p, int32_t sequence)
 {
     struct sent *s = &p->sent[p->count++];
     assert_true(p->count <= SENT_MAX);
-    struct batch_builder builder = {0};
-    struct batch_options o = BATCH_OPTIONS_DEFAULT;
-    o.producer_id = p->producer_id;
-    o.producer_epoch = p->epoch;
-    o.base_sequence = sequence;
-    batch_begin(&builder, &o);
-    batch_add(&builder, sim_now_ms(p->cluster->sim), BYTES_NULL, bytes_of("v", 1), NULL, 0);
-    uint8_t *data;
-    size_t len;
-    assert_ok(batch_finish(&builder, NULL, &data, &len));
-    assert_true(len <= BATCH_BYTES);
-    memcpy(s->data, data, len);
-    batch_builder_free(&builder);
+    size_t len =
+        cluster_batch(p->cluster, p->producer_id, p->epoch, sequence, s->data, sizeof s->data);
     static struct produce_request_partition_produce_data d[CONNECTION_REFUSALS_MAX + 1];
     for (int32_t i = 0; i < p->partitions; i++)
         d[i] = (struct produce_request_partition_produce_data){.index = p->partition + i,
