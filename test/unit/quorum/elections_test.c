@@ -23,9 +23,7 @@ TEST(one_voter_leads_at_once_and_commits)
 
 TEST(three_voters_elect_one_and_all_are_told_the_same)
 {
-    struct world *w = world_new(2, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 100);
+    struct world *w = world_running(2, 3, 3, false, 100);
     world_converge(w);
     for (int32_t id = 1; id <= 3; id++) assert_int_equal(w->members[id].leader_id, world_leader(w));
     world_free(w);
@@ -33,9 +31,7 @@ TEST(three_voters_elect_one_and_all_are_told_the_same)
 
 TEST(a_killed_leader_is_replaced_and_follows_when_it_returns)
 {
-    struct world *w = world_new(3, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 20);
+    struct world *w = world_running(3, 3, 3, false, 20);
     int32_t old = world_leader(w);
     world_crash(w, old);
     int32_t new = world_await_leader(w);
@@ -50,9 +46,7 @@ TEST(a_killed_leader_is_replaced_and_follows_when_it_returns)
 
 TEST(two_of_three_do_not_commit_alone_one_by_one)
 {
-    struct world *w = world_new(4, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(4, 3, 3, false, 5);
     int32_t leader = world_leader(w);
     for (int32_t id = 1; id <= 3; id++)
         if (id != leader) world_crash(w, id);
@@ -69,9 +63,7 @@ TEST(two_of_three_do_not_commit_alone_one_by_one)
 
 TEST(a_leader_that_is_cut_off_commits_nothing_and_loses_what_it_took)
 {
-    struct world *w = world_new(5, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(5, 3, 3, false, 5);
     int32_t old = world_leader(w);
     isolate(w, old, true);
     int32_t before = w->acknowledged_count;
@@ -106,9 +98,7 @@ TEST(what_was_acknowledged_survives_the_power_loss_of_all)
 TEST(records_gather_while_others_are_under_way_but_not_longer_than_the_linger)
 {
     enum { SLOW_US = 1000000 };
-    struct world *w = world_new(13, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(13, 3, 3, false, 5);
     world_converge(w);
     int32_t leader = world_leader(w), follower = leader % 3 + 1;
     struct quorum *q = world_quorum(w, leader), *f = world_quorum(w, follower);
@@ -133,9 +123,7 @@ TEST(records_gather_while_others_are_under_way_but_not_longer_than_the_linger)
 TEST(what_a_killed_process_left_unsynced_is_synced_before_it_counts)
 {
     enum { NEVER_US = 1000000000 };
-    struct world *w = world_new(12, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(12, 3, 3, false, 5);
     world_converge(w);
     int32_t leader = world_leader(w), follower = leader % 3 + 1, other = follower % 3 + 1;
     struct sim_node *machine = w->members[follower].machine;
@@ -162,9 +150,7 @@ TEST(what_a_killed_process_left_unsynced_is_synced_before_it_counts)
 
 TEST(a_failed_sync_takes_the_node_down)
 {
-    struct world *w = world_new(6, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(6, 3, 3, false, 5);
     int32_t leader = world_leader(w);
     sim_disk_fail(w->members[leader].machine, SIM_SYNC, 1, ERR_IO, false);
     world_append(w, leader);
@@ -179,9 +165,7 @@ TEST(a_failed_sync_takes_the_node_down)
 
 TEST(a_follower_without_room_waits_for_some_and_goes_on)
 {
-    struct world *w = world_new(7, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(7, 3, 3, false, 5);
     int32_t follower = world_leader(w) % 3 + 1;
     struct sim_node *machine = w->members[follower].machine;
     sim_disk_budget(machine, sim_disk_used(machine));
@@ -222,9 +206,7 @@ TEST(without_descriptors_every_node_waits_for_some_and_goes_on)
 
 TEST(a_leader_that_stops_tells_its_successors)
 {
-    struct world *w = world_new(8, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(8, 3, 3, false, 5);
     int32_t old = world_leader(w);
     int64_t began = sim_now_ms(w->sim);
     quorum_shutdown(world_quorum(w, old), 5000);
@@ -239,9 +221,7 @@ TEST(a_leader_that_stops_tells_its_successors)
 
 TEST(a_leader_that_resigns_is_replaced)
 {
-    struct world *w = world_new(9, 3, 3, true);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(9, 3, 3, true, 5);
     int32_t old = world_leader(w), epoch = quorum_epoch(world_quorum(w, old));
     quorum_resign(world_quorum(w, old), epoch + 1); /* another's: nothing */
     assert_true(quorum_is_leader(world_quorum(w, old)));
@@ -255,9 +235,7 @@ TEST(a_leader_that_resigns_is_replaced)
 
 TEST(a_leader_known_to_be_gone_is_replaced_before_its_fetch_timeout)
 {
-    struct world *w = world_new(10, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(10, 3, 3, false, 5);
     int32_t old = world_leader(w);
     world_crash(w, old);
     int64_t began = sim_now_ms(w->sim);

@@ -652,3 +652,12 @@ const void *world_ask(struct world *w, int32_t id, int16_t api_key, int16_t vers
     world_until(w, a.done);
     return a.answer;
 }
+
+struct world *world_running(uint64_t seed, int32_t count, int32_t voters, bool fixed,
+                            int32_t values)
+{
+    struct world *w = world_new(seed, count, voters, fixed);
+    world_start_all(w);
+    world_write(w, values);
+    return w;
+}

@@ -80,6 +80,10 @@ struct world {
 struct world *world_new(uint64_t seed, int32_t count, int32_t voters, bool fixed);
 void world_free(struct world *w);
 
+/* The same, all started, and `values` written. */
+struct world *world_running(uint64_t seed, int32_t count, int32_t voters, bool fixed,
+                            int32_t values);
+
 void world_start(struct world *w, int32_t id);
 void world_start_all(struct world *w);
 void world_crash(struct world *w, int32_t id);

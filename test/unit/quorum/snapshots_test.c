@@ -25,9 +25,7 @@ static void let_log_go(struct world *w)
 
 TEST(a_node_starts_from_its_snapshot)
 {
-    struct world *w = world_new(1, 1, 1, false);
-    world_start_all(w);
-    world_write(w, 50);
+    struct world *w = world_running(1, 1, 1, false, 50);
     world_snapshot(w, 1);
     world_write(w, 5);
     world_crash(w, 1);
@@ -56,9 +54,7 @@ static int32_t half_written(struct world *w, int32_t id)
 TEST(a_slow_disk_under_a_snapshot_holds_nobody_up_and_a_crash_meanwhile_leaves_nothing)
 {
     for (int how = 0; how < 3; how++) {
-        struct world *w = world_new(21, 3, 3, false);
-        world_start_all(w);
-        world_write(w, 50);
+        struct world *w = world_running(21, 3, 3, false, 50);
         int32_t id = world_leader(w) % 3 + 1;
         world_converge(w);
         sim_disk_sync_delay(w->members[id].machine, 5000000, 5000000);
@@ -90,9 +86,7 @@ TEST(a_slow_disk_under_a_snapshot_holds_nobody_up_and_a_crash_meanwhile_leaves_n
 
 TEST(a_snapshot_that_cannot_be_synced_is_not_published)
 {
-    struct world *w = world_new(22, 1, 1, false);
-    world_start_all(w);
-    world_write(w, 50);
+    struct world *w = world_running(22, 1, 1, false, 50);
     sim_run_ms(w->sim, 1000);
     sim_disk_fail(w->members[1].machine, SIM_SYNC, 1, ERR_IO, false);
     world_begin_snapshot(w, 1);

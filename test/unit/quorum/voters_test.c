@@ -60,9 +60,7 @@ static int32_t voters_at(struct world *w, int32_t id)
 
 TEST(voters_are_added_one_by_one_until_two_deaths_are_survived)
 {
-    struct world *w = world_new(1, 5, 1, false);
-    world_start_all(w);
-    world_write(w, 10);
+    struct world *w = world_running(1, 5, 1, false, 10);
     sim_run_ms(w->sim, 2000); /* the others have found it and caught up */
     for (int32_t id = 2; id <= 5; id++) assert_int_equal(add(w, 1, id), KAFKA_NONE);
     assert_int_equal(add(w, 1, 5), KAFKA_DUPLICATE_VOTER);
@@ -80,9 +78,7 @@ TEST(voters_are_added_one_by_one_until_two_deaths_are_survived)
 
 TEST(a_removed_leader_leaves_once_its_removal_has_committed)
 {
-    struct world *w = world_new(2, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 10);
+    struct world *w = world_running(2, 3, 3, false, 10);
     int32_t old = world_leader(w);
     assert_int_equal(remove_voter(w, old, old), KAFKA_NONE);
     assert_false(quorum_is_leader(world_quorum(w, old)));
@@ -102,9 +98,7 @@ TEST(a_removed_leader_leaves_once_its_removal_has_committed)
 
 TEST(a_change_that_cannot_commit_is_undone_with_its_leader)
 {
-    struct world *w = world_new(3, 4, 3, false);
-    world_start_all(w);
-    world_write(w, 10);
+    struct world *w = world_running(3, 4, 3, false, 10);
     sim_run_ms(w->sim, 2000);
     int32_t old = world_leader(w);
     for (int32_t id = 1; id <= 3; id++)
@@ -156,9 +150,7 @@ static bool votes_as(struct world *w, int32_t id, struct uuid directory)
 TEST(a_replaced_disk_takes_the_place_of_the_lost_one)
 {
     for (uint64_t seed = 40; seed < 50; seed++) {
-        struct world *w = world_new(seed, 3, 3, false);
-        world_start_all(w);
-        world_write(w, 5);
+        struct world *w = world_running(seed, 3, 3, false, 5);
         int32_t id = seed % 2 ? world_leader(w) : world_leader(w) % 3 + 1;
         struct uuid lost = w->members[id].directory_id;
         world_crash(w, id);
@@ -179,9 +171,7 @@ TEST(a_replaced_disk_takes_the_place_of_the_lost_one)
 
 TEST(a_replaced_disk_does_not_vote_unasked)
 {
-    struct world *w = world_new(51, 3, 3, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(51, 3, 3, false, 5);
     int32_t id = world_leader(w) % 3 + 1;
     struct uuid lost = w->members[id].directory_id;
     world_crash(w, id);
@@ -196,9 +186,7 @@ TEST(a_replaced_disk_does_not_vote_unasked)
 TEST(a_voter_that_moved_says_so)
 {
     for (int32_t who = 1; who <= 2; who++) {
-        struct world *w = world_new(5, 2, 2, false);
-        world_start_all(w);
-        world_write(w, 5);
+        struct world *w = world_running(5, 2, 2, false, 5);
         int32_t id = who == 1 ? world_leader(w) : 3 - world_leader(w);
         world_crash(w, id);
         w->members[id].listener.name = "CONTROLLER";
@@ -272,9 +260,7 @@ TEST(a_leader_describes_voters_observers_and_nodes)
 
 TEST(a_fixed_quorum_becomes_a_dynamic_one)
 {
-    struct world *w = world_new(9, 3, 3, true);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(9, 3, 3, true, 5);
     int32_t leader = world_leader(w);
     struct quorum *q = world_quorum(w, leader);
     const char *why = NULL;
@@ -428,9 +414,7 @@ static int32_t piece_error(struct world *w, struct str cluster, int64_t end_offs
 
 TEST(what_makes_no_sense_is_refused_at_the_top)
 {
-    struct world *w = world_new(7, 1, 1, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(7, 1, 1, false, 5);
     struct str ours = STR(WORLD_CLUSTER), theirs = STR("another"), none = STR_NULL;
     struct str topic = STR("__cluster_metadata"), wrong = STR("t");
     assert_int_equal(vote_error(w, theirs, topic, 5), KAFKA_INCONSISTENT_CLUSTER_ID);
@@ -467,9 +451,7 @@ TEST(what_makes_no_sense_is_refused_at_the_top)
 TEST(an_append_of_several_batches_is_all_or_none)
 {
     enum { RECORDS = 600, VALUE_BYTES = 30 << 10 };
-    struct world *w = world_new(8, 1, 1, false);
-    world_start_all(w);
-    world_write(w, 5);
+    struct world *w = world_running(8, 1, 1, false, 5);
     struct quorum *q = world_quorum(w, 1);
     static char value[VALUE_BYTES];
     memset(value, 'x', sizeof value);

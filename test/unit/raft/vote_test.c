@@ -19,6 +19,24 @@ static struct world *with_log(int32_t voters, int32_t records)
     return w;
 }
 
+/* Whether this vote is granted; what the world cannot ask for by candidate and epoch alone. */
+static bool grants(struct node *n, const struct raft_vote_request *rq)
+{
+    bool granted;
+    assert_ok(raft_handle_vote(n->raft, n->world->now_ms, rq, &granted));
+    return granted;
+}
+
+/* A candidate, by the pre-vote of node 1. */
+static void stand(struct node *n)
+{
+    node_time_out(n);
+    struct raft_answer answer = node_good_answer(n);
+    answer.granted = true;
+    node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
+    assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
+}
+
 static void fetch_well(struct node *n)
 {
     const struct raft_message *m = node_message(n, RAFT_FETCH, 1);
@@ -50,11 +68,7 @@ TEST(a_pre_vote_majority_makes_a_candidate_that_voted_for_itself_durably)
 {
     struct world *w = world_alone(3, false);
     struct node *n = first(w);
-    node_time_out(n);
-    struct raft_answer answer = node_good_answer(n);
-    answer.granted = true;
-    node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
-    assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
+    stand(n);
     assert_int_equal(n->disk.state.epoch, 1);
     assert_int_equal(n->disk.state.voted.id, 0);
     assert_true(uuid_equal(n->disk.state.voted.directory_id, n->directory));
@@ -99,9 +113,7 @@ TEST(an_unattached_voter_grants_pre_votes_to_whoever_is_up_to_date_and_keeps_no_
     assert_true(node_votes(n, 2, 1, true));
     struct raft_vote_request rq = world_vote(n, 1, 1, true);
     rq.last_offset = 3;
-    bool granted;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     assert_int_equal(raft_persistent(n->raft).voted.id, -1);
     world_free(w);
 }
@@ -111,15 +123,12 @@ TEST(logs_are_compared_by_epoch_before_offset)
     struct world *w = with_log(3, 4);
     struct node *n = first(w);
     struct raft_vote_request rq = world_vote(n, 1, 5, true);
-    bool granted;
     rq.last_epoch = 2;
     rq.last_offset = 1;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_true(granted);
+    assert_true(grants(n, &rq));
     rq.last_epoch = 0;
     rq.last_offset = 100;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     world_free(w);
 }
 
@@ -133,9 +142,7 @@ TEST(one_vote_an_epoch_for_one_id_and_directory)
     assert_false(node_votes(n, 2, 2, false));
     struct raft_vote_request rq = world_vote(n, 1, 2, false);
     rq.candidate.directory_id.bytes[15] = 99;
-    bool granted;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     assert_true(node_votes(n, 2, 3, false)); /* another epoch, another vote */
     world_free(w);
 }
@@ -271,11 +278,7 @@ TEST(a_candidate_grants_pre_votes_and_no_vote)
 {
     struct world *w = world_alone(3, false);
     struct node *n = first(w);
-    node_time_out(n);
-    struct raft_answer answer = node_good_answer(n);
-    answer.granted = true;
-    node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
-    assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
+    stand(n);
     assert_true(node_votes(n, 2, 1, true));
     assert_false(node_votes(n, 2, 1, false));
     world_free(w);
@@ -289,9 +292,7 @@ TEST(a_leader_grants_nothing)
     assert_false(node_votes(n, 2, 1, true));
     struct raft_vote_request rq = world_vote(n, 2, 1, false);
     rq.last_epoch = 0;
-    bool granted;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     world_free(w);
 }
 
@@ -306,9 +307,7 @@ TEST(a_resigned_leader_grants_pre_votes_and_no_vote_in_its_epoch)
     assert_true(node_votes(n, 2, 1, true));
     struct raft_vote_request rq = world_vote(n, 2, 1, false);
     rq.last_epoch = 0;
-    bool granted;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     assert_true(node_votes(n, 2, 2, false));
     world_free(w);
 }
@@ -373,8 +372,7 @@ TEST(a_vote_meant_for_another_key_moves_the_epoch_but_is_refused)
     rq.target = (struct raft_replica){.id = 2};
     assert_int_equal(raft_handle_vote(n->raft, w->now_ms, &rq, &granted), KAFKA_INVALID_VOTER_KEY);
     rq.target = (struct raft_replica){.id = -1}; /* Vote v0 says none */
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_true(granted);
+    assert_true(grants(n, &rq));
     world_free(w);
 }
 
@@ -392,9 +390,7 @@ TEST(a_namesake_with_another_directory_gets_no_vote)
     struct node *n = first(w);
     struct raft_vote_request rq = world_vote(n, 1, 1, false);
     rq.candidate = (struct raft_replica){0, w->nodes[1].directory};
-    bool granted;
-    assert_ok(raft_handle_vote(n->raft, w->now_ms, &rq, &granted));
-    assert_false(granted);
+    assert_false(grants(n, &rq));
     world_free(w);
 }
 
@@ -518,16 +514,13 @@ TEST(roles_after_a_restart_are_what_quorum_state_says)
     assert_int_equal(raft_leader(n->raft), 3);
     assert_false(node_votes(n, 2, 3, false));
     /* It stood. */
-    node_time_out(n);
-    struct raft_answer answer = node_good_answer(n);
-    answer.granted = true;
-    node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
-    assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
+    stand(n);
     node_restart(n);
     assert_int_equal(raft_role(n->raft), RAFT_CANDIDATE);
     assert_int_equal(raft_epoch(n->raft), 4);
     /* It led: it must neither lead nor vote in that epoch again. */
-    answer.current = node_good_answer(n).current;
+    struct raft_answer answer = node_good_answer(n);
+    answer.granted = true;
     node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
     assert_int_equal(raft_role(n->raft), RAFT_LEADER);
     node_restart(n);
