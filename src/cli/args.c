@@ -568,3 +568,10 @@ const char *args_renamed(const struct args *a, const char *name, const char *old
            warning ? "Warning:" : "Option", old_name, name);
     return args_value(a, old_name);
 }
+
+void args_fail(const char *line)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s\n", line);
+    exit(1);
+}

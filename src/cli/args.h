@@ -132,6 +132,9 @@ void args_one_of(const struct args *a, bool required, const char *const *names);
 /* Print `reason`, the options, and exit 1: what Kafka's printUsageAndExit does. */
 _Noreturn void args_usage(const struct args *a, const char *reason);
 
+/* End the process with 1, and this line on standard error behind what was printed. */
+void args_fail(const char *line) __attribute__((noreturn));
+
 /* argparse's "usage: …" and "PROG: error: …" on standard error, exit 1. */
 _Noreturn void args_error(const struct args *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -53,13 +53,6 @@ static const struct subcommand commands[] = {
     {0},
 };
 
-static _Noreturn void fail(const struct client *c)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", client_failure_line(c));
-    exit(1);
-}
-
 static struct client *open_client(const struct args *a)
 {
     const char *controllers = args_value(a, "bootstrap-controller");
@@ -79,7 +72,7 @@ static const struct describe_cluster_response *describe(struct client *c, bool i
 {
     struct describe_cluster_request request;
     describe_cluster_request_init(&request);
-    if (!client_refresh(c, "listNodes")) fail(c);
+    if (!client_refresh(c, "listNodes")) args_fail(client_failure_line(c));
     request.endpoint_type = c->controllers ? 2 : 1;
     request.include_fenced_brokers = include_fenced;
     const struct describe_cluster_response *r =
@@ -88,7 +81,7 @@ static const struct describe_cluster_response *describe(struct client *c, bool i
         client_fail_code(c, r->error_code, r->error_message);
         r = NULL;
     }
-    if (!r) fail(c);
+    if (!r) args_fail(client_failure_line(c));
     return r;
 }
 
@@ -141,7 +134,7 @@ static void unregister(struct client *c, int32_t id)
         client_fail_code(c, r->error_code, r->error_message);
         r = NULL;
     }
-    if (!r) fail(c);
+    if (!r) args_fail(client_failure_line(c));
     printf("Broker %d is no longer registered.\n", id);
 }
 

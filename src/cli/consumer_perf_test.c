@@ -137,8 +137,6 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 {
     struct test *t = opaque;
     bool assigned = e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-    bool cooperative = strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
-    rd_kafka_error_t *error = NULL;
     if (assigned && t->assigned == 0) {
         int64_t elapsed_ms = pace_wall_ms() - t->join_start_ms;
         t->join_ms += elapsed_ms;
@@ -146,13 +144,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     }
     t->assigned += assigned ? list->cnt : -list->cnt;
     if (!assigned && t->assigned <= 0) t->join_start_ms = pace_wall_ms();
-    if (!cooperative)
-        rd_kafka_assign(rk, assigned ? list : NULL);
-    else if (assigned)
-        error = rd_kafka_incremental_assign(rk, list);
-    else
-        error = rd_kafka_incremental_unassign(rk, list);
-    if (error) rd_kafka_error_destroy(error);
+    rdkafka_take_assignment(rk, assigned, list);
 }
 
 static void subscribe(struct test *t, const struct args *a)

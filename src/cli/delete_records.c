@@ -27,28 +27,21 @@ struct deletion {
     struct client_node *leader;
 };
 
-__attribute__((noreturn)) static void fail(const char *text)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", text);
-    exit(1);
-}
-
 static struct deletion *read_file(struct client *c, const char *path, int32_t *count)
 {
-    const struct json_reader reader = {&c->arena, fail};
+    const struct json_reader reader = {&c->arena, args_fail};
     const char *why;
     char *text = tool_read_file(path, NULL);
-    if (!text) fail(arena_printf(&c->arena, "Unable to read file %s", path).data);
+    if (!text) args_fail(arena_printf(&c->arena, "Unable to read file %s", path).data);
     json_t *root = json_parse(&reader, text, &why);
-    if (!root) fail("The input string is not a valid JSON");
+    if (!root) args_fail("The input string is not a valid JSON");
     json_t *version = json_field(&reader, root, "version");
     if (version && json_int(&reader, version) != 1)
-        fail(arena_printf(&c->arena, "Not supported version field value %d",
-                          json_int(&reader, version))
-                 .data);
+        args_fail(arena_printf(&c->arena, "Not supported version field value %d",
+                               json_int(&reader, version))
+                      .data);
     json_t *found = json_field(&reader, root, "partitions");
-    if (!found) fail("Missing partitions field");
+    if (!found) args_fail("Missing partitions field");
     const json_t *partitions = json_list(&reader, found);
     size_t size = json_array_size(partitions);
     struct deletion *d = ARENA_ARRAY(&c->arena, struct deletion, size + 1);
@@ -60,11 +53,11 @@ static struct deletion *read_file(struct client *c, const char *path, int32_t *c
         d[i].offset = json_long(&reader, json_field_required(&reader, item, "offset"));
         for (size_t k = 0; k < i; k++)
             if (str_equal(d[k].topic, d[i].topic) && d[k].partition == d[i].partition)
-                fail(arena_printf(&c->arena,
-                                  "Offset json file contains duplicate topic partitions: "
-                                  "%.*s-%d",
-                                  STR_ARG(d[i].topic), d[i].partition)
-                         .data);
+                args_fail(arena_printf(&c->arena,
+                                       "Offset json file contains duplicate topic partitions: "
+                                       "%.*s-%d",
+                                       STR_ARG(d[i].topic), d[i].partition)
+                              .data);
     }
     *count = (int32_t)size;
     json_decref(root);
@@ -103,7 +96,7 @@ static void ask(struct client *c, struct client_node *leader, struct deletion *d
     }
     const struct delete_records_response *r =
         client_call(c, leader, API_DELETE_RECORDS, -1, &request, NULL);
-    if (!r) fail(client_failure_line(c));
+    if (!r) args_fail(client_failure_line(c));
     for (int32_t i = 0; i < count; i++) {
         if (d[i].leader != leader) continue;
         for (int32_t t = 0; t < r->topics_count; t++)

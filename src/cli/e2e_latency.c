@@ -43,13 +43,6 @@ struct test {
     rd_kafka_resp_err_t error;
 };
 
-static _Noreturn void fail(const char *text)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", text);
-    exit(1);
-}
-
 /* ---- one record */
 
 static char *fill(struct test *t, char *to, size_t len)
@@ -97,14 +90,14 @@ static void check_headers(const struct test *t, const rd_kafka_message_t *m)
     const void *value;
     size_t len, count = 0;
     if (!rd_kafka_message_headers(m, &headers)) count = rd_kafka_header_cnt(headers);
-    if (t->headers && !count) fail("Expected message headers but received none");
+    if (t->headers && !count) args_fail("Expected message headers but received none");
     if (count != (size_t)t->headers)
-        fail("Header count mismatch between sent and received messages");
+        args_fail("Header count mismatch between sent and received messages");
     for (size_t i = 0; i < count; i++) {
         rd_kafka_header_get_all(headers, i, &name, &value, &len);
         if (strlen(name) != t->header_name_len ||
             (value ? (int64_t)len != t->header_len : t->header_len > 0))
-            fail("The message header read did not match the message header sent");
+            args_fail("The message header read did not match the message header sent");
     }
 }
 
@@ -120,11 +113,11 @@ static void receive_one(struct test *t)
         m = NULL;
     }
     if (rdkafka_signal()) exit(128 + rdkafka_signal());
-    if (!m) fail("poll() timed out before finding a result (timeout:[60000ms])");
+    if (!m) args_fail("poll() timed out before finding a result (timeout:[60000ms])");
     if (m->len != t->value_len || memcmp(m->payload, t->value, m->len) != 0)
-        fail("The message value read did not match the message value sent");
+        args_fail("The message value read did not match the message value sent");
     if (m->key_len != t->key_len || (t->key_len && memcmp(m->key, t->key, m->key_len) != 0))
-        fail("The message key read did not match the message key sent");
+        args_fail("The message key read did not match the message key sent");
     check_headers(t, m);
     rd_kafka_message_destroy(m);
 }
@@ -135,10 +128,10 @@ static void ensure_topic(const struct args *a, const char *topic)
 {
     struct client *c =
         client_open(args_value(a, "bootstrap-server"), false, args_value(a, "command-config"));
-    if (!client_refresh(c, "listTopics")) fail(client_failure_line(c));
+    if (!client_refresh(c, "listTopics")) args_fail(client_failure_line(c));
     struct str name = str_of(topic);
     const struct metadata_response *m = client_topics(c, &name, 1);
-    if (!m) fail(client_failure_line(c));
+    if (!m) args_fail(client_failure_line(c));
     if (m->topics_count && m->topics[0].error_code == KAFKA_NONE) {
         client_close(c);
         return;
@@ -163,7 +156,7 @@ static void ensure_topic(const struct args *a, const char *topic)
     }
     if (!r) {
         printf("Creation of topic %s failed\n", topic);
-        fail(client_failure_line(c));
+        args_fail(client_failure_line(c));
     }
     client_close(c);
 }
@@ -176,7 +169,7 @@ static rd_kafka_conf_t *configure(const struct args *a, bool producer)
         rdkafka_producer_defaults(conf);
     else
         rdkafka_consumer_defaults(conf);
-    if (file && !rdkafka_set_file(conf, file)) fail(file);
+    if (file && !rdkafka_set_file(conf, file)) args_fail(file);
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     return conf;
 }
@@ -201,13 +194,13 @@ static int partitions_of(struct test *t)
     int count = 0;
     while (!count && pace_now_us() < deadline_us && !rdkafka_signal()) {
         rd_kafka_resp_err_t e = rd_kafka_metadata(t->producer, 0, topic, &m, 5000);
-        if (e) fail(rd_kafka_err2str(e));
+        if (e) args_fail(rd_kafka_err2str(e));
         if (m->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR) count = m->topics[0].partition_cnt;
         rd_kafka_metadata_destroy(m);
         if (!count) client_sleep_ms(10);
     }
     rd_kafka_topic_destroy(topic);
-    if (!count) fail("The topic's partitions cannot be found out");
+    if (!count) args_fail("The topic's partitions cannot be found out");
     return count;
 }
 
@@ -228,7 +221,7 @@ static void open_consumer(struct test *t, const struct args *a)
         int64_t low, high;
         rd_kafka_resp_err_t e =
             rd_kafka_query_watermark_offsets(t->consumer, t->topic, i, &low, &high, METADATA_MS);
-        if (e) fail(rd_kafka_err2str(e));
+        if (e) args_fail(rd_kafka_err2str(e));
         rd_kafka_topic_partition_list_add(list, t->topic, i)->offset = high;
     }
     rd_kafka_assign(t->consumer, list);

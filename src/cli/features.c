@@ -82,13 +82,6 @@ static const struct subcommand commands[] = {
     {0},
 };
 
-static _Noreturn void fail(const char *text)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", text);
-    exit(1);
-}
-
 static const char *level_text(struct client *c, struct str feature, int16_t level)
 {
     const char *version =
@@ -109,7 +102,8 @@ static int by_name(const void *a, const void *b)
 
 static void describe(struct client *c, struct client_node *n)
 {
-    if (!client_serves(c, n, API_API_VERSIONS, 3)) fail("The node does not support API_VERSIONS");
+    if (!client_serves(c, n, API_API_VERSIONS, 3))
+        args_fail("The node does not support API_VERSIONS");
     const struct api_versions_response *r = n->api_versions;
     struct row *rows = ARENA_ARRAY(&c->arena, struct row, r->supported_features_count);
     for (int32_t i = 0; i < r->supported_features_count; i++) {
@@ -152,10 +146,11 @@ struct changes {
 /* What Kafka's client refuses before it asks anybody. */
 static void check_level(const struct changes *w, int16_t level)
 {
-    if (level < 0) fail("Cannot specify a negative version level.");
+    if (level < 0) args_fail("Cannot specify a negative version level.");
     if (level == 0 && w->type == UPGRADE)
-        fail("The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the "
-             "provided maxVersionLevel:0 is < 1.");
+        args_fail(
+            "The upgradeType flag should be set to SAFE_DOWNGRADE or UNSAFE_DOWNGRADE when the "
+            "provided maxVersionLevel:0 is < 1.");
 }
 
 static void add_change(struct changes *w, const char *name, int16_t level, bool replace)
@@ -164,12 +159,13 @@ static void add_change(struct changes *w, const char *name, int16_t level, bool 
     for (int32_t i = 0; i < w->count; i++) {
         if (strcmp(w->items[i].name, name) != 0) continue;
         if (!replace)
-            fail(arena_printf(&w->client->arena, "Feature %s was specified more than once.", name)
-                     .data);
+            args_fail(
+                arena_printf(&w->client->arena, "Feature %s was specified more than once.", name)
+                    .data);
         w->items[i].level = level;
         return;
     }
-    if (w->count == FEATURES_MAX) fail("Too many features at once");
+    if (w->count == FEATURES_MAX) args_fail("Too many features at once");
     w->items[w->count++] = (struct change){name, level, 0, STR_NULL};
 }
 
@@ -177,7 +173,7 @@ static void add_pair(struct changes *w, const char *pair)
 {
     int16_t level;
     const char *why, *name = feature_pair_parse(&w->client->arena, pair, &level, &why);
-    if (!name) fail(why);
+    if (!name) args_fail(why);
     add_change(w, name, level, false);
 }
 
@@ -189,10 +185,10 @@ static void read_changes(struct changes *w, const struct args *a)
     const char *pair;
     int16_t version;
     if (release && (metadata || args_has(a, "feature")))
-        fail("Can not specify `release-version` with other feature flags.");
+        args_fail("Can not specify `release-version` with other feature flags.");
     if (release) {
         if (!feature_release_level(release, &version))
-            fail(feature_unknown_release(arena, release, FEATURE_LEVEL_KNOWN));
+            args_fail(feature_unknown_release(arena, release, FEATURE_LEVEL_KNOWN));
         add_change(w, "metadata.version", version, true);
         for (int32_t i = 0; feature_names_in_order[i]; i++) {
             const struct feature *f = feature_find(str_of(feature_names_in_order[i]));
@@ -204,7 +200,7 @@ static void read_changes(struct changes *w, const struct args *a)
     if (metadata) {
         printf(" `metadata` flag is deprecated and may be removed in a future release.\n");
         if (!feature_release_level(metadata, &version))
-            fail(feature_unknown_release(arena, metadata, FEATURE_LEVEL_KNOWN));
+            args_fail(feature_unknown_release(arena, metadata, FEATURE_LEVEL_KNOWN));
         add_change(w, "metadata.version", version, true);
     }
     for (int32_t i = 0; (pair = args_value_at(a, "feature", i)); i++) add_pair(w, pair);
@@ -255,9 +251,9 @@ static int change(struct changes *w, bool dry_run)
     bool disable = strcmp(w->verb, "disable") == 0;
     int failed = 0;
     if (!w->count)
-        fail(arena_printf(arena, "You must specify at least one feature to %s", w->verb).data);
+        args_fail(arena_printf(arena, "You must specify at least one feature to %s", w->verb).data);
     for (int32_t i = 0; i < w->count; i++)
-        if (!*w->items[i].name) fail("Provided feature can not be empty.");
+        if (!*w->items[i].name) args_fail("Provided feature can not be empty.");
     send_changes(w, dry_run);
     qsort(w->items, (size_t)w->count, sizeof *w->items, by_feature);
     for (int32_t i = 0; i < w->count; i++) {
@@ -273,7 +269,7 @@ static int change(struct changes *w, bool dry_run)
         failed++;
     }
     if (failed)
-        fail(arena_printf(arena, "%d out of %d operation(s) failed.", failed, w->count).data);
+        args_fail(arena_printf(arena, "%d out of %d operation(s) failed.", failed, w->count).data);
     return 0;
 }
 
@@ -281,12 +277,12 @@ static void describe_node(struct client *c, const struct args *a)
 {
     int32_t id = args_integer(a, "node-id", -1);
     if (args_has(a, "node-id") && id < 0)
-        fail(arena_printf(&c->arena, "Invalid node id %d: must be non-negative.", id).data);
-    if (!client_refresh(c, "describeFeatures")) fail(client_failure_line(c));
+        args_fail(arena_printf(&c->arena, "Invalid node id %d: must be non-negative.", id).data);
+    if (!client_refresh(c, "describeFeatures")) args_fail(client_failure_line(c));
     struct client_node *n = id < 0 ? client_any(c) : client_node(c, id);
     if (!n)
-        fail("org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node "
-             "assignment. Call: describeFeatures");
+        args_fail("org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node "
+                  "assignment. Call: describeFeatures");
     describe(c, n);
 }
 
@@ -297,11 +293,11 @@ static int print_tables(const struct args *a, int command)
     const char *pair, *why, *release = NULL;
     arena_init(&arena, 0);
     if (command == MAPPING) release = args_value(a, "release-version");
-    if (command == MAPPING && !feature_print_mapping(&arena, release, &why)) fail(why);
+    if (command == MAPPING && !feature_print_mapping(&arena, release, &why)) args_fail(why);
     for (int32_t i = 0; command == DEPENDENCIES && (pair = args_value_at(a, "feature", i)); i++) {
         int16_t level;
         const char *name = feature_pair_parse(&arena, pair, &level, &why);
-        if (!name || !feature_print_dependencies(&arena, name, level, &why)) fail(why);
+        if (!name || !feature_print_dependencies(&arena, name, level, &why)) args_fail(why);
     }
     return 0;
 }

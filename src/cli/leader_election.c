@@ -38,13 +38,6 @@ struct partition {
     struct str message;
 };
 
-static _Noreturn void fail(const char *text)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", text);
-    exit(1);
-}
-
 __attribute__((noreturn)) static void fail_json(const char *text)
 {
     fflush(stdout);
@@ -57,7 +50,7 @@ static int election_type(const struct args *a, struct arena *arena)
     const char *text = args_value(a, "election-type");
     if (strcasecmp(text, "preferred") == 0) return PREFERRED;
     if (strcasecmp(text, "unclean") == 0) return UNCLEAN;
-    fail(arena_printf(arena, "Cannot parse argument '%s' of option election-type", text).data);
+    args_fail(arena_printf(arena, "Cannot parse argument '%s' of option election-type", text).data);
 }
 
 /* Kafka's order of complaints. */
@@ -67,18 +60,19 @@ static void check_options(const struct args *a, struct arena *arena)
     if (type) election_type(a, arena);
     args_integer(a, "partition", 0);
     if (!server || !type)
-        fail(arena_printf(arena, "Missing required option(s): %s%s%s",
-                          server ? "" : "bootstrap-server", server || type ? "" : ", ",
-                          type ? "" : "election-type")
-                 .data);
+        args_fail(arena_printf(arena, "Missing required option(s): %s%s%s",
+                               server ? "" : "bootstrap-server", server || type ? "" : ", ",
+                               type ? "" : "election-type")
+                      .data);
     args_exclude(a, "admin.config", "command-config");
     bool topic = args_has(a, "topic");
     if (topic + args_has(a, "all-topic-partitions") + args_has(a, "path-to-json-file") != 1)
-        fail("One and only one of the following options is required: topic, all-topic-partitions, "
-             "path-to-json-file");
-    if (topic && !args_has(a, "partition")) fail("Missing required option(s): partition");
+        args_fail(
+            "One and only one of the following options is required: topic, all-topic-partitions, "
+            "path-to-json-file");
+    if (topic && !args_has(a, "partition")) args_fail("Missing required option(s): partition");
     if (!topic && args_has(a, "partition"))
-        fail("Option partition is only allowed if topic is used");
+        args_fail("Option partition is only allowed if topic is used");
 }
 
 static struct partition *read_file(const char *path, struct arena *arena, int32_t *count)
@@ -86,11 +80,12 @@ static struct partition *read_file(const char *path, struct arena *arena, int32_
     struct json_reader r = {arena, fail_json};
     const char *why;
     char *text = tool_read_file(path, NULL);
-    if (!text) fail(arena_printf(arena, "java.io.IOException: Unable to read file %s", path).data);
+    if (!text)
+        args_fail(arena_printf(arena, "java.io.IOException: Unable to read file %s", path).data);
     json_t *root = json_parse(&r, text, &why);
-    if (!root) fail("Replica election data is empty");
+    if (!root) args_fail("Replica election data is empty");
     const json_t *field = json_field(&r, root, "partitions"), *item;
-    if (!field) fail("Replica election data is missing \"partitions\" field");
+    if (!field) args_fail("Replica election data is missing \"partitions\" field");
     const json_t *list = json_list(&r, field);
     struct partition *p = ARENA_ARRAY(arena, struct partition, json_array_size(list) + 1);
     size_t i;
@@ -107,9 +102,9 @@ static struct partition *read_file(const char *path, struct arena *arena, int32_
                 twice = arena_printf(arena, "%.*s%s%.*s-%d", STR_ARG(twice), twice.len ? ", " : "",
                                      STR_ARG(p[k].topic), p[k].index);
     if (twice.len)
-        fail(arena_printf(arena, "Replica election data contains duplicate partitions: [%.*s]",
-                          STR_ARG(twice))
-                 .data);
+        args_fail(arena_printf(arena, "Replica election data contains duplicate partitions: [%.*s]",
+                               STR_ARG(twice))
+                      .data);
     return p;
 }
 
@@ -146,7 +141,7 @@ static struct partition *elect(struct client *c, int type, const struct partitio
     if (!r) {
         bool late = strstr(c->failure.class, "TimeoutException") != NULL;
         if (late) printf("Timeout waiting for election results\n");
-        fail(late ? "Timeout waiting for election results" : client_failure_line(c));
+        args_fail(late ? "Timeout waiting for election results" : client_failure_line(c));
     }
     *count = 0;
     for (int32_t t = 0; t < r->replica_election_results_count; t++)
@@ -220,7 +215,7 @@ int tool_leader_election(int argc, char **argv)
                STR_ARG(done[i].topic), done[i].index, client_failure_line(c));
         failed++;
     }
-    if (failed) fail(arena_printf(&arena, "%d replica(s) could not be elected", failed).data);
+    if (failed) args_fail(arena_printf(&arena, "%d replica(s) could not be elected", failed).data);
     client_close(c);
     return 0;
 }

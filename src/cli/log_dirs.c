@@ -21,13 +21,6 @@ static const struct option options[] = {
     {0},
 };
 
-static _Noreturn void fail(const struct client *c)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", client_failure_line(c));
-    exit(1);
-}
-
 static bool in_list(const char *list, struct str item)
 {
     if (!list || !list[strspn(list, ",")]) return true; /* nothing named is everything */
@@ -85,7 +78,7 @@ int tool_log_dirs(int argc, char **argv)
                     options, argc, argv);
     struct client *c = client_open_args(&a, false);
     const char *brokers = args_value(&a, "broker-list"), *topics = args_value(&a, "topic-list");
-    if (!client_refresh(c, "listNodes")) fail(c);
+    if (!client_refresh(c, "listNodes")) args_fail(client_failure_line(c));
     struct str wanted = STR("");
     bool unknown = false;
     struct str missing = STR("");
@@ -125,7 +118,7 @@ int tool_log_dirs(int argc, char **argv)
             client_fail_code(c, answers[i]->error_code, STR_NULL);
             answers[i] = NULL;
         }
-        if (!answers[i]) fail(c);
+        if (!answers[i]) args_fail(client_failure_line(c));
         wanted = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(wanted), wanted.len ? "," : "",
                               STR_ARG(id));
     }

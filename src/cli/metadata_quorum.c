@@ -52,13 +52,6 @@ static const struct subcommand commands[] = {
     {0},
 };
 
-static _Noreturn void fail(const char *line)
-{
-    fflush(stdout);
-    fprintf(stderr, "%s\n", line);
-    exit(1);
-}
-
 struct quorum {
     const struct describe_quorum_response *response;
     const struct describe_quorum_response_partition_data *partition;
@@ -76,7 +69,7 @@ static struct quorum read_quorum(struct client *c)
     struct client_node *n = c->controllers ? client_controller(c) : client_any(c);
     const struct describe_quorum_response *r =
         client_call(c, n, API_DESCRIBE_QUORUM, -1, &request, NULL);
-    if (!r) fail(client_failure_line(c));
+    if (!r) args_fail(client_failure_line(c));
     int16_t code = r->error_code;
     struct str message = r->error_message;
     if (code == KAFKA_NONE && r->topics_count && r->topics[0].partitions_count) {
@@ -85,7 +78,7 @@ static struct quorum read_quorum(struct client *c)
     }
     if (code != KAFKA_NONE || !r->topics_count || !r->topics[0].partitions_count) {
         client_fail_code(c, code, message);
-        fail(client_failure_line(c));
+        args_fail(client_failure_line(c));
     }
     return (struct quorum){r, &r->topics[0].partitions[0]};
 }
@@ -211,13 +204,14 @@ static void describe(struct client *c, const struct args *a)
 {
     bool status = args_has(a, "status"), replication = args_has(a, "replication");
     if (status && replication)
-        fail("Only one of --status or --replication should be specified with describe sub-command");
+        args_fail(
+            "Only one of --status or --replication should be specified with describe sub-command");
     if (!status && !replication)
-        fail("One of --status or --replication must be specified with describe sub-command");
+        args_fail("One of --status or --replication must be specified with describe sub-command");
     if (status && args_has(a, "human-readable"))
-        fail("The option --human-readable is only supported along with --replication");
+        args_fail("The option --human-readable is only supported along with --replication");
     if (!client_refresh(c, status ? "listNodes" : "describeMetadataQuorum"))
-        fail(client_failure_line(c));
+        args_fail(client_failure_line(c));
     struct quorum q = read_quorum(c);
     if (status)
         print_status(c, &q);
@@ -230,17 +224,18 @@ static void describe(struct client *c, const struct args *a)
 static void check_answer(struct client *c, bool answered, int16_t code, struct str message)
 {
     if (answered && code != KAFKA_NONE) client_fail_code(c, code, message);
-    if (!answered || code != KAFKA_NONE) fail(client_failure_line(c));
+    if (!answered || code != KAFKA_NONE) args_fail(client_failure_line(c));
 }
 
 static void add_controller(struct client *c, const struct args *a)
 {
     struct new_controller n;
     if (!args_has(a, "command-config"))
-        fail("You must supply the configuration file of the controller you are adding when using "
-             "add-controller.");
+        args_fail(
+            "You must supply the configuration file of the controller you are adding when using "
+            "add-controller.");
     const char *why = new_controller_read(&n, &c->arena, &c->properties);
-    if (why) fail(why);
+    if (why) args_fail(why);
     bool dry_run = args_has(a, "dry-run");
     if (!dry_run) {
         struct add_raft_voter_request request;
@@ -274,16 +269,16 @@ static void remove_controller(struct client *c, const struct args *a)
     int32_t id = args_integer(a, "controller-id", -1);
     const char *text = args_value(a, "controller-directory-id");
     struct uuid directory_id;
-    if (id < 0) fail(arena_printf(&c->arena, "Invalid negative --controller-id: %d", id).data);
+    if (id < 0) args_fail(arena_printf(&c->arena, "Invalid negative --controller-id: %d", id).data);
     if (uuid_parse(str_of(text), &directory_id))
-        fail(arena_printf(&c->arena,
-                          strlen(text) > 24
-                              ? "Failed to parse --controller-directory-id: Input string with "
-                                "prefix `%.24s` is too long to be decoded as a base64 UUID"
-                              : "Failed to parse --controller-directory-id: Input string `%s` "
-                                "is not a base64 UUID",
-                          text)
-                 .data);
+        args_fail(arena_printf(&c->arena,
+                               strlen(text) > 24
+                                   ? "Failed to parse --controller-directory-id: Input string with "
+                                     "prefix `%.24s` is too long to be decoded as a base64 UUID"
+                                   : "Failed to parse --controller-directory-id: Input string `%s` "
+                                     "is not a base64 UUID",
+                               text)
+                      .data);
     bool dry_run = args_has(a, "dry-run");
     if (!dry_run) {
         struct remove_raft_voter_request request;

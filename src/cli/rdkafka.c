@@ -308,3 +308,16 @@ void rdkafka_log_to_stderr(rd_kafka_conf_t *conf)
 {
     rd_kafka_conf_set_log_cb(conf, log_line);
 }
+
+void rdkafka_take_assignment(rd_kafka_t *rk, bool assigned, rd_kafka_topic_partition_list_t *list)
+{
+    bool cooperative = strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
+    rd_kafka_error_t *error = NULL;
+    if (!cooperative)
+        rd_kafka_assign(rk, assigned ? list : NULL);
+    else if (assigned)
+        error = rd_kafka_incremental_assign(rk, list);
+    else
+        error = rd_kafka_incremental_unassign(rk, list);
+    if (error) rd_kafka_error_destroy(error);
+}

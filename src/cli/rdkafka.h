@@ -25,6 +25,9 @@ bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path);
 void rdkafka_producer_defaults(rd_kafka_conf_t *conf);
 void rdkafka_consumer_defaults(rd_kafka_conf_t *conf);
 
+/* What a rebalance callback owes librdkafka, whichever protocol the group is of. */
+void rdkafka_take_assignment(rd_kafka_t *rk, bool assigned, rd_kafka_topic_partition_list_t *list);
+
 /* The exception that Java's client would throw for an error of librdkafka: class name, static. */
 const char *rdkafka_exception(rd_kafka_resp_err_t e);
 

@@ -87,17 +87,9 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 {
     struct consumer *c = opaque;
     bool assigned = e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-    bool cooperative = strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
-    rd_kafka_error_t *error = NULL;
     if (assigned || list->cnt)
         print_partitions(c, assigned ? "partitions_assigned" : "partitions_revoked", list);
-    if (!cooperative)
-        rd_kafka_assign(rk, assigned ? list : NULL);
-    else if (assigned)
-        error = rd_kafka_incremental_assign(rk, list);
-    else
-        error = rd_kafka_incremental_unassign(rk, list);
-    if (error) rd_kafka_error_destroy(error);
+    rdkafka_take_assignment(rk, assigned, list);
 }
 
 /* ---- one poll's records */
