@@ -104,3 +104,17 @@ enum err disk_replace_file(struct disk *d, const char *path, struct bytes conten
     arena_free(&arena);
     return e;
 }
+
+struct str disk_path_next(const char **path)
+{
+    const char *p = *path;
+    for (;;) {
+        while (*p == '/') p++;
+        if (p[0] != '.' || (p[1] != '/' && p[1] != '\0')) break;
+        p++;
+    }
+    const char *start = p;
+    while (*p && *p != '/') p++;
+    *path = p;
+    return p == start ? STR_NULL : (struct str){start, (int32_t)(p - start)};
+}

@@ -246,4 +246,9 @@ enum err disk_read_file(struct disk *d, const char *path, int64_t max_bytes, str
  * PATH.tmp, sync it, rename, sync the directory. */
 enum err disk_replace_file(struct disk *d, const char *path, struct bytes contents) MUST_CHECK;
 
+/* The next component of *path, which is moved behind it, dots and slashes left out; null at the
+ * end.
+ */
+struct str disk_path_next(const char **path);
+
 #endif

@@ -50,31 +50,16 @@ static void dir_release(struct os_dir *d)
     }
 }
 
-/* The next component of *path, which is moved behind it; null at the end. */
-static struct str next_component(const char **path)
-{
-    const char *p = *path;
-    for (;;) {
-        while (*p == '/') p++;
-        if (p[0] != '.' || (p[1] != '/' && p[1] != '\0')) break;
-        p++;
-    }
-    const char *start = p;
-    while (*p && *p != '/') p++;
-    *path = p;
-    return p == start ? STR_NULL : (struct str){start, (int32_t)(p - start)};
-}
-
 /* The directory of the path's last component, and that component. NULL when it is not in the tree
  * (and is not to be created), or cannot be: a path that goes up by "..". */
 static struct os_dir *find_parent(struct os_files *fs, const char *path, bool create,
                                   struct str *leaf)
 {
     struct os_dir *d = *path == '/' ? fs->absolute : fs->relative;
-    struct str name = next_component(&path);
+    struct str name = disk_path_next(&path);
     for (;;) {
         if (str_is_null(name) || str_equal(name, STR(".."))) return NULL;
-        struct str next = next_component(&path);
+        struct str next = disk_path_next(&path);
         if (str_is_null(next)) break;
         struct os_dir *child = map_get_str(&d->dirs, name);
         if (!child && !create) return NULL;

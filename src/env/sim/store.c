@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "env/disk.h"
 
 enum { DIRS_IN_CLOSURE = 64 };
 
@@ -325,26 +326,11 @@ static void entry_remove(struct sim_inode *dir, const char *name)
 
 /* ---- paths */
 
-/* The next component of *path, which is moved behind it; null at the end. */
-static struct str next_component(const char **path)
-{
-    const char *p = *path;
-    for (;;) {
-        while (*p == '/') p++;
-        if (p[0] != '.' || (p[1] != '/' && p[1] != '\0')) break;
-        p++;
-    }
-    const char *start = p;
-    while (*p && *p != '/') p++;
-    *path = p;
-    return p == start ? STR_NULL : (struct str){start, (int32_t)(p - start)};
-}
-
 struct sim_inode *sim_store_find(struct sim_store *st, const char *path)
 {
     struct sim_inode *i = st->root;
     struct str name;
-    while (i && !str_is_null(name = next_component(&path)))
+    while (i && !str_is_null(name = disk_path_next(&path)))
         i = i->is_dir ? map_get_str(&i->entries, name) : NULL;
     return i;
 }
@@ -353,10 +339,10 @@ struct sim_inode *sim_store_find(struct sim_store *st, const char *path)
 static struct sim_inode *find_parent(struct sim_store *st, const char *path, char leaf[256])
 {
     struct sim_inode *dir = st->root;
-    struct str name = next_component(&path);
+    struct str name = disk_path_next(&path);
     if (str_is_null(name)) return NULL;
     for (;;) {
-        struct str next = next_component(&path);
+        struct str next = disk_path_next(&path);
         if (str_is_null(next)) break;
         dir = map_get_str(&dir->entries, name);
         if (!dir || !dir->is_dir) return NULL;
