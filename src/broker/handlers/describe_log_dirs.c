@@ -17,22 +17,13 @@ struct dirs {
     struct map wanted; /* topic and index -> anything, unless all */
 };
 
-static struct bytes key_of(struct arena *arena, struct str topic, int32_t partition)
-{
-    size_t len = topic.len > 0 ? (size_t)topic.len : 0;
-    uint8_t *key = arena_alloc(arena, len + sizeof partition);
-    if (len) memcpy(key, topic.data, len);
-    memcpy(key + len, &partition, sizeof partition);
-    return bytes_of(key, len + sizeof partition);
-}
-
 static void want(struct dirs *d, const struct describe_log_dirs_request *q)
 {
     d->all = q->topics_count < 0;
     for (int32_t i = 0; i < q->topics_count; i++)
         for (int32_t j = 0; j < q->topics[i].partitions_count; j++) {
             struct bytes k =
-                key_of(&d->request->arena, q->topics[i].topic, q->topics[i].partitions[j]);
+                partition_key(&d->request->arena, q->topics[i].topic, q->topics[i].partitions[j]);
             map_put(&d->wanted, k.data, (size_t)k.len, d);
         }
 }
@@ -55,7 +46,7 @@ static struct log **select_logs(struct dirs *d, struct log_dir *dir, int32_t *co
         struct log *log =
             i < logs_count ? log_dir_log_at(dir, i) : log_dir_future_at(dir, i - logs_count);
         if (!d->all) {
-            struct bytes k = key_of(&d->request->arena, log_topic(log), log_partition(log));
+            struct bytes k = partition_key(&d->request->arena, log_topic(log), log_partition(log));
             if (!map_get(&d->wanted, k.data, (size_t)k.len)) continue;
         }
         logs[(*count)++] = log;

@@ -28,22 +28,13 @@ static bool is_single(const struct list_offsets_request *q)
     return q->topics_count == 1 && q->topics[0].partitions_count == 1;
 }
 
-static struct bytes key_of(struct arena *arena, struct str topic, int32_t partition)
-{
-    size_t len = topic.len > 0 ? (size_t)topic.len : 0;
-    uint8_t *key = arena_alloc(arena, len + sizeof partition);
-    if (len) memcpy(key, topic.data, len);
-    memcpy(key + len, &partition, sizeof partition);
-    return bytes_of(key, len + sizeof partition);
-}
-
 static void count_names(const struct list_offsets_request *q, struct arena *arena, struct map *seen)
 {
     if (is_single(q)) return;
     for (int32_t i = 0; i < q->topics_count; i++)
         for (int32_t j = 0; j < q->topics[i].partitions_count; j++) {
             struct bytes k =
-                key_of(arena, q->topics[i].name, q->topics[i].partitions[j].partition_index);
+                partition_key(arena, q->topics[i].name, q->topics[i].partitions[j].partition_index);
             void *was = map_get(seen, k.data, (size_t)k.len);
             map_put(seen, k.data, (size_t)k.len, was ? &seen_again : &seen_once);
         }
@@ -53,7 +44,7 @@ static bool is_named_again(struct request *rq, const struct map *seen, struct st
                            int32_t partition)
 {
     if (is_single(rq->body)) return false;
-    struct bytes k = key_of(&rq->arena, topic, partition);
+    struct bytes k = partition_key(&rq->arena, topic, partition);
     return map_get(seen, k.data, (size_t)k.len) == &seen_again;
 }
 

@@ -70,3 +70,12 @@ struct leader_hint leader_hint(struct leader_hints *h, struct replica *replica, 
     if (hint.leader_id >= 0) add_node(h, hint.leader_id);
     return hint;
 }
+
+struct bytes partition_key(struct arena *arena, struct str topic, int32_t partition)
+{
+    size_t len = topic.len > 0 ? (size_t)topic.len : 0;
+    uint8_t *key = arena_alloc(arena, len + sizeof partition);
+    if (len) memcpy(key, topic.data, len);
+    memcpy(key + len, &partition, sizeof partition);
+    return bytes_of(key, len + sizeof partition);
+}

@@ -17,6 +17,9 @@ struct located {
 struct located locate_by_name(const struct broker *b, struct str topic, int32_t partition);
 struct located locate_by_id(const struct broker *b, struct uuid topic_id, int32_t partition);
 
+/* A partition as the key of a map, in the arena. */
+struct bytes partition_key(struct arena *arena, struct str topic, int32_t partition);
+
 /* Leaders named in one answer, and where they are reached on the listener asked. Zero it to start;
  * set broker and request. Memory: the request's arena. */
 struct hinted_node {
