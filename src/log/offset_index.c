@@ -132,46 +132,95 @@ enum err time_index_read(struct time_index *x, struct disk *disk, const char *pa
     return e;
 }
 
-enum err offset_index_write(const struct offset_index *x, struct disk *disk, const char *path,
-                            bool sync)
+/* Entries of one kind, as they lie in a file. */
+struct layout {
+    int32_t bytes;
+    void (*store)(const void *index, int32_t at, uint8_t *p);
+    int64_t (*key)(const uint8_t *p); /* what they are ordered by */
+};
+
+static void offset_entry_store(const void *index, int32_t at, uint8_t *p)
+{
+    struct offset_entry e = ((const struct offset_index *)index)->entries[at];
+    store_be32(p, (uint32_t)e.offset);
+    store_be32(p + 4, (uint32_t)e.position);
+}
+
+static int64_t offset_entry_key(const uint8_t *p)
+{
+    return offset_entry_load(p).offset;
+}
+
+static void time_entry_store(const void *index, int32_t at, uint8_t *p)
+{
+    struct time_entry e = ((const struct time_index *)index)->entries[at];
+    store_be64(p, (uint64_t)e.timestamp);
+    store_be32(p + 8, (uint32_t)e.offset);
+}
+
+static int64_t time_entry_key(const uint8_t *p)
+{
+    return time_entry_load(p).timestamp;
+}
+
+static const struct layout offset_layout = {OFFSET_ENTRY_BYTES, offset_entry_store,
+                                            offset_entry_key};
+static const struct layout time_layout = {TIME_ENTRY_BYTES, time_entry_store, time_entry_key};
+
+static enum err write_file(const struct layout *l, const void *index, int32_t count,
+                           struct disk *disk, const char *path, bool sync)
 {
     struct disk_file *file;
     enum err e = disk_open(disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
     if (e) return e;
-    uint8_t piece[ENTRIES_PER_READ * OFFSET_ENTRY_BYTES];
-    for (int32_t at = 0; at < x->count && !e; at += ENTRIES_PER_READ) {
-        int32_t n = x->count - at < ENTRIES_PER_READ ? x->count - at : ENTRIES_PER_READ;
-        for (int32_t i = 0; i < n; i++) {
-            uint8_t *p = piece + i * OFFSET_ENTRY_BYTES;
-            store_be32(p, (uint32_t)x->entries[at + i].offset);
-            store_be32(p + 4, (uint32_t)x->entries[at + i].position);
-        }
-        e = disk_write_bytes(file, (int64_t)at * OFFSET_ENTRY_BYTES, piece,
-                             (size_t)n * OFFSET_ENTRY_BYTES);
+    uint8_t piece[ENTRIES_PER_READ * TIME_ENTRY_BYTES]; /* the larger ones */
+    for (int32_t at = 0; at < count && !e; at += ENTRIES_PER_READ) {
+        int32_t n = count - at < ENTRIES_PER_READ ? count - at : ENTRIES_PER_READ;
+        for (int32_t i = 0; i < n; i++) l->store(index, at + i, piece + i * l->bytes);
+        e = disk_write_bytes(file, (int64_t)at * l->bytes, piece, (size_t)n * (size_t)l->bytes);
     }
     if (!e && sync) e = disk_sync(file);
     disk_file_unref(file);
     return e;
 }
 
+enum err offset_index_write(const struct offset_index *x, struct disk *disk, const char *path,
+                            bool sync)
+{
+    return write_file(&offset_layout, x, x->count, disk, path, sync);
+}
+
 enum err time_index_write(const struct time_index *x, struct disk *disk, const char *path,
                           bool sync)
 {
+    return write_file(&time_layout, x, x->count, disk, path, sync);
+}
+
+/* The last entry with a key <= `key`, into `entry`; *found says whether there is one. No file is
+ * one without entries: a scan from the start finds it too. */
+static enum err find_in_file(const struct layout *l, struct disk *disk, const char *path,
+                             int64_t key, uint8_t *entry, bool *found)
+{
     struct disk_file *file;
-    enum err e = disk_open(disk, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file);
-    if (e) return e;
-    uint8_t piece[ENTRIES_PER_READ * TIME_ENTRY_BYTES];
-    for (int32_t at = 0; at < x->count && !e; at += ENTRIES_PER_READ) {
-        int32_t n = x->count - at < ENTRIES_PER_READ ? x->count - at : ENTRIES_PER_READ;
-        for (int32_t i = 0; i < n; i++) {
-            uint8_t *p = piece + i * TIME_ENTRY_BYTES;
-            store_be64(p, (uint64_t)x->entries[at + i].timestamp);
-            store_be32(p + 8, (uint32_t)x->entries[at + i].offset);
+    int64_t size;
+    *found = false;
+    enum err e = disk_open(disk, path, DISK_READ, &file);
+    if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
+    e = disk_size(file, &size);
+    int64_t low = 0, high = e ? 0 : size / l->bytes;
+    while (low < high && !e) {
+        int64_t middle = low + (high - low) / 2;
+        uint8_t raw[TIME_ENTRY_BYTES];
+        e = disk_read_exact(file, middle * l->bytes, raw, (size_t)l->bytes);
+        if (e) break;
+        if (l->key(raw) <= key) {
+            memcpy(entry, raw, (size_t)l->bytes);
+            *found = true;
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        e = disk_write_bytes(file, (int64_t)at * TIME_ENTRY_BYTES, piece,
-                             (size_t)n * TIME_ENTRY_BYTES);
     }
-    if (!e && sync) e = disk_sync(file);
     disk_file_unref(file);
     return e;
 }
@@ -179,56 +228,20 @@ enum err time_index_write(const struct time_index *x, struct disk *disk, const c
 enum err offset_index_find_in_file(struct disk *disk, const char *path, int64_t offset,
                                    struct offset_entry *out)
 {
-    struct disk_file *file;
-    int64_t size;
-    *out = (struct offset_entry){0};
-    enum err e = disk_open(disk, path, DISK_READ, &file);
-    if (e == ERR_NOT_FOUND) return ERR_OK; /* a scan from the start finds it too */
-    if (e) return e;
-    e = disk_size(file, &size);
-    int64_t low = 0, high = e ? 0 : size / OFFSET_ENTRY_BYTES;
-    while (low < high && !e) {
-        int64_t middle = low + (high - low) / 2;
-        uint8_t raw[OFFSET_ENTRY_BYTES];
-        e = disk_read_exact(file, middle * OFFSET_ENTRY_BYTES, raw, sizeof raw);
-        if (e) break;
-        struct offset_entry entry = offset_entry_load(raw);
-        if (entry.offset <= offset) {
-            *out = entry;
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    disk_file_unref(file);
+    uint8_t raw[OFFSET_ENTRY_BYTES];
+    bool found;
+    enum err e = find_in_file(&offset_layout, disk, path, offset, raw, &found);
+    *out = found ? offset_entry_load(raw) : (struct offset_entry){0};
     return e;
 }
 
 enum err time_index_find_in_file(struct disk *disk, const char *path, int64_t timestamp,
                                  struct time_entry *out)
 {
-    struct disk_file *file;
-    int64_t size;
-    *out = (struct time_entry){.timestamp = -1};
-    enum err e = disk_open(disk, path, DISK_READ, &file);
-    if (e == ERR_NOT_FOUND) return ERR_OK;
-    if (e) return e;
-    e = disk_size(file, &size);
-    int64_t low = 0, high = e ? 0 : size / TIME_ENTRY_BYTES;
-    while (low < high && !e) {
-        int64_t middle = low + (high - low) / 2;
-        uint8_t raw[TIME_ENTRY_BYTES];
-        e = disk_read_exact(file, middle * TIME_ENTRY_BYTES, raw, sizeof raw);
-        if (e) break;
-        struct time_entry entry = time_entry_load(raw);
-        if (entry.timestamp <= timestamp) {
-            *out = entry;
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    disk_file_unref(file);
+    uint8_t raw[TIME_ENTRY_BYTES];
+    bool found;
+    enum err e = find_in_file(&time_layout, disk, path, timestamp, raw, &found);
+    *out = found ? time_entry_load(raw) : (struct time_entry){.timestamp = -1};
     return e;
 }
 
