@@ -111,15 +111,27 @@ static void retired_path(const struct log *current, const char *hex, struct log_
              (int)current->topic_len, current->topic, current->partition, hex);
 }
 
-static enum err rename_durably(struct log_dir *dir, const char *from, const char *to)
+/* A rename that was made is durable, or the directory is offline. */
+static void sync_names(struct log_dir *dir)
 {
-    enum err e = disk_rename(dir->env->disk, from, to);
-    return e ? e : disk_sync_dir(dir->env->disk, dir->path);
+    enum err e = disk_sync_dir(dir->env->disk, dir->path);
+    if (e == ERR_NO_DESCRIPTORS)
+        e = disk_sync_dir(dir->env->disk, dir->path); /* nothing was tried */
+    if (e) log_dir_fail(dir, e, dir->path);
 }
 
-/* A future log takes the name of its partition. After an error its directory is offline and it has
- * not. When only the sync fails it has: the directory is offline, and what a crash leaves is told
- * by the name of the old log. */
+/* Err: NO_SPACE, NO_DESCRIPTORS (it may be tried again), IO (offline now). */
+static enum err rename_log(struct log_dir *dir, const char *from, const char *to)
+{
+    enum err e = disk_rename(dir->env->disk, from, to);
+    if (!e || e == ERR_NO_SPACE || e == ERR_NO_DESCRIPTORS) return e;
+    log_dir_fail(dir, e, from);
+    return ERR_IO;
+}
+
+/* A future log takes the name of its partition, unless there is an error. When only the sync fails
+ * it has the name: its directory is offline, and what a crash leaves is told by the name of the old
+ * log. */
 static enum err promote(struct log *future)
 {
     struct log_path from, to;
@@ -129,19 +141,15 @@ static enum err promote(struct log *future)
     char *hex = future->future;
     future->future = NULL;
     log_dir_path_of(future, &to);
-    enum err e = disk_rename(dir->env->disk, from.z, to.z);
+    enum err e = rename_log(dir, from.z, to.z);
     future->future = hex;
-    if (e) {
-        log_dir_fail(dir, e, to.z);
-        return ERR_IO;
-    }
+    if (e) return e;
     log_dir_remove(dir, future);
     future->future = NULL;
     mem_free(hex);
     log_dir_add(dir, future);
     log_dir_checkpoint_soon(dir);
-    e = disk_sync_dir(dir->env->disk, dir->path);
-    if (e) log_dir_fail(dir, e, dir->path);
+    sync_names(dir);
     return ERR_OK;
 }
 
@@ -159,17 +167,17 @@ enum err log_replace(struct log *current, struct log *future)
     log_close_files(current);
     log_dir_path_of(current, &from);
     retired_path(current, future->future, &to);
-    enum err e = rename_durably(dir, from.z, to.z);
-    if (e) {
-        log_dir_fail(dir, e, from.z);
-        return ERR_IO;
-    }
+    enum err e = rename_log(dir, from.z, to.z);
+    if (e) return e;
+    sync_names(dir);
+    if (dir->offline) return ERR_IO;
     e = promote(future);
     if (e) {
         /* The current log goes on. Durably, or a loss of power would bring back a copy that has
          * fallen behind. */
-        enum err back = rename_durably(dir, to.z, from.z);
+        enum err back = rename_log(dir, to.z, from.z);
         if (back) log_dir_fail(dir, back, to.z);
+        sync_names(dir);
         return e;
     }
     if (!future->dir->offline)

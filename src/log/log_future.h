@@ -50,7 +50,8 @@ void log_future_take_epochs(struct log *future, const struct log *current);
 /* The future log becomes the current one, the current one is deleted and freed. Blocks for two
  * syncs of a directory. PRE: same partition, same start and end offset, and what is durable in the
  * current log is in the future one. After an error both are as they were, but for a directory that
- * is offline now; the future one's may also be after success. Err: OFFLINE, IO. */
+ * is offline now; the future one's may also be after success. Err: OFFLINE, IO, or what passes:
+ * NO_SPACE, NO_DESCRIPTORS. */
 enum err log_replace(struct log *current, struct log *future) MUST_CHECK;
 
 /* All directories of the node are loaded: finish what a crash interrupted in log_replace. */
