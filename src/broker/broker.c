@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "broker/apis.h"
+#include "broker/absence.h"
 #include "broker/auto_topics.h"
 #include "broker/controller_channel.h"
 #include "broker/coordinator_log.h"
@@ -143,6 +144,7 @@ static void proposals(void *owner)
 }
 
 static const struct replica_events replica_events = {
+    .lease_ending = absence_look,
     .standing = replication_standing,
     .topic_config = replication_topic_config,
     .leadership_moved = leadership_moved,
@@ -195,6 +197,7 @@ static void fenced(void *owner, bool is_fenced)
 static void lease(void *owner)
 {
     struct broker *b = owner;
+    absence_rest(b->absence);
     replica_manager_extend_lease(b->replicas, b->heartbeat_answered, b->session_timeout_ms);
 }
 
@@ -300,6 +303,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
         &b->env, config_int(o->config, CONFIG_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS));
     b->auto_topics = auto_topics_create(b);
     b->handover = handover_create(b, config_int(o->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
+    b->absence = absence_create(b);
     b->settling = settling_create(b, config_int(o->config, CONFIG_SAMSA_METADATA_WAIT_MS));
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
@@ -366,6 +370,7 @@ void broker_destroy(struct broker *b)
     producer_id_source_destroy(b->producer_ids);
     settling_destroy(b->settling);
     handover_destroy(b->handover);
+    absence_destroy(b->absence);
     auto_topics_destroy(b->auto_topics);
     while (b->parts->coordinator_logs.count > 0) {
         struct coordinator_log *l = b->parts->coordinator_logs.entries[0].value;

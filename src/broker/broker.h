@@ -32,6 +32,7 @@ struct history;
 struct partition_changes;
 struct settling;
 struct handover;
+struct absence;
 
 struct broker_endpoint {
     struct str listener; /* "PLAINTEXT" */
@@ -61,6 +62,7 @@ struct broker {
     struct auto_topics *auto_topics;
     struct settling *settling; /* NULL: nobody waits */
     struct handover *handover; /* NULL: nothing is given away */
+    struct absence *absence;   /* who of the others is gone, while no controller answers */
     struct producer_id_source *producer_ids;
     struct lifecycle *lifecycle;
     struct partition_changes *changes; /* for the history; NULL: nothing is kept */

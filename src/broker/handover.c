@@ -4,7 +4,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "broker/replication.h"
+#include "broker/peer_channels.h"
 #include "metadata/image.h"
 #include "protocol/api.h"
 
@@ -29,7 +29,7 @@ struct handover {
     int32_t relaying;
     void (*quiet)(struct broker *b); /* NULL: has run */
     struct timer quiet_by, hold_by;
-    struct map channels; /* broker id -> struct channel */
+    struct peer_channels channels;
 };
 
 static void tell_quiet(struct handover *h)
@@ -59,7 +59,7 @@ struct handover *handover_create(struct broker *b, int64_t hold_ms)
     list_init(&h->held);
     timer_init(&h->quiet_by, not_quiet);
     timer_init(&h->hold_by, held_too_long);
-    map_init(&h->channels);
+    peer_channels_init(&h->channels, b, "handover", RELAY_TIMEOUT_MS, RELAY_BACKOFF_MS);
     return h;
 }
 
@@ -76,8 +76,8 @@ void handover_destroy(struct handover *h)
     timer_cancel(h->broker->env.clock, &h->quiet_by);
     timer_cancel(h->broker->env.clock, &h->hold_by);
     while (!list_empty(&h->held)) request_close(unhold(h->held.next)->request);
-    for (uint32_t i = 0; i < h->channels.count; i++) channel_destroy(h->channels.entries[i].value);
-    map_free(&h->channels);
+    peer_channels_close(&h->channels);
+    map_free(&h->channels.by_id);
     mem_free(h);
 }
 
@@ -147,24 +147,6 @@ bool handover_is_busy(const struct handover *h)
 
 /* ---- relaying */
 
-static struct channel *channel_to(struct handover *h, int32_t id)
-{
-    struct channel *c = map_get_u64(&h->channels, (uint64_t)id);
-    if (c) return c;
-    char host[FETCHER_HOST_MAX], client_id[64];
-    uint16_t port;
-    if (!replication_endpoint(h->broker, id, host, &port)) return NULL;
-    snprintf(client_id, sizeof client_id, "broker-%d-handover", h->broker->node_id);
-    struct channel_config config = {.host = host,
-                                    .port = port,
-                                    .client_id = client_id,
-                                    .request_timeout_ms = RELAY_TIMEOUT_MS,
-                                    .backoff_ms = RELAY_BACKOFF_MS};
-    c = channel_create(&h->broker->env, &config);
-    map_put_u64(&h->channels, (uint64_t)id, c);
-    return c;
-}
-
 static void answered(struct call *call, enum err e, const void *response)
 {
     struct relayed *r = CONTAINER_OF(call, struct relayed, call);
@@ -184,7 +166,7 @@ bool handover_relay(struct handover *h, struct relayed *r, struct str topic, str
     const struct image_partition *p = t ? image_topic_partition(t, partition) : NULL;
     const struct image_broker *leader = p ? image_broker(h->broker->image, p->leader) : NULL;
     if (!leader || leader->fenced || leader->id == h->broker->node_id) return false;
-    struct channel *c = channel_to(h, leader->id);
+    struct channel *c = peer_channels_to(&h->channels, leader->id);
     if (!c) return false;
     uint8_t *copy = mem_alloc((size_t)batch.len);
     memcpy(copy, batch.data, (size_t)batch.len);

@@ -5,6 +5,12 @@
 
 enum { LOOKS_PER_LEASE = 8 };
 
+static bool is_absent(void *context, int32_t broker_id)
+{
+    const struct replica_manager *m = context;
+    return map_get_u64(&m->absent, (uint64_t)(uint32_t)broker_id) != NULL;
+}
+
 static bool lease_is_over(const struct replica_manager *m, struct mono_time now)
 {
     return m->lease_ms > 0 && now.ns >= mono_add_ms(m->lease_from, m->lease_ms).ns;
@@ -55,7 +61,8 @@ static void move(struct replica *r, bool adrift)
 static void look(struct timer *timer)
 {
     struct replica_manager *m = CONTAINER_OF(timer, struct replica_manager, lease_timer);
-    bool over = lease_is_over(m, clock_mono(m->env.clock));
+    struct mono_time now = clock_mono(m->env.clock);
+    bool over = lease_is_over(m, now);
     m->any_adrift = false;
     LIST_EACH(&m->replicated, node) {
         struct replica *r = CONTAINER_OF(node, struct replica, replicated);
@@ -64,24 +71,43 @@ static void look(struct timer *timer)
         m->any_adrift |= adrift;
     }
     if (m->lease_ms == 0) return;
-    if (over)
-        timer_arm_in_ms(m->env.clock, timer, m->lease_ms / LOOKS_PER_LEASE + 1);
-    else
-        timer_arm(m->env.clock, timer, mono_add_ms(m->lease_from, m->lease_ms));
+    if (m->events.lease_ending && mono_elapsed_ms(now, m->lease_from) >= m->lease_ms / 2)
+        m->events.lease_ending(m->owner);
+    struct mono_time end = mono_add_ms(m->lease_from, m->lease_ms);
+    struct mono_time next = mono_add_ms(now, m->lease_ms / LOOKS_PER_LEASE + 1);
+    timer_arm(m->env.clock, timer, over || next.ns < end.ns ? next : end);
 }
 
 void lease_init(struct replica_manager *m)
 {
     timer_init(&m->lease_timer, look);
+    map_init(&m->absent);
+    m->world.is_absent = is_absent;
 }
 
 void replica_manager_extend_lease(struct replica_manager *m, struct mono_time sent, int64_t ms)
 {
+    if (m->absent.count > 0) {
+        map_free(&m->absent);
+        map_init(&m->absent);
+    }
     m->lease_from = sent;
     m->lease_ms = ms;
     timer_cancel(m->env.clock, &m->lease_timer);
     if (m->any_adrift)
         timer_arm_in_ms(m->env.clock, &m->lease_timer, 0);
     else if (ms > 0)
-        timer_arm(m->env.clock, &m->lease_timer, mono_add_ms(sent, ms));
+        timer_arm(m->env.clock, &m->lease_timer, mono_add_ms(sent, ms / 2));
+}
+
+void replica_manager_note_absence(struct replica_manager *m, int32_t broker_id, bool absent)
+{
+    bool was = is_absent(m, broker_id);
+    if (was == absent) return;
+    if (absent)
+        map_put_u64(&m->absent, (uint64_t)(uint32_t)broker_id, m);
+    else
+        map_remove_u64(&m->absent, (uint64_t)(uint32_t)broker_id);
+    if (lease_is_over(m, clock_mono(m->env.clock)))
+        timer_arm_in_ms(m->env.clock, &m->lease_timer, 0);
 }

@@ -6,6 +6,7 @@
  * told. But who leads in our place was a follower of ours that no longer fetches.
  *
  *              lease over, and a replica that may be elected has not fetched for as long
+ *              and is not proved absent
  *   HELD ────────────────────────────────────────────────────────────────────────────────> ADRIFT
  *     ^          a controller answers, or all of those fetch again                          │
  *     └─────────────────────────────────────────────────────────────────────────────────────┘
@@ -25,6 +26,11 @@
 /* A controller has answered a heartbeat that was sent at `sent`. ms: the session timeout; 0: a
  * lease never ends, as before the first call. */
 void replica_manager_extend_lease(struct replica_manager *m, struct mono_time sent, int64_t ms);
+
+/* From half of the lease on, events.lease_ending asks for this every now and then: whether this
+ * broker's process is proved gone, so that it cannot lead in our place. Holds until it is told
+ * otherwise, or a controller answers. */
+void replica_manager_note_absence(struct replica_manager *m, int32_t broker_id, bool absent);
 
 /* Another may lead this partition by now, and we cannot know. */
 bool replica_is_adrift(struct replica *r);

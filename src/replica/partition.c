@@ -540,7 +540,9 @@ bool partition_is_deserted(const struct partition *p, const struct partition_wor
     bool anybody = partition_isr_count(p) < partition_isr_min(p);
     for (int32_t i = 0; i < p->followers_count; i++) {
         const struct follower *f = &p->followers[i];
-        if ((anybody || is_maximal(p, f)) && !is_heard_of(w, f, silent_ms)) return true;
+        bool electable = anybody || is_maximal(p, f);
+        if (!electable || is_heard_of(w, f, silent_ms)) continue;
+        if (!w->is_absent || !w->is_absent(w->context, f->broker_id)) return true;
     }
     return false;
 }

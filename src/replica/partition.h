@@ -92,6 +92,8 @@ struct partition_world {
     /* When this broker's last fetch came, of whatever partitions: a session names those at rest no
      * more. NULL: not known. */
     struct mono_time (*last_fetch)(void *context, int32_t broker_id);
+    /* This broker's process is proved gone: it leads nothing. NULL: nobody's is. */
+    bool (*is_absent)(void *context, int32_t broker_id);
     void *context;
 };
 
@@ -243,8 +245,9 @@ bool partition_high_watermark_is_known(const struct partition *p);
 /* Least log start offset of us and of the replicas that are alive. */
 int64_t partition_low_watermark(const struct partition *p, const struct partition_world *w);
 
-/* As leader: a replica that might be elected in our place has not been heard of for `silent_ms`.
- * Those in sync might; while there are fewer than min.insync.replicas of them, any (KIP-966). */
+/* As leader: a replica that might be elected in our place has not been heard of for `silent_ms`,
+ * nor is it proved absent. Those in sync might; while there are fewer than min.insync.replicas of
+ * them, any (KIP-966). */
 bool partition_is_deserted(const struct partition *p, const struct partition_world *w,
                            int64_t silent_ms);
 

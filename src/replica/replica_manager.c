@@ -593,6 +593,7 @@ void replica_manager_destroy(struct replica_manager *m)
 {
     timer_cancel(m->env.clock, &m->lag_timer);
     timer_cancel(m->env.clock, &m->lease_timer);
+    map_free(&m->absent);
     while (m->topics_by_id.count > 0) {
         struct replica_topic *t = m->topics_by_id.entries[m->topics_by_id.count - 1].value;
         for (int32_t p = 0; p < t->partitions_capacity; p++)

@@ -42,6 +42,9 @@ struct replica_events {
     void (*no_room)(void *owner, struct replica *r);
     /* A directory is offline. `left` others are not. May be NULL. */
     void (*directory_failed)(void *owner, struct uuid directory, int32_t left);
+    /* No controller has answered for half of the lease or longer: who of the others is gone?
+     * replica_manager_note_absence (lease.h). May be NULL. */
+    void (*lease_ending)(void *owner);
     /* How leaders are reached. No endpoint function: nobody is followed. */
     struct fetcher_events fetching;
 };

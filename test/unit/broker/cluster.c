@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "broker/absence.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handover.h"
 #include "broker/replication.h"
@@ -407,6 +408,7 @@ static void offline(struct log_dir *dir, void *context)
 }
 
 static const struct replica_events events = {
+    .lease_ending = absence_look,
     .standing = replication_standing,
     .topic_config = replication_topic_config,
     .proposals = proposals,
@@ -468,6 +470,7 @@ static void open_member(struct member *m)
         settling_create(&m->broker, config_int(m->config, CONFIG_SAMSA_METADATA_WAIT_MS));
     m->broker.handover =
         handover_create(&m->broker, config_int(m->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
+    m->broker.absence = absence_create(&m->broker);
     load_metadata(m);
     struct replica_manager_config config = replication_config(&m->broker);
     m->broker.replicas = replica_manager_create(m->env, &config, &m->dir, 1, &events, &m->broker);
@@ -492,6 +495,7 @@ static void free_member(struct member *m)
     fetch_session_cache_destroy(m->broker.fetch_sessions);
     replica_manager_destroy(m->broker.replicas);
     handover_destroy(m->broker.handover);
+    absence_destroy(m->broker.absence);
     bool alive = !m->machine || sim_node_running(m->machine);
     bool fine = alive && !log_dir_is_offline(m->dir);
     enum err e = log_dir_close(m->dir, m->broker.epoch);

@@ -26,12 +26,16 @@ static struct cluster *open_three(void)
     return c;
 }
 
+static void cut_off_from(struct cluster *c, int32_t id, bool on)
+{
+    sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, id)->machine, on);
+    sim_net_cut(cluster_member(c, id)->machine, cluster_member(c, 1)->machine, on);
+}
+
 static void cut_off(struct cluster *c, bool on)
 {
-    for (int32_t id = 2; id <= 3; id++) {
-        sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, id)->machine, on);
-        sim_net_cut(cluster_member(c, id)->machine, cluster_member(c, 1)->machine, on);
-    }
+    cut_off_from(c, 2, on);
+    cut_off_from(c, 3, on);
 }
 
 static struct metadata {
@@ -133,12 +137,39 @@ TEST(controllers_alone_that_are_gone_stop_nothing)
 TEST(one_silent_member_of_the_in_sync_set_is_enough)
 {
     struct cluster *c = open_three();
-    cluster_crash(c, 3);
+    cut_off_from(c, 3, true);
     cluster_pass(c, SESSION_MS + 100);
     assert_int_equal(produce(c, "t", 1), KAFKA_NOT_LEADER_OR_FOLLOWER);
-    cluster_start(c, 3);
-    cluster_pass(c, 1000);
+    cut_off_from(c, 3, false);
+    cluster_pass(c, 3000);
     assert_int_equal(produce(c, "t", 1), KAFKA_NONE);
+    cluster_close(c);
+}
+
+/* Two of three nodes are killed: what is left serves on, as without early suspicion. */
+TEST(whose_process_is_gone_leads_nothing_in_our_place)
+{
+    struct cluster *c = open_three();
+    cluster_crash(c, 2);
+    cluster_crash(c, 3);
+    cluster_pass(c, 5 * SESSION_MS);
+    assert_int_equal(produce(c, "t", 1), KAFKA_NONE);
+    assert_int_equal(read(c), KAFKA_NONE);
+    ask_metadata(c, "t");
+    assert_int_equal(told.leader, 1);
+    cluster_close(c);
+}
+
+TEST(whoever_comes_back_where_we_do_not_hear_him_may_lead)
+{
+    struct cluster *c = open_three();
+    cluster_crash(c, 3);
+    cluster_pass(c, 2 * SESSION_MS);
+    assert_int_equal(produce(c, "t", 1), KAFKA_NONE);
+    cut_off_from(c, 3, true);
+    cluster_start(c, 3);
+    cluster_pass(c, SESSION_MS);
+    assert_int_equal(produce(c, "t", 1), KAFKA_NOT_LEADER_OR_FOLLOWER);
     cluster_close(c);
 }
 
