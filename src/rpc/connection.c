@@ -10,7 +10,10 @@
 
 enum {
     FRAME_LENGTH_BYTES = 4,
-    READ_BYTES = 64 << 10,
+    /* Room for what is asked for at once: as much as came in a row, in frames large or many, so that
+     * they are read, and answered, by one call each; half when it was not half used. */
+    READ_BYTES_MIN = 64 << 10,
+    READ_BYTES_MAX = 512 << 10,
     /* A frame that claims more gets this much at first, then twice what has arrived. */
     TRUSTED_BYTES = 1 << 20,
     DRAIN_PROMPT_MS = 3,
@@ -24,6 +27,7 @@ void connection_open(struct rpc_server *s, struct net_conn *net)
     c->server = s;
     c->net = net;
     c->active = clock_mono(s->env.clock);
+    c->read_bytes = READ_BYTES_MIN;
     list_init(&c->node);
     list_init(&c->queue);
     task_init(&c->more, connection_more);
@@ -135,20 +139,23 @@ void connection_advance(struct connection *c)
         connection_pause_or_resume(c);
 }
 
-/* Make room to read more: keep the half frame, in a larger buffer if its length asks for one. */
+/* Make room to read more: keep the half frame, in another buffer if it or what is read at once does
+ * not fit behind it. */
 static void connection_make_room(struct connection *c)
 {
     struct rpc_server *s = c->server;
     size_t have = c->buffer ? c->end - c->start : 0;
-    size_t want = READ_BYTES;
-    if (have >= FRAME_LENGTH_BYTES) {
-        size_t frame = FRAME_LENGTH_BYTES + load_be32(c->buffer->data + c->start);
-        size_t trusted = have * 2 > TRUSTED_BYTES ? have * 2 : TRUSTED_BYTES;
-        if (frame > want) want = frame < trusted ? frame : trusted;
-    }
+    size_t frame = FRAME_LENGTH_BYTES;
+    if (have >= FRAME_LENGTH_BYTES) frame += load_be32(c->buffer->data + c->start);
+    size_t trusted = have * 2 > TRUSTED_BYTES ? have * 2 : TRUSTED_BYTES;
+    size_t want = frame < trusted ? frame : trusted;
+    size_t room = frame > READ_BYTES_MAX ? 1 : READ_BYTES_MIN / 2;
     if (c->buffer && c->buffer->references == 1 && have == 0) c->start = c->end = 0;
-    if (c->buffer && c->buffer->capacity - c->start >= want && c->end < c->buffer->capacity) return;
-    struct rpc_buffer *larger = rpc_buffer_get(&s->buffers, want > have ? want : have + 1);
+    if (c->buffer && c->buffer->capacity - c->start >= want && c->buffer->capacity - c->end >= room)
+        return;
+    if (have > 0 && c->read_bytes < READ_BYTES_MAX) c->read_bytes *= 2;
+    if (want < have + c->read_bytes) want = have + c->read_bytes;
+    struct rpc_buffer *larger = rpc_buffer_get(&s->buffers, want);
     if (have) memcpy(larger->data, c->buffer->data + c->start, have);
     if (c->buffer) rpc_buffer_unref(c->buffer);
     c->buffer = larger;
@@ -226,6 +233,7 @@ static void connection_take_frames(struct connection *c)
         return;
     }
     if (c->start == c->end) { /* an idle connection holds no buffer */
+        if (c->end <= c->read_bytes / 2 && c->read_bytes > READ_BYTES_MIN) c->read_bytes /= 2;
         rpc_buffer_unref(c->buffer);
         c->buffer = NULL;
         c->start = c->end = 0;

@@ -21,6 +21,7 @@ struct connection {
     int32_t queue_count;
     struct rpc_buffer *buffer; /* NULL when nothing is unread */
     size_t start, end; /* unread bytes of the buffer: half a frame; whole ones when paused */
+    size_t read_bytes; /* what is asked for at once, at least */
     struct task more;  /* takes up frames that were left when it paused */
     struct mono_time active;
     struct net_address peer;

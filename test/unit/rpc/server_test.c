@@ -45,12 +45,23 @@ static void handle_versions(struct request *rq, void *context)
     request_reply(rq, &r);
 }
 
+/* Long states are of one letter. */
+static bool arrived_whole(const struct list_groups_request *q)
+{
+    for (int32_t i = 0; i < q->states_filter_count; i++) {
+        struct str s = q->states_filter[i];
+        for (int32_t at = 1; s.len > 100 && at < s.len; at++)
+            if (s.data[at] != s.data[0]) return false;
+    }
+    return true;
+}
+
 static void answer(struct request *rq)
 {
     const struct list_groups_request *q = rq->body;
     struct list_groups_response r;
     list_groups_response_init(&r);
-    r.error_code = (int16_t)q->states_filter_count;
+    r.error_code = arrived_whole(q) ? (int16_t)q->states_filter_count : 0;
     if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "last"))
         request_reply_last(rq, &r);
     else
@@ -192,6 +203,31 @@ TEST(answers_leave_in_the_order_of_their_requests)
     call_with(f, &calls[1], two, 2);
     run_until_answers(f, 2);
     assert_string_equal(f->order, "12");
+    fixture_free(f);
+}
+
+/* Small frames, such as fill a read, such as several of them fit into one, and one of many reads,
+ * behind each other, so that reads end anywhere in a frame and ask for more and less in turn. */
+TEST(frames_of_all_sizes_behind_each_other_are_understood)
+{
+    enum { CALLS = 60, STATES_MAX = 40, LARGEST = 31 };
+    static const int32_t sizes[] = {5, 16000, 16300, 30000, 7, 29000, 24000};
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call calls[CALLS];
+    static char letters[30000];
+    memset(letters, 'x', sizeof letters);
+    char expected[CALLS + 1] = {0};
+    for (int i = 0; i < CALLS; i++) {
+        int32_t count = i == LARGEST ? STATES_MAX : 4 + i % 6;
+        struct str states[STATES_MAX];
+        for (int32_t n = 0; n < count; n++)
+            states[n] = (struct str){letters, sizes[(size_t)i % (sizeof sizes / sizeof *sizes)]};
+        call_with(f, &calls[i], states, count);
+        expected[i] = (char)('0' + count);
+    }
+    run_until_answers(f, CALLS);
+    assert_int_equal(f->errors, 0);
+    assert_string_equal(f->order, expected);
     fixture_free(f);
 }
 
