@@ -51,6 +51,7 @@ struct os_conn {
     uint32_t watched;   /* epoll events */
     enum err ended;     /* why the stream is over */
     bool connecting, paused, blocked, undrained, told;
+    bool corked; /* partial packets wait in the kernel for what follows */
     struct resolve_job *resolving; /* while connecting by name */
     struct os_addresses addresses; /* while connecting */
     int address_at;
@@ -174,8 +175,18 @@ static ssize_t send_memory(struct os_conn *c)
     return sendmsg(c->source.fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 }
 
+/* sendfile pushes its last bytes out, and what stands behind a range, a few bytes that end a message,
+ * would be a packet of its own and wake the peer a second time. */
+static void cork(struct os_conn *c, bool corked)
+{
+    if (c->corked == corked) return;
+    if (setsockopt(c->source.fd, IPPROTO_TCP, TCP_CORK, &(int){corked}, sizeof(int)) == 0)
+        c->corked = corked;
+}
+
 static ssize_t send_file(struct os_conn *c)
 {
+    if (c->chunk_at + 1 < c->out.chunks_count) cork(c, true);
     const struct chunk *k = &c->out.chunks[c->chunk_at];
     int fd;
     if (os_file_fd(k->file, &fd)) {
@@ -210,6 +221,7 @@ static enum err send_some(struct os_conn *c)
             return errno == EIO ? ERR_IO : ERR_RESET;
         }
     }
+    cork(c, false);
     return ERR_OK;
 }
 
