@@ -72,6 +72,7 @@ struct net_ops {
     void (*kick)(struct net_conn *);
     int64_t (*unsent)(struct net_conn *);
     void (*pause)(struct net_conn *, bool paused);
+    void (*expect)(struct net_conn *, size_t bytes);
     void (*close)(struct net_conn *);
     void (*peer)(struct net_conn *, struct net_address *);
 };
@@ -146,6 +147,14 @@ static inline int64_t net_unsent(struct net_conn *c)
 static inline void net_pause(struct net_conn *c, bool paused)
 {
     c->net->ops->pause(c, paused);
+}
+
+/* `readable` waits until so many unread bytes are there, or as many as the system lets wait, or the
+ * stream's end: so a long message wakes its reader once, not with each piece. Holds until it is
+ * called again. Starts with 1. */
+static inline void net_expect(struct net_conn *c, size_t bytes)
+{
+    c->net->ops->expect(c, bytes);
 }
 
 /* No event comes after this. Tries once to flush what is queued, releases the rest. */

@@ -13,6 +13,7 @@
 #include "protocol/message.h"
 #include "protocol/request_header.h"
 #include "protocol/response_header.h"
+#include "rpc/frame.h"
 #include "rpc/server.h"
 
 enum channel_state {
@@ -232,15 +233,15 @@ static void channel_handle_input(struct channel *c)
     size_t at = 0;
     bool fine = true;
     struct net_conn *net = c->net;
-    while (fine && c->input_len - at >= 4) {
+    while (fine && c->input_len - at >= FRAME_LENGTH_BYTES) {
         uint32_t length = load_be32(c->input + at);
         if (length > ANSWER_BYTES_MAX) {
             fine = false;
             break;
         }
-        if (c->input_len - at - 4 < length) break;
-        fine = channel_answer(c, bytes_of(c->input + at + 4, length));
-        at += 4 + (size_t)length;
+        if (c->input_len - at - FRAME_LENGTH_BYTES < length) break;
+        fine = channel_answer(c, bytes_of(c->input + at + FRAME_LENGTH_BYTES, length));
+        at += FRAME_LENGTH_BYTES + (size_t)length;
         if (c->destroyed || c->net != net) return; /* a callback ended this connection */
         arena_reset(&c->arena);                    /* answers may follow each other for ever */
     }
@@ -250,6 +251,7 @@ static void channel_handle_input(struct channel *c)
     }
     memmove(c->input, c->input + at, c->input_len - at);
     c->input_len -= at;
+    net_expect(c->net, frame_expects(c->input, c->input_len));
 }
 
 static void channel_readable(struct net_conn *net)

@@ -7,11 +7,11 @@
 #include "protocol/cursor.h"
 #include "protocol/message.h"
 #include "protocol/request_header.h"
+#include "rpc/frame.h"
 
 enum {
-    FRAME_LENGTH_BYTES = 4,
-    /* Room for what is asked for at once: as much as came in a row, in frames large or many, so that
-     * they are read, and answered, by one call each; half when it was not half used. */
+    /* Room for what is asked for at once: as much as came in a row, in frames large or many, so
+     * that they are read, and answered, by one call each; half when it was not half used. */
     READ_BYTES_MIN = 64 << 10,
     READ_BYTES_MAX = 512 << 10,
     /* A frame that claims more gets this much at first, then twice what has arrived. */
@@ -139,8 +139,7 @@ void connection_advance(struct connection *c)
         connection_pause_or_resume(c);
 }
 
-/* Make room to read more: keep the half frame, in another buffer if it or what is read at once does
- * not fit behind it. */
+/* Make room to read more: keep the half frame, in another buffer if it does not fit into this. */
 static void connection_make_room(struct connection *c)
 {
     struct rpc_server *s = c->server;
@@ -149,12 +148,10 @@ static void connection_make_room(struct connection *c)
     if (have >= FRAME_LENGTH_BYTES) frame += load_be32(c->buffer->data + c->start);
     size_t trusted = have * 2 > TRUSTED_BYTES ? have * 2 : TRUSTED_BYTES;
     size_t want = frame < trusted ? frame : trusted;
-    size_t room = frame > READ_BYTES_MAX ? 1 : READ_BYTES_MIN / 2;
     if (c->buffer && c->buffer->references == 1 && have == 0) c->start = c->end = 0;
-    if (c->buffer && c->buffer->capacity - c->start >= want && c->buffer->capacity - c->end >= room)
-        return;
+    if (c->buffer && c->buffer->capacity - c->start >= want && c->end < c->buffer->capacity) return;
     if (have > 0 && c->read_bytes < READ_BYTES_MAX) c->read_bytes *= 2;
-    if (want < have + c->read_bytes) want = have + c->read_bytes;
+    if (want < c->read_bytes) want = c->read_bytes;
     struct rpc_buffer *larger = rpc_buffer_get(&s->buffers, want);
     if (have) memcpy(larger->data, c->buffer->data + c->start, have);
     if (c->buffer) rpc_buffer_unref(c->buffer);
@@ -238,6 +235,8 @@ static void connection_take_frames(struct connection *c)
         c->buffer = NULL;
         c->start = c->end = 0;
     }
+    net_expect(c->net,
+               c->buffer ? frame_expects(c->buffer->data + c->start, c->end - c->start) : 1);
     connection_advance(c);
 }
 

@@ -51,7 +51,8 @@ struct os_conn {
     uint32_t watched;   /* epoll events */
     enum err ended;     /* why the stream is over */
     bool connecting, paused, blocked, undrained, told;
-    bool corked; /* partial packets wait in the kernel for what follows */
+    size_t expected;               /* unread bytes to be told of: SO_RCVLOWAT */
+    bool corked;                   /* partial packets wait in the kernel for what follows */
     struct resolve_job *resolving; /* while connecting by name */
     struct os_addresses addresses; /* while connecting */
     int address_at;
@@ -175,8 +176,8 @@ static ssize_t send_memory(struct os_conn *c)
     return sendmsg(c->source.fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 }
 
-/* sendfile pushes its last bytes out, and what stands behind a range, a few bytes that end a message,
- * would be a packet of its own and wake the peer a second time. */
+/* sendfile pushes its last bytes out, and what stands behind a range, a few bytes that end a
+ * message, would be a packet of its own and wake the peer a second time. */
 static void cork(struct os_conn *c, bool corked)
 {
     if (c->corked == corked) return;
@@ -360,6 +361,7 @@ static struct os_conn *conn_new(struct os_net *n, int fd)
     struct os_conn *c = MEM_NEW(struct os_conn);
     c->conn.net = &n->net;
     c->source = (struct os_source){.fd = fd, .ready = conn_ready, .freed = conn_freed};
+    c->expected = 1;
     list_init(&c->attention);
     out_init(&c->out);
     return c;
@@ -484,6 +486,16 @@ static void os_pause(struct net_conn *conn, bool paused)
     struct os_conn *c = (struct os_conn *)conn;
     c->paused = paused;
     watch(c);
+}
+
+/* The kernel tells all the same once its buffer or the window is full, and enlarges the buffer. */
+static void os_expect(struct net_conn *conn, size_t bytes)
+{
+    struct os_conn *c = (struct os_conn *)conn;
+    PRE(bytes > 0 && bytes <= INT32_MAX);
+    if (c->expected == bytes || c->connecting || c->ended) return;
+    if (setsockopt(c->source.fd, SOL_SOCKET, SO_RCVLOWAT, &(int){(int)bytes}, sizeof(int)) == 0)
+        c->expected = bytes;
 }
 
 static void os_conn_close(struct net_conn *conn)
@@ -671,6 +683,7 @@ static const struct net_ops os_net_ops = {
     .kick = os_kick,
     .unsent = os_unsent,
     .pause = os_pause,
+    .expect = os_expect,
     .close = os_conn_close,
     .peer = os_peer,
 };

@@ -49,6 +49,7 @@ struct sim_conn {
     int64_t under_way; /* bytes sent that the peer's owner has not read */
     uint8_t *unread;
     size_t unread_start, unread_len, unread_capacity;
+    size_t expected;     /* of them, to tell the owner */
     enum err unread_end; /* what follows the unread bytes: EOF, RESET */
     struct list_node inbox;
     int64_t inbox_last_ns;
@@ -115,15 +116,19 @@ static void end(struct sim_conn *c, enum err why)
 
 static void readable_again(struct sim_event *e);
 
+static bool is_readable(const struct sim_conn *c)
+{
+    return c->unread_len >= c->expected || c->unread_end;
+}
+
 /* Tell the owner while there is something to read: level-triggered. */
 static void tell_readable(struct sim_conn *c)
 {
     if (c->state != OPEN || c->paused || c->ended || c->closed) return;
-    if (c->unread_len == 0 && !c->unread_end) return;
+    if (!is_readable(c)) return;
     c->conn.events->readable(&c->conn);
     if (c->closed || c->process->dead || c->paused || c->ended) return;
-    if (c->unread_len > 0 || c->unread_end)
-        sim_queue_put(queue_of(c), &c->again, queue_of(c)->now_ns + SIM_TURN_NS);
+    if (is_readable(c)) sim_queue_put(queue_of(c), &c->again, queue_of(c)->now_ns + SIM_TURN_NS);
 }
 
 static void readable_again(struct sim_event *e)
@@ -361,6 +366,7 @@ static struct sim_conn *conn_new(struct sim_process *p, struct sim_node *remote)
     list_init(&c->node);
     list_init(&c->attention);
     list_init(&c->inbox);
+    c->expected = 1;
     list_push_back(&p->conns, &c->node);
     sim_event_init(&c->life, SIM_KIND_CONNECT, NULL, NULL);
     sim_event_init(&c->again, SIM_KIND_READABLE, p, readable_again);
@@ -591,8 +597,18 @@ static void op_pause(struct net_conn *conn, bool paused)
 {
     struct sim_conn *c = (struct sim_conn *)conn;
     c->paused = paused;
-    if (!paused && c->state == OPEN && (c->unread_len > 0 || c->unread_end))
+    if (!paused && c->state == OPEN && is_readable(c))
         sim_queue_put(queue_of(c), &c->again, queue_of(c)->now_ns);
+}
+
+/* Never more than the sender may have under way. */
+static void op_expect(struct net_conn *conn, size_t bytes)
+{
+    struct sim_conn *c = (struct sim_conn *)conn;
+    PRE(bytes > 0);
+    bool less = bytes < c->expected;
+    c->expected = bytes < WINDOW / 2 ? bytes : WINDOW / 2;
+    if (less) op_pause(conn, c->paused); /* there may be enough now */
 }
 
 static void op_peer(struct net_conn *conn, struct net_address *a)
@@ -653,6 +669,7 @@ static const struct net_ops net_ops = {
     .kick = op_kick,
     .unsent = op_unsent,
     .pause = op_pause,
+    .expect = op_expect,
     .close = op_close,
     .peer = op_peer,
 };

@@ -294,6 +294,50 @@ BOTH(net_pause_stops_readable)
     pair_free(p);
 }
 
+BOTH(net_expected_bytes_are_told_of_together)
+{
+    struct pair *p = pair_new(w);
+    net_expect(p->server.conn, 10);
+    send_text(&p->client, "nine byte");
+    WORLD_UNTIL(w, p->client.drained > 0);
+    for (int i = 0; i < 50; i++) w->step(w);
+    assert_int_equal(p->server.got_total, 0);
+    send_text(&p->client, "s");
+    WORLD_UNTIL(w, p->server.got_total == 10);
+    send_text(&p->client, "five.");
+    for (int i = 0; i < 50; i++) w->step(w);
+    assert_int_equal(p->server.got_total, 10);
+    net_expect(p->server.conn, 5); /* they are there */
+    WORLD_UNTIL(w, p->server.got_total == 15);
+    net_expect(p->server.conn, 1000);
+    send_text(&p->client, "last");
+    WORLD_UNTIL(w, net_unsent(p->client.conn) == 0);
+    end_close(&p->client);
+    WORLD_UNTIL(w, p->server.read_end == ERR_EOF);
+    assert_int_equal(p->server.got_total, 19);
+    pair_free(p);
+}
+
+/* More than may wait in the system: what is there is told of, or neither side would go on. */
+BOTH(net_expecting_too_much_holds_nobody_up)
+{
+    struct pair *p = pair_new(w);
+    size_t size = 64 << 20;
+    uint8_t *data = mem_zalloc(1, size);
+    struct out o;
+    out_init(&o);
+    net_expect(p->server.conn, size * 2);
+    out_ref(&o, data, (int64_t)size, NULL, NULL);
+    net_send(p->client.conn, &o);
+    WORLD_UNTIL(w, p->client.drained > 0);
+    assert_true(p->server.got_total > 0);
+    end_close(&p->client);
+    WORLD_UNTIL(w, p->server.read_end == ERR_EOF);
+    assert_int_equal(p->server.got_total, size);
+    mem_free(data);
+    pair_free(p);
+}
+
 BOTH(net_connect_to_nobody_is_refused)
 {
     struct pair *p = pair_listen(w);
