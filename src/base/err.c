@@ -2,23 +2,11 @@
 
 #include "base/assert.h"
 
-static const char *const err_names[] = {
-#define X(name, text) #name,
-    ERR_LIST(X)
-#undef X
-};
-
 static const char *const err_texts[] = {
 #define X(name, text) text,
     ERR_LIST(X)
 #undef X
 };
-
-const char *err_name(enum err e)
-{
-    PRE((unsigned)e < ERR_COUNT);
-    return err_names[e];
-}
 
 const char *err_text(enum err e)
 {

@@ -44,9 +44,6 @@ enum err {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* "IO", "NO_SPACE", … Static storage. */
-const char *err_name(enum err e);
-
 /* The text of the list above. Static storage. */
 const char *err_text(enum err e);
 

@@ -140,7 +140,5 @@ void broker_call_controller(struct broker *b, struct call *call, int16_t api_key
 /* The endpoint of a registered broker for the listener a request came in on; NULL: it has none. The
  * node's own view of the image. See KIP-951 and broker.md 2.3. */
 struct image_endpoint;
-const struct image_endpoint *broker_endpoint_of(const struct broker *b, int32_t node_id,
-                                                struct str listener);
 
 #endif

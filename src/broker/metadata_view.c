@@ -14,12 +14,6 @@ const struct image_endpoint *view_endpoint(const struct broker *b, int32_t node_
     return image_broker_endpoint(broker, listener);
 }
 
-const struct image_endpoint *broker_endpoint_of(const struct broker *b, int32_t node_id,
-                                                struct str listener)
-{
-    return view_endpoint(b, node_id, listener);
-}
-
 const struct image_broker **view_brokers(const struct broker *b, struct str listener,
                                          struct arena *arena, int32_t *count)
 {

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-bool topic_is_internal(struct str name)
+static bool topic_is_internal(struct str name)
 {
     return str_equal_z(name, "__consumer_offsets") || str_equal_z(name, "__transaction_state") ||
            str_equal_z(name, "__share_group_state");

@@ -17,7 +17,4 @@ struct name_filter {
 bool name_filter_init(struct name_filter *f, const char *patterns, bool exclude_internal);
 bool name_filter_matches(const struct name_filter *f, struct str name);
 
-/* __consumer_offsets, __transaction_state, __share_group_state */
-bool topic_is_internal(struct str name);
-
 #endif

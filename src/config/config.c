@@ -270,12 +270,6 @@ bool config_bool(const struct config *c, enum config_id id)
     return c->values[id].boolean;
 }
 
-double config_double(const struct config *c, enum config_id id)
-{
-    PRE(config_keys[id].type == CONFIG_TYPE_DOUBLE);
-    return c->values[id].real;
-}
-
 const char *config_string(const struct config *c, enum config_id id)
 {
     PRE(config_keys[id].type == CONFIG_TYPE_STRING || config_keys[id].type == CONFIG_TYPE_CLASS ||

@@ -84,7 +84,6 @@ void config_clear(struct config *c, enum config_layer layer);
 int32_t config_int(const struct config *c, enum config_id id);
 int64_t config_long(const struct config *c, enum config_id id);
 bool config_bool(const struct config *c, enum config_id id);
-double config_double(const struct config *c, enum config_id id);
 const char *config_string(const struct config *c, enum config_id id); /* NULL when null */
 const struct str *config_list(const struct config *c, enum config_id id, int32_t *count);
 bool config_is_null(const struct config *c, enum config_id id);

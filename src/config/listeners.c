@@ -17,11 +17,6 @@ static const struct {
 };
 enum { PROTOCOLS_COUNT = sizeof protocols / sizeof *protocols };
 
-const char *security_protocol_name(enum security_protocol p)
-{
-    return protocols[p].name;
-}
-
 static const char *in_capitals(struct str s, struct arena *arena)
 {
     char *z = arena_alloc(arena, (size_t)s.len + 1);

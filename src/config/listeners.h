@@ -47,9 +47,6 @@ struct security_map {
     int32_t count;
 };
 
-/* "PLAINTEXT" … Static storage. */
-const char *security_protocol_name(enum security_protocol p);
-
 /* listener.security.protocol.map: NAME:PROTOCOL,… Err: INVALID. */
 enum err security_map_parse(const char *text, struct arena *arena, struct security_map *out,
                             struct config_error *error) MUST_CHECK;

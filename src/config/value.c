@@ -265,7 +265,7 @@ enum err config_value_parse(const struct config_key *key, struct str given, stru
     return e ? e : check(key, out, arena, error);
 }
 
-struct str config_double_text(double value, struct arena *arena)
+static struct str config_double_text(double value, struct arena *arena)
 {
     char digits[40];
     double magnitude = fabs(value);

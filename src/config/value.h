@@ -36,7 +36,4 @@ enum err config_value_parse(const struct config_key *key, struct str text, struc
 struct str config_value_text(const struct config_key *key, const struct config_value *value,
                              struct arena *arena);
 
-/* A double as Java prints it: 0.5, 1.0E10. */
-struct str config_double_text(double value, struct arena *arena);
-
 #endif

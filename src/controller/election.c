@@ -22,13 +22,13 @@ struct ids ids_without(struct arena *arena, struct ids from, struct ids drop)
     return to;
 }
 
-bool ids_equal(struct ids a, const int32_t *items, int32_t count)
+static bool ids_equal(struct ids a, const int32_t *items, int32_t count)
 {
     return a.count == count &&
            (count == 0 || memcmp(a.items, items, (size_t)count * sizeof *items) == 0);
 }
 
-bool ids_contain_all(struct ids a, struct ids b)
+static bool ids_contain_all(struct ids a, struct ids b)
 {
     for (int32_t i = 0; i < b.count; i++)
         if (!ids_contain(a.items, a.count, b.items[i])) return false;

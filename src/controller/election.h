@@ -73,7 +73,5 @@ struct uuid directory_default(const struct controller *c, int32_t broker);
 
 struct ids ids_copy(struct arena *arena, const int32_t *items, int32_t count);
 struct ids ids_without(struct arena *arena, struct ids from, struct ids drop);
-bool ids_equal(struct ids a, const int32_t *items, int32_t count);
-bool ids_contain_all(struct ids a, struct ids b);
 
 #endif

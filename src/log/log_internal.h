@@ -111,10 +111,6 @@ struct segment *log_active(struct log *log); /* NULL before the first append */
 /* A batch was appended at `position` of the active segment. */
 void log_tail_add(struct log *log, const struct batch_header *h, int64_t position);
 
-/* Where the batch that begins at `offset` lies in the active segment; false when it is not
- * known. */
-bool log_tail_find(struct log *log, int64_t offset, int64_t *position, int64_t *size);
-
 /* The log was cut. */
 void log_tail_forget(struct log *log);
 
@@ -170,9 +166,6 @@ struct log_listing;
 enum err log_load_producers(struct log *log, bool was_clean,
                             const struct log_listing *listing /* NULL: look */) MUST_CHECK;
 
-/* Remove snapshots with an offset above `offset`, and find the newest that is left. */
-enum err log_remove_snapshots_above(struct log *log, int64_t offset) MUST_CHECK;
-
 /* The batch at `position` was read with an epoch that this partition has not had: it gets the one
  * that the epochs know for it. */
 enum err log_mend_batch(struct log *log, struct segment *s, int64_t position,
@@ -192,9 +185,6 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset) M
 
 /* Finish a cut that is pending. Err: NO_DESCRIPTORS, NO_SPACE (it stays pending), IO, OFFLINE. */
 enum err log_settle_cut(struct log *log) MUST_CHECK;
-
-/* Take segments [0, count) out and delete their files. */
-enum err log_delete_oldest(struct log *log, int32_t count) MUST_CHECK;
 
 /* Close for good: indexes, snapshot, epochs, all synced. */
 enum err log_close_clean(struct log *log) MUST_CHECK;

@@ -20,7 +20,9 @@ void log_tail_add(struct log *log, const struct batch_header *h, int64_t positio
     t->batches[i].size = (int32_t)h->size;
 }
 
-bool log_tail_find(struct log *log, int64_t offset, int64_t *position, int64_t *size)
+/* Where the batch that begins at `offset` lies in the active segment; false when it is not
+ * known. */
+static bool log_tail_find(struct log *log, int64_t offset, int64_t *position, int64_t *size)
 {
     const struct log_tail *t = log->tail;
     if (!t || t->count == 0 || t->segment_base != log_active(log)->base_offset) return false;

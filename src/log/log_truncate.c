@@ -16,7 +16,8 @@ static int64_t offset_of_name(const char *name, const char *suffix)
     return end == name + 20 ? offset : -1;
 }
 
-enum err log_remove_snapshots_above(struct log *log, int64_t offset)
+/* Remove snapshots with an offset above `offset`, and find the newest that is left. */
+static enum err log_remove_snapshots_above(struct log *log, int64_t offset)
 {
     struct disk *disk = log->dir->env->disk;
     struct disk_entry *entries;
@@ -168,7 +169,8 @@ enum err log_truncate_fully_and_start_at(struct log *log, int64_t offset)
     return log_restart_at(log, offset, offset);
 }
 
-enum err log_delete_oldest(struct log *log, int32_t count)
+/* Take segments [0, count) out and delete their files. */
+static enum err log_delete_oldest(struct log *log, int32_t count)
 {
     PRE(count < log->segments_count);
     for (int32_t i = 0; i < count; i++) {

@@ -61,7 +61,8 @@ static void flush_rolled(struct log *log)
     if (!log->rolled_more) log_flush_start(log, &log->rolled, rolled_flushed);
 }
 
-enum err log_roll_at(struct log *log, int64_t base_offset)
+/* Finish the active segment, begin one at `base_offset`, start to sync the old one. */
+static enum err log_roll_at(struct log *log, int64_t base_offset)
 {
     struct segment *s = log_active(log);
     PRE(s && base_offset > s->base_offset);

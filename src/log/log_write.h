@@ -19,7 +19,4 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
 /* A new, empty, active segment. */
 enum err log_begin_segment(struct log *log, int64_t base_offset) MUST_CHECK;
 
-/* Finish the active segment, begin one at `base_offset`, start to sync the old one. */
-enum err log_roll_at(struct log *log, int64_t base_offset) MUST_CHECK;
-
 #endif

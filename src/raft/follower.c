@@ -21,7 +21,7 @@ void follower_reset_fetch_timer(struct raft *r, int64_t now_ms)
     r->following.failures = 0;
 }
 
-void follower_raise_high_watermark(struct raft *r, int64_t high_watermark)
+static void follower_raise_high_watermark(struct raft *r, int64_t high_watermark)
 {
     int64_t end = log_end(r), reached = high_watermark < end ? high_watermark : end;
     if (reached > r->high_watermark) r->high_watermark = reached;

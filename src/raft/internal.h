@@ -214,7 +214,6 @@ enum kafka_error leader_admit(const struct raft *r, int32_t epoch);
 
 void follower_begin(struct raft *r, int64_t now_ms);
 void follower_reset_fetch_timer(struct raft *r, int64_t now_ms);
-void follower_raise_high_watermark(struct raft *r, int64_t high_watermark);
 /* The leader's answer to a Fetch of this epoch, without error. Not good: nothing can be done by
  * it. */
 enum raft_verdict follower_fetch_answered(struct raft *r, int64_t now_ms,

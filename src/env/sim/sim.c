@@ -76,13 +76,6 @@ bool sim_step(struct sim *s)
     return step_until(s, INT64_MAX);
 }
 
-void sim_run_until_ms(struct sim *s, int64_t ms)
-{
-    int64_t until_ns = ms * NS_PER_MS;
-    while (step_until(s, until_ns)) continue;
-    if (s->queue.now_ns < until_ns) s->queue.now_ns = until_ns;
-}
-
 void sim_run_ms(struct sim *s, int64_t ms)
 {
     int64_t until_ns = s->queue.now_ns + ms * NS_PER_MS;

@@ -42,8 +42,7 @@ int64_t sim_now_ms(const struct sim *s);
 /* One event. False when nothing is left to happen. */
 bool sim_step(struct sim *s);
 
-/* Every event up to and including that time. */
-void sim_run_until_ms(struct sim *s, int64_t ms);
+/* Every event of that time to come, its last moment included. */
 void sim_run_ms(struct sim *s, int64_t ms);
 
 /* Until done(owner), looked at after every event; false when it is not so after ms_max more. */
