@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lib import ROOT, Count  # noqa: E402
 from namespaces import inside_namespaces  # noqa: E402
+import fencing  # noqa: E402
 from cluster import Cluster, apache_kafka, tool, wait_for  # noqa: E402
 from python_clients import use_clients  # noqa: E402
 use_clients()
@@ -57,7 +58,7 @@ def replace(case, node, home):
     return body
 
 
-def brokers_of_both(count, name, cluster):
+def brokers_of_both(count, name, cluster, turned_away):
     """Three brokers, number 3 of the other kind, each leading one partition for the other two."""
     case = Case(count, cluster, EACH_LEADS_ONE)
     led = [case.partition(p)[0] for p in range(3)]
@@ -66,11 +67,14 @@ def brokers_of_both(count, name, cluster):
     case.fault(f"{name}: one of the majority dies and comes back", lose(case, cluster.nodes[2]))
     case.fault(f"{name}: the one of the other kind becomes one of the majority's, and goes back",
                replace(case, cluster.nodes[3], cluster.nodes[2].home))
+    if name == "kafka-broker":
+        fencing.compare(count, name, cluster, cluster.nodes[2], cluster.nodes[3], cluster.nodes[1])
+    turned_away[name] = fencing.of_controller(cluster, cluster.nodes[2], cluster.nodes[3])
     case.finish(name)
     compare_metadata(count, name, cluster)
 
 
-def voters_of_both(count, name, cluster):
+def voters_of_both(count, name, cluster, _):
     """Three voters, number 3 of the other kind; it stands first when there is no leader."""
     one, two, other = (cluster.nodes[n] for n in (1, 2, 3))
     case = Case(count, cluster, EACH_LEADS_ONE)
@@ -130,7 +134,7 @@ def layouts(samsa, kafka):
     }
 
 
-def run(count, name, body, layout):
+def run(count, name, turned_away, body, layout):
     cluster = Cluster(layout)
     if body is voters_of_both:
         for n in (1, 2):
@@ -138,7 +142,7 @@ def run(count, name, body, layout):
     failed = count.failed
     try:
         cluster.format().start()
-        body(count, name, cluster)
+        body(count, name, cluster, turned_away)
     except Exception as e:  # noqa: BLE001: whatever ends a run early has failed it
         count.check(f"{name} comes to its end", False, f"{type(e).__name__}: {e}")
     finally:
@@ -152,8 +156,11 @@ def main():
     os.environ.update(KAFKA_HEAP_OPTS="-Xms64m -Xmx256m", KAFKA_JIT="1")
     count = Count()
     runs = layouts(samsa, kafka)
+    turned_away = {}  # by the controllers of each kind
     for name in [a for a in sys.argv[1:] if a in runs] or [r for r in runs if r != "kafka-voters"]:
-        run(count, name, *runs[name])
+        run(count, name, turned_away, *runs[name])
+    if len(turned_away) == 2:
+        fencing.compare_controllers(count, turned_away["kafka-broker"], turned_away["samsa-broker"])
     return count.finish()
 
 

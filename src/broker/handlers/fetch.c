@@ -253,7 +253,8 @@ static void fill_topics(struct fetch *f, struct fetch_response *r, struct fetche
 static void fill_endpoints(struct fetch *f, struct fetch_response *r)
 {
     int32_t count = f->hints.nodes_count;
-    if (count == 0) return;
+    /* A follower knows where brokers are; it is told who leads, and no address. */
+    if (count == 0 || f->replica_id >= 0) return;
     r->node_endpoints = fetch_response_node_endpoint_new(&f->request->arena, count);
     r->node_endpoints_count = count;
     for (int32_t i = 0; i < count; i++) {
