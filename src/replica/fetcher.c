@@ -125,7 +125,12 @@ static void take_partition(struct fetcher *f, struct replica *r, int64_t sequenc
     struct follow_answer a = {
         .error = (enum kafka_error)d->error_code,
         .diverging = {d->diverging_epoch.epoch, d->diverging_epoch.end_offset}};
-    if (a.diverging.end_offset >= 0) a.own_end = log_epoch_end(r->log, a.diverging.epoch);
+    if (a.diverging.end_offset >= 0) {
+        /* Heartbeats shall have their turn in between. A leader says it in every answer. */
+        if (f->cuts == CUTS_PER_ANSWER) return;
+        f->cuts++;
+        a.own_end = log_epoch_end(r->log, a.diverging.epoch);
+    }
     struct follow_step step = following_answered(x, &log, &a);
     if (step.action == FOLLOW_APPEND) {
         append(f, r, d);
@@ -140,6 +145,7 @@ static void take_partition(struct fetcher *f, struct replica *r, int64_t sequenc
 
 static void take_answer(struct fetcher *f, int64_t sequence, const struct fetch_response *r)
 {
+    f->cuts = 0;
     for (int32_t i = 0; i < r->responses_count; i++) {
         const struct fetch_response_fetchable_topic_response *t = &r->responses[i];
         const struct replica_topic *topic = replica_manager_topic(f->all->manager, t->topic_id);

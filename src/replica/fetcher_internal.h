@@ -7,7 +7,11 @@
 #include "replica/follower_session.h"
 #include "rpc/channel.h"
 
-enum { FETCHES_IN_FLIGHT_MAX = 2 };
+enum {
+    FETCHES_IN_FLIGHT_MAX = 2,
+    /* A cut waits for its disk, and one answer may name thousands: the rest is answered again. */
+    CUTS_PER_ANSWER = 64,
+};
 
 struct fetchers {
     struct env env;
@@ -50,6 +54,7 @@ struct fetcher {
     enum following_state lookup_of; /* ASKING_END or ASKING_START */
     struct asked *asked;            /* by that lookup, in order */
     int32_t asked_count, asked_capacity;
+    int32_t cuts;     /* of the answer being taken */
     int32_t failures; /* answers that did not come, in a row */
     struct mono_time quiet_until;
     struct timer timer; /* the end of a rest */

@@ -993,3 +993,45 @@ TEST(a_full_fetch_that_an_earlier_connection_brings_late_leaves_a_follower_where
     settle(c);
     cluster_close(c);
 }
+
+/* ---- many cuts ---- */
+
+TEST(many_logs_that_differ_are_cut_a_few_at_a_time)
+{
+    enum { PARTITIONS = 300, ROUND_TRIP_MS = 100, A_FEW = 64 };
+    struct cluster *c = cluster_open(1, 2, NULL);
+    cluster_topic(c, "t", TOPIC, PARTITIONS, two, 2);
+    cluster_pass(c, 500);
+    cluster_crash(c, 2);
+    struct cluster_produced p;
+    for (int32_t i = 0; i < PARTITIONS; i++) /* what only 1 has */
+        p = cluster_produce_wait(c, 1, "t", i, 1, "x");
+    assert_int_equal(p.error, KAFKA_NONE);
+    cluster_crash(c, 1);
+    cluster_start(c, 2);
+    static const int32_t isr[] = {2};
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        cluster_elect(c, cluster_partition(c, TOPIC, i), 2, isr, 1);
+    for (int32_t i = 0; i < PARTITIONS; i++) cluster_produce_wait(c, 2, "t", i, 1, "other");
+    sim_net_delay(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine, ROUND_TRIP_MS * 500,
+                  ROUND_TRIP_MS * 500);
+    sim_net_delay(cluster_member(c, 2)->machine, cluster_member(c, 1)->machine, ROUND_TRIP_MS * 500,
+                  ROUND_TRIP_MS * 500);
+    cluster_start(c, 1);
+    int32_t left = PARTITIONS, rounds = 0;
+    for (; left > 0 && rounds < 1000; rounds++) {
+        cluster_pass(c, ROUND_TRIP_MS / 2);
+        int32_t now = 0;
+        for (int32_t i = 0; i < PARTITIONS; i++) {
+            const struct replica *r = cluster_replica(c, 1, TOPIC, i);
+            now += log_epoch_at(r->log, 0) == 0; /* still its own record */
+        }
+        assert_true(left - now <= A_FEW);
+        left = now;
+    }
+    assert_int_equal(left, 0);
+    assert_true(rounds >= PARTITIONS / A_FEW);
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        assert_true(cluster_settles(c, cluster_partition(c, TOPIC, i), 60000));
+    cluster_close(c);
+}
