@@ -3,6 +3,7 @@
 #define SAMSA_LOG_LOG_DIR_INTERNAL_H
 
 #include "log/log_dir.h"
+#include "log/retention_clock.h"
 
 /* A file or a directory that waits to be removed. */
 struct pending_delete {
@@ -57,9 +58,13 @@ struct log_dir {
     struct task offline_task;
     struct mono_time next_high_watermark, next_recovery, next_start, next_retention, next_flush;
     struct mono_time next_expiry;
+    struct retention_clock retention_clock;
     int32_t retention_at; /* the log a retention pass goes on with; -1 none under way */
     uint64_t written[CHECKPOINT_KINDS]; /* what the files hold, as a hash */
 };
+
+/* By which records are old. */
+struct wall_time log_dir_retention_now(struct log_dir *dir);
 
 /* Logs and future logs, which checkpoints and closing treat alike. */
 static inline int32_t log_dir_all_count(const struct log_dir *dir)

@@ -105,6 +105,21 @@ static void delete_files(struct log_dir *dir, struct mono_time *next)
     dir->deletes_count = kept;
 }
 
+struct wall_time log_dir_retention_now(struct log_dir *dir)
+{
+    struct clock *clock = dir->env->clock;
+    bool doubted = dir->retention_clock.doubted;
+    struct wall_time wall = clock_wall(clock);
+    struct wall_time now = retention_clock_now(&dir->retention_clock, wall, clock_mono(clock));
+    if (dir->retention_clock.doubted && !doubted)
+        trace_warn(
+            dir->env->trace, "log",
+            "%s: the wall clock has leapt ahead by %lld s; no record is taken for older by it "
+            "unless it stays so",
+            dir->path, (long long)(wall.ms - now.ms) / 1000);
+    return now;
+}
+
 static void retention_some(struct log_dir *dir, struct mono_time *next)
 {
     int32_t end = dir->retention_at + RETENTION_LOGS_PER_SWEEP;
@@ -133,11 +148,11 @@ void log_dir_apply_retention(struct log_dir *dir)
 
 static void flush_overdue(struct log_dir *dir)
 {
-    int64_t now_ms = clock_wall(dir->env->clock).ms;
+    struct mono_time now = clock_mono(dir->env->clock);
     for (int32_t i = 0; i < dir->logs_count && !dir->offline; i++) {
         struct log *log = dir->logs[i];
-        if (log->unflushed_since_ms == 0 || log->config->flush_ms == INT64_MAX) continue;
-        if (now_ms - log->unflushed_since_ms < log->config->flush_ms) continue;
+        if (log->unflushed_since.ns == 0 || log->config->flush_ms == INT64_MAX) continue;
+        if (mono_elapsed_ms(now, log->unflushed_since) < log->config->flush_ms) continue;
         enum err e = log_flush(log);
         if (e) trace_warn(dir->env->trace, "log", "flush: %s", err_text(e));
     }
@@ -178,6 +193,7 @@ void log_dir_sweep(struct timer *timer)
     struct log_dir *dir = CONTAINER_OF(timer, struct log_dir, sweep);
     const struct log_dir_options *o = &dir->options;
     struct mono_time next = later(dir, o->high_watermark_checkpoint_ms);
+    log_dir_retention_now(dir); /* a leap is seen soon */
     sync_new_logs(dir);
     if (!list_empty(&dir->new_logs)) earlier(&next, later(dir, AGAIN_MS));
     delete_files(dir, &next);

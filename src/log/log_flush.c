@@ -49,7 +49,7 @@ static enum err finish(struct log *log, int64_t offset)
     if (e) return e;
     if (offset > log->end_offset) offset = log->end_offset;
     if (offset > log->recovery_point) log->recovery_point = offset;
-    if (log->recovery_point == log->end_offset) log->unflushed_since_ms = 0;
+    if (log->recovery_point == log->end_offset) log->unflushed_since.ns = 0;
     return ERR_OK;
 }
 

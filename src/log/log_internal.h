@@ -78,7 +78,7 @@ struct log {
     struct list_node flushes; /* of log_flush */
     struct log_flush rolled;  /* of segments that were rolled */
     bool rolled_more;         /* since it began */
-    int64_t unflushed_since_ms;
+    struct mono_time unflushed_since;
     int64_t compacted_to; /* while loading */
     bool id_written;      /* partition.metadata is there, if the log has an id */
     bool id_synced;       /* and durable, with its name */

@@ -241,7 +241,7 @@ enum err log_apply_retention(struct log *log, int32_t *deleted)
 {
     *deleted = 0;
     if (log->dir->offline) return ERR_OFFLINE;
-    int64_t now_ms = clock_wall(log->dir->env->clock).ms;
+    int64_t now_ms = log_dir_retention_now(log->dir).ms;
     int64_t excess =
         log->config->retention_bytes >= 0 ? log_size_bytes(log) - log->config->retention_bytes : 0;
     int32_t count = segments_below(log, log->start_offset);

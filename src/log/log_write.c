@@ -168,7 +168,7 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
         if (e) return log_io_failed(log, ERR_IO, "transaction index");
         at += (size_t)h.size;
     }
-    if (log->unflushed_since_ms == 0) log->unflushed_since_ms = clock_wall(log->dir->env->clock).ms;
+    if (log->unflushed_since.ns == 0) log->unflushed_since = clock_mono(log->dir->env->clock);
     if (log->end_offset - log->recovery_point >= log->config->flush_messages) {
         e = log_flush(log);
         if (e && log->dir->offline) return e;

@@ -385,6 +385,53 @@ TEST(raising_the_start_hides_records_and_deletes_whole_segments_later)
     world_free(&w);
 }
 
+static const int64_t hour_ms = 3600 * 1000;
+
+TEST(a_wall_clock_that_leaps_ahead_deletes_nothing_unless_it_stays_so)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    smaller_segments(&w, 5000);
+    struct log_config *c = log_config_copy(w.config);
+    c->retention_ms = 2 * hour_ms;
+    log_set_config(w.log, c);
+    for (int i = 0; i < 60; i++) world_append_ok(&w, 5);
+    sim_run_ms(w.sim, 10000);
+    sim_node_wall_step(w.node, 100 * hour_ms);
+    sim_run_ms(w.sim, hour_ms / 2);
+    log_dir_apply_retention(w.dir);
+    assert_int_equal(log_start_offset(w.log), 0);
+    sim_node_wall_step(w.node, -100 * hour_ms); /* set right */
+    sim_run_ms(w.sim, hour_ms);
+    log_dir_apply_retention(w.dir);
+    assert_int_equal(log_start_offset(w.log), 0);
+    sim_node_wall_step(w.node, 100 * hour_ms);
+    sim_run_ms(w.sim, hour_ms + 60000); /* it has been wrong before */
+    log_dir_apply_retention(w.dir);
+    assert_int_equal(log_start_offset(w.log), 300);
+    log_config_unref(c);
+    world_free(&w);
+}
+
+TEST(flush_ms_is_no_matter_of_the_wall_clock)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    w.flush_scheduler_ms = 1000;
+    world_reopen_clean(&w);
+    struct log_config *c = log_config_copy(w.config);
+    c->flush_ms = 5000;
+    log_set_config(w.log, c);
+    world_append_ok(&w, 5);
+    sim_node_wall_step(w.node, -hour_ms);
+    sim_run_ms(w.sim, 7000);
+    world_power_loss(&w, SIM_LOSS_ALL);
+    assert_ok(world_open(&w));
+    assert_int_equal(log_end_offset(w.log), 5);
+    log_config_unref(c);
+    world_free(&w);
+}
+
 TEST(retention_by_size_and_by_time_deletes_from_the_start_only)
 {
     struct log_world w;

@@ -22,6 +22,7 @@ enum err world_open(struct log_world *w)
     o.config = w->config;
     o.offline = offline;
     o.context = w;
+    if (w->flush_scheduler_ms) o.flush_scheduler_ms = w->flush_scheduler_ms;
     w->log = NULL;
     enum err e = log_dir_open(w->env, &o, &w->dir);
     if (e) return e;
