@@ -15,12 +15,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lib import ROOT, Count  # noqa: E402
 from namespaces import inside_namespaces  # noqa: E402
-from cluster import BROKER_PORT, WAIT_SECONDS, Cluster, apache_kafka, tool, wait_for  # noqa: E402
+from cluster import BROKER_PORT, CONTROLLER_PORT, WAIT_SECONDS, Cluster, apache_kafka, tool, wait_for  # noqa: E402
 from python_clients import use_clients  # noqa: E402
 use_clients()
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from case import PARTITIONS, TOPIC, Case  # noqa: E402
-from wire import receive_offset, send_record  # noqa: E402
+from wire import quorum, receive_offset, send_record  # noqa: E402
 from workload import promise  # noqa: E402
 
 DISK_MB = 48
@@ -220,15 +220,48 @@ def small_disks(cluster):
         node.properties["log.dirs"] = f"{node.logs},{node.logs}2"
 
 
-def breakable_disks(cluster):
-    """Each node's directories can be broken; the last node's metadata has a directory of its own."""
-    library = os.path.join(ROOT, "build", "test", "broken_disk.so")
+def preloaded(name):
+    """A library for LD_PRELOAD, made of test/interop/NAME.c."""
+    library = os.path.join(ROOT, "build", "test", f"{name}.so")
     os.makedirs(os.path.dirname(library), exist_ok=True)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, "broken_disk.c"), "-ldl"],
-                   check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(HERE, f"{name}.c"), "-ldl"], check=True)
+    return library
+
+
+def breakable(cluster):
+    """Each node's directories can be broken and its clock be set; the last node's metadata has a directory of its own."""
+    libraries = " ".join([preloaded("broken_disk"), preloaded("stepped_clock")])
     for node in cluster.nodes.values():
-        node.environment = {"LD_PRELOAD": library, "BROKEN_DISK": os.path.join(node.directory, "broken")}
+        node.environment = {"LD_PRELOAD": libraries, "BROKEN_DISK": os.path.join(node.directory, "broken"),
+                            "STEPPED_CLOCK": os.path.join(node.directory, "clock")}
     node.properties["metadata.log.dir"] = f"{node.logs}-metadata"
+
+
+def clocks(case):
+    """Wall clocks that jump under running processes: nobody is fenced, elected or forgotten, and nothing deleted."""
+    if not case.cluster.nodes[1].environment:
+        return
+
+    def stand():
+        """Who leads, who is in sync, who leads the quorum, and how often each node has registered."""
+        _, leader, epoch, _ = quorum((case.controller().address, CONTROLLER_PORT))
+        registered = {}
+        for node in case.cluster.nodes.values():
+            with open(node.log_path, encoding="utf-8", errors="replace") as f:
+                registered[node.n] = f.read().count("Successfully registered broker")
+        return [case.partition(p) for p in range(PARTITIONS)], leader, epoch, registered
+
+    def jump():
+        case.cluster.wait_whole()
+        before = stand()
+        for node in case.cluster.nodes.values():
+            for seconds in (3600, -3000, 40 * 86400, 0):
+                with open(node.environment["STEPPED_CLOCK"], "w", encoding="ascii") as f:
+                    f.write(str(seconds))
+                case.load.wait_progress()
+        after = stand()
+        case.count.check("clocks that jump move nobody", after == before, f"{before}\n{after}")
+    case.fault("every node's clock jumps, an hour ahead, nearly one back, forty days ahead", jump)
 
 
 def directories(case):
@@ -314,7 +347,7 @@ def apart(case):
 
 
 RUNS = {
-    "combined": (COMBINED, [kills, pauses, cuts, disk, directories, rolling]),
+    "combined": (COMBINED, [kills, pauses, cuts, disk, clocks, directories, rolling]),
     "one-controller": (ONE_CONTROLLER, [apart, rolling]),
     "three-controllers": (THREE_CONTROLLERS, [apart, rolling]),
 }
@@ -330,7 +363,7 @@ def run(count, name, home, wanted):
     try:
         small_disks(cluster)
         if name == "combined" and home == ROOT:
-            breakable_disks(cluster)
+            breakable(cluster)
         cluster.format().start()
         case = Case(count, cluster)
         for part in parts:
