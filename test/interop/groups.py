@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Consumer groups in Kafka's own files: what Samsa wrote, Apache Kafka's tools decode; an Apache Kafka
 goes on from the committed offsets of a Samsa on the same directory, and the other way round, after clean
-stops and after kill -9."""
+stops and after kill -9; and a group of the consumer protocol (KIP-848), which only Apache Kafka serves, becomes a
+classic one at Samsa, and goes back."""
 import glob
 import os
 import re
@@ -12,7 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import Count, Node, ROOT  # noqa: E402
 
 VERSION = "4.3.1"
-GROUP, OTHER = "readers", "grüße"  # the second is placed by its UTF-16 hash, not by its bytes
+CONSUMER_PROTOCOL = ("--command-property", "group.protocol=consumer")
+GROUP, MODERN, OTHER = "readers", "modern", "grüße"  # the last is placed by its UTF-16 hash, not by its bytes
 
 
 def apache_kafka():
@@ -85,6 +87,9 @@ def check(count, node):
     seen += consume(node, GROUP, 20)
     after = committed(node, GROUP)
     count.check("... and goes on from them", sum(after.values()) == 80, str(after))
+    early = consume(node, MODERN, 40, "--from-beginning", *CONSUMER_PROTOCOL)
+    modern = committed(node, MODERN)
+    count.check("a group of the consumer protocol commits there", sum(modern.values()) == 40, str(modern))
     node.stop()
 
     node.home = ROOT
@@ -93,6 +98,10 @@ def check(count, node):
     seen += consume(node, GROUP, 20)
     count.check("each record was read once by the group", sorted(seen) == sorted(f"value {i}" for i in range(100)),
                 f"{len(seen)} records, {len(set(seen))} of them different")
+    count.check("Samsa has the offsets of the group of the consumer protocol", committed(node, MODERN) == modern)
+    late = consume(node, MODERN, 60)
+    count.check("which becomes a classic one, and reads what it had not read", len(early) + len(late) == 100
+                and len({*early, *late}) == 100, f"{len(early)} and {len(late)}")
     last = committed(node, GROUP)
     node.kill()
     node.start()
@@ -106,6 +115,10 @@ def check(count, node):
     count.check("a group that Samsa deleted is gone for Apache Kafka, the other is not",
                 GROUP in listed.split() and OTHER not in listed.split(), listed)
     count.check("... with its offsets, after Samsa was killed", committed(node, GROUP) == last)
+    produce(node, 100, 10)
+    read = consume(node, MODERN, 10, *CONSUMER_PROTOCOL)
+    count.check("and the classic one is one of the consumer protocol again",
+                sorted(read) == sorted(f"value {i}" for i in range(100, 110)), str(read))
     node.stop()
 
 
