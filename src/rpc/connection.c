@@ -152,6 +152,7 @@ static void connection_make_room(struct connection *c)
     if (c->buffer && c->buffer->capacity - c->start >= want && c->end < c->buffer->capacity) return;
     if (have > 0 && c->read_bytes < READ_BYTES_MAX) c->read_bytes *= 2;
     if (want < c->read_bytes) want = c->read_bytes;
+    if (want <= have) want = have + 1; /* whole frames may be left, too */
     struct rpc_buffer *larger = rpc_buffer_get(&s->buffers, want);
     if (have) memcpy(larger->data, c->buffer->data + c->start, have);
     if (c->buffer) rpc_buffer_unref(c->buffer);
