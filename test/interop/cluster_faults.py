@@ -149,7 +149,8 @@ def cuts(case):
     tool(ROOT, "topics", "--bootstrap-server", case.cluster.bootstrap(), "--create", "--topic", NEWCOMERS,
          "--replica-assignment", led_here)
     case.cluster.wait_whole()  # also the one that is to be cut off knows it
-    case.fault("the leader is cut off from the others, and clients see it", cut(case.leader, network.cut, newcomers))
+    case.fault("the leader is cut off from the others, and clients see it",
+               cut(lambda: case.leader(topic=NEWCOMERS), network.cut, newcomers))
     case.fault("the others no longer hear the leader", cut(case.leader, network.mute))
     # what the first sent unheard arrives meanwhile, over connections that have long been given up
     case.fault("the others no longer hear the next leader either", cut(case.leader, network.mute))
