@@ -295,6 +295,13 @@ bool config_is_set(const struct config *c, enum config_id id)
            c->texts[LAYER_DYNAMIC_BROKER][id];
 }
 
+bool config_is_rate(struct str name)
+{
+    return str_equal_z(name, "leader.replication.throttled.rate") ||
+           str_equal_z(name, "follower.replication.throttled.rate") ||
+           str_equal_z(name, "replica.alter.log.dirs.io.max.bytes.per.second");
+}
+
 const char *config_extra(const struct config *c, const char *name)
 {
     const struct config_extra *best = NULL;
@@ -399,6 +406,44 @@ static void describe_key(const struct config *c, enum config_id id, bool this_br
         d->value = str_of(c->texts[LAYER_DYNAMIC_DEFAULT][id]);
 }
 
+/* One name may be set in several layers, and is described once. */
+static bool is_first_described(const struct config *c, int32_t at, bool this_broker)
+{
+    for (int32_t i = 0; i < at; i++)
+        if ((this_broker || c->extras[i].layer == LAYER_DYNAMIC_DEFAULT) &&
+            strcmp(c->extras[i].name, c->extras[at].name) == 0)
+            return false;
+    return true;
+}
+
+/* A key outside the table: a rate, a key of one listener, behind which stands the key itself, or
+ * one that nobody knows, which Kafka treats as if it were a secret. */
+static void describe_extra(const struct config *c, const char *name, bool this_broker,
+                           struct arena *arena, struct config_described *d)
+{
+    bool override, rate = config_is_rate(str_of(name));
+    int id = config_broker_key_find(str_of(name), &override);
+    bool sensitive = rate ? false : id < 0 || config_key_is_sensitive(&config_keys[id]);
+    *d = (struct config_described){.name = name, .sensitive = sensitive, .read_only = !rate};
+    if (rate)
+        d->type = config_type_wire(CONFIG_TYPE_LONG);
+    else if (id >= 0)
+        d->type = config_type_wire(config_keys[id].type);
+    d->synonyms = ARENA_ARRAY(arena, struct config_synonym, LAYER_COUNT * 2);
+    for (int layer = 0; layer < LAYER_COUNT; layer++) {
+        if (!this_broker && layer != LAYER_DYNAMIC_DEFAULT) continue;
+        for (int32_t i = 0; i < c->extras_count; i++)
+            if ((int)c->extras[i].layer == layer && strcmp(c->extras[i].name, name) == 0)
+                add_synonym(d->synonyms, &d->synonyms_count, name, c->extras[i].text, sensitive,
+                            layer_source[layer]);
+        if (id >= 0 && d->synonyms_count && c->texts[layer][id])
+            add_synonym(d->synonyms, &d->synonyms_count, config_keys[id].name, c->texts[layer][id],
+                        sensitive, layer_source[layer]);
+    }
+    d->source = d->synonyms[0].source;
+    d->value = d->synonyms[0].value;
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct config_described *)a)->name,
@@ -419,89 +464,13 @@ void config_describe_broker(const struct config *c, bool this_broker, struct are
     for (int32_t i = 0; i < c->extras_count; i++) {
         const struct config_extra *x = &c->extras[i];
         if (!this_broker && x->layer != LAYER_DYNAMIC_DEFAULT) continue;
-        /* Kafka treats a key it does not know as if it were a secret */
-        struct config_described *d = &(*out)[(*count)++];
-        *d = (struct config_described){.name = x->name,
-                                       .value = STR_NULL,
-                                       .sensitive = true,
-                                       .read_only = true,
-                                       .source = layer_source[x->layer]};
-        d->synonyms = ARENA_NEW(arena, struct config_synonym);
-        add_synonym(d->synonyms, &d->synonyms_count, x->name, x->text, true, d->source);
+        if (!is_first_described(c, i, this_broker)) continue;
+        describe_extra(c, x->name, this_broker, arena, &(*out)[(*count)++]);
     }
     qsort(*out, (size_t)*count, sizeof **out, by_name);
 }
 
-/* ---- checks of run-time changes */
-
-/* Rates that are only set at run time. Other unknown names are kept, as Kafka keeps them for
- * plugins. */
-static enum err check_rate(const struct config_pair *pair, struct config_error *error)
-{
-    static const char *const rates[] = {"leader.replication.throttled.rate",
-                                        "follower.replication.throttled.rate",
-                                        "replica.alter.log.dirs.io.max.bytes.per.second"};
-    int64_t rate;
-    for (int i = 0; i < 3 && !str_is_null(pair->value); i++) {
-        if (!str_equal_z(pair->name, rates[i])) continue;
-        char text[24], *end;
-        snprintf(text, sizeof text, "%.*s", STR_ARG(pair->value));
-        errno = 0;
-        rate = strtoll(text, &end, 10);
-        if (!*text || *end || errno || pair->value.len >= (int32_t)sizeof text)
-            return config_error_set(error,
-                                    "Invalid value %.*s for configuration %s: Not a number of type "
-                                    "LONG",
-                                    STR_ARG(pair->value), rates[i]);
-        if (rate < 0)
-            return config_error_set(
-                error, "Invalid value %lld for configuration %s: Value must be at least 0",
-                (long long)rate, rates[i]);
-    }
-    return ERR_OK;
-}
-
-/* What a node asks of these values when it starts, it asks of them at run time too. */
-static enum err check_relation(int id, const struct config_value *value, struct config_error *error)
-{
-    if (id == CONFIG_LOG_RETENTION_MS && (value->number == 0 || value->number < -1))
-        return config_error_set(error, "requirement failed: log.retention.ms must be unlimited "
-                                       "(-1) or, greater than or equal to 1");
-    if (id == CONFIG_LOG_ROLL_MS && value->number < 1)
-        return config_error_set(
-            error, "requirement failed: log.roll.ms must be greater than or equal to 1");
-    return ERR_OK;
-}
-
-enum err config_validate_broker(const struct config_pair *pairs, int32_t count, bool this_broker,
-                                struct config_error *error)
-{
-    struct arena arena;
-    arena_init(&arena, 0);
-    enum err e = ERR_OK;
-    for (int32_t i = 0; i < count && !e; i++) {
-        bool override;
-        int id = config_broker_key_find(pairs[i].name, &override);
-        if (id < 0) {
-            e = check_rate(&pairs[i], error);
-            continue;
-        }
-        if (config_keys[id].scope == SCOPE_FIXED)
-            e = config_error_set(error, "Cannot update these configs dynamically: [%.*s]",
-                                 STR_ARG(pairs[i].name));
-        else if (config_keys[id].scope == SCOPE_PER_BROKER && !this_broker)
-            e = config_error_set(error,
-                                 "Cannot update these configs at default cluster level, broker id "
-                                 "must be specified: [%.*s]",
-                                 STR_ARG(pairs[i].name));
-        struct config_value value;
-        if (!e && !str_is_null(pairs[i].value))
-            e = config_value_parse(&config_keys[id], pairs[i].value, &arena, &value, error);
-        if (!e && !str_is_null(pairs[i].value)) e = check_relation(id, &value, error);
-    }
-    arena_free(&arena);
-    return e;
-}
+/* ---- checks of run-time changes, besides those of dynamic.c */
 
 enum err config_check_cordoned(const struct config *c, const struct str *cordoned, int32_t count,
                                struct config_error *error)

@@ -94,6 +94,10 @@ bool config_is_set(const struct config *c, enum config_id id);
 /* The text of the first layer that sets a name outside the table; NULL when none does. */
 const char *config_extra(const struct config *c, const char *name);
 
+/* True for the replication rates, keys without a place in the table: they are only set at run
+ * time. */
+bool config_is_rate(struct str name);
+
 /* A key that Kafka had until 3.9 and that is obeyed all the same: how many percent of the
  * partitions that prefer a broker others may lead before leaders return to it by themselves. 0,
  * which is what Kafka 4 does, when it is not set. */
@@ -136,11 +140,6 @@ void config_describe_broker(const struct config *c, bool this_broker, struct are
  * Kafka. */
 void config_describe_synonyms(const struct config *c, const char *name, struct arena *arena,
                               struct config_synonym **out, int32_t *count);
-
-/* Check a change of broker configurations at run time before it is accepted: types, ranges, and
- * whether each key may change at all and for all brokers at once. Err: INVALID. */
-enum err config_validate_broker(const struct config_pair *pairs, int32_t count, bool this_broker,
-                                struct config_error *error) MUST_CHECK;
 
 /* cordoned.log.dirs: "*" alone, or directories of this node's. Err: INVALID. */
 enum err config_check_cordoned(const struct config *c, const struct str *cordoned, int32_t count,

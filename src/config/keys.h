@@ -53,7 +53,7 @@ enum config_check_kind {
     CHECK_RANGE,           /* min and max, inclusive; NAN is open */
     CHECK_ONE_OF,          /* values, comma-separated */
     CHECK_ONE_OF_ANY_CASE, /* values in capitals */
-    CHECK_LIST,            /* distinct, non-empty elements; of `values` if not NULL */
+    CHECK_LIST,            /* non-empty elements, each once; of `values` if not NULL */
     CHECK_NOT_EMPTY,
     CHECK_NOT_NULL,
     CHECK_GZIP_LEVEL,   /* 1 to 9, or -1 */

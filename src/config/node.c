@@ -267,7 +267,7 @@ static enum err check_numbers(const struct config *c, struct arena *arena,
     for (int i = 0; i < 3; i++) {
         if (config_is_null(c, retention[i])) continue;
         int64_t v = config_long(c, retention[i]);
-        if (v == 0 || (v < -1 && i == 0))
+        if (v == 0)
             FAIL(retention[i], "requirement failed: log.retention.ms must be unlimited (-1) or, "
                                "greater than or equal to 1");
         break;

@@ -114,6 +114,19 @@ static void parse_list(struct arena *arena, struct config_value *out)
     out->list_count = count;
 }
 
+/* What stands more than once counts once, where Kafka checks the list's elements. */
+static void drop_repeated(struct config_value *value)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < value->list_count; i++) {
+        bool seen = false;
+        for (int32_t j = 0; j < kept && !seen; j++)
+            seen = str_equal(value->list[i], value->list[j]);
+        if (!seen) value->list[kept++] = value->list[i];
+    }
+    value->list_count = kept;
+}
+
 static enum err check_range(const struct config_key *key, const struct config_value *value,
                             struct str text, struct config_error *error)
 {
@@ -156,11 +169,6 @@ static enum err check_list(const struct config_key *key, const struct config_val
                                 "Configuration '%s' must not be empty. Valid values include: %s",
                                 key->name, check->values ? values : "any non-empty value");
     }
-    for (int32_t i = 0; i < value->list_count; i++)
-        for (int32_t j = 0; j < i; j++)
-            if (str_equal(value->list[i], value->list[j]))
-                return config_error_set(error, "Configuration '%s' values must not be duplicated.",
-                                        key->name);
     for (int32_t i = 0; i < value->list_count; i++) {
         if (value->list[i].len == 0)
             return config_error_set(error, "Configuration '%s' values must not be empty.",
@@ -256,7 +264,10 @@ enum err config_value_parse(const struct config_key *key, struct str given, stru
         case CONFIG_TYPE_SHORT:
         case CONFIG_TYPE_LONG: e = parse_integer(key, given, out, error); break;
         case CONFIG_TYPE_DOUBLE: e = parse_double(key, given, out, error); break;
-        case CONFIG_TYPE_LIST: parse_list(arena, out); break;
+        case CONFIG_TYPE_LIST:
+            parse_list(arena, out);
+            if (key->check.kind == CHECK_LIST) drop_repeated(out);
+            break;
         case CONFIG_TYPE_STRING:
         case CONFIG_TYPE_CLASS:
         case CONFIG_TYPE_PASSWORD: break;

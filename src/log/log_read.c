@@ -246,8 +246,9 @@ static enum err find_record(struct log *log, struct segment *s, int64_t position
     return e ? ERR_CORRUPT : ERR_OK;
 }
 
+/* The first record of a segment with a timestamp >= `timestamp_ms` and an offset >= `start`. */
 static enum err find_in_segment(struct log *log, struct segment *s, int64_t timestamp_ms,
-                                struct timestamp_offset *out, bool *found)
+                                int64_t start, struct timestamp_offset *out, bool *found)
 {
     struct time_entry near = {.timestamp = -1};
     struct log_path path;
@@ -263,7 +264,7 @@ static enum err find_in_segment(struct log *log, struct segment *s, int64_t time
     }
     if (near.timestamp == timestamp_ms) near.offset = 0; /* an earlier record may have it too */
     int64_t from = s->base_offset + near.offset;
-    if (from < log->start_offset) from = log->start_offset;
+    if (from < start) from = start;
     *found = false;
     e = s->size ? segment_find(log, s, from, &position, &h) : ERR_NOT_FOUND;
     if (e) return e == ERR_NOT_FOUND ? ERR_OK : e;
@@ -273,9 +274,9 @@ static enum err find_in_segment(struct log *log, struct segment *s, int64_t time
     if (e) return e;
     batch_scan_init(&scan, file, position, s->size, NULL);
     while (!(e = batch_scan_next(&scan, &h, NULL))) {
-        if (h.max_timestamp < timestamp_ms || batch_last_offset(&h) < log->start_offset) continue;
+        if (h.max_timestamp < timestamp_ms || batch_last_offset(&h) < start) continue;
         if (h.magic < BATCH_MAGIC) continue;
-        e = find_record(log, s, scan.position, &h, timestamp_ms, log->start_offset, out, found);
+        e = find_record(log, s, scan.position, &h, timestamp_ms, start, out, found);
         if (e || *found) return e;
     }
     return e == ERR_EOF ? ERR_OK : log_read_failed(log, e, "segment");
@@ -292,7 +293,7 @@ enum err log_offset_for_timestamp(struct log *log, int64_t timestamp_ms,
         if (e) return e;
         if (s->max_timestamp < timestamp_ms) continue;
         bool found;
-        e = find_in_segment(log, s, timestamp_ms, out, &found);
+        e = find_in_segment(log, s, timestamp_ms, log->start_offset, out, &found);
         if (e || found) return e;
     }
     return ERR_OK;
@@ -312,7 +313,9 @@ enum err log_offset_of_max_timestamp(struct log *log, struct timestamp_offset *o
     if (!best) return ERR_OK;
     bool found;
     struct timestamp_offset record;
-    enum err e = find_in_segment(log, best, best->max_timestamp, &record, &found);
+    /* as in Kafka, of what lies before the log start too, until its segment goes */
+    enum err e =
+        find_in_segment(log, best, best->max_timestamp, best->base_offset, &record, &found);
     if (!e && found) *out = record;
     return e;
 }

@@ -8,7 +8,7 @@
  * the level of its log is set here, and nowhere else. */
 #include "broker/handlers/handlers.h"
 #include "broker/loggers.h"
-#include "config/config.h"
+#include "config/dynamic.h"
 #include "protocol/alter_configs.h"
 #include "protocol/error.h"
 #include "protocol/incremental_alter_configs.h"
@@ -74,7 +74,10 @@ static struct verdict judge_broker(const struct broker *b, struct arena *arena,
     struct config_pair *set = ARENA_ARRAY(arena, struct config_pair, change->count + 1);
     int32_t count = 0;
     for (int32_t i = 0; i < change->count; i++)
-        if (change->operations[i] == OP_SET) set[count++] = change->pairs[i];
+        if (change->operations[i] == OP_SET || change->operations[i] == OP_DELETE)
+            set[count++] = (struct config_pair){
+                change->pairs[i].name,
+                change->operations[i] == OP_SET ? change->pairs[i].value : STR_NULL};
     struct config_error *error = ARENA_NEW(arena, struct config_error);
     for (int32_t i = 0; i < change->count && change->name.len > 0; i++) {
         bool adds = change->operations[i] == OP_SET || change->operations[i] == OP_APPEND;
@@ -82,7 +85,7 @@ static struct verdict judge_broker(const struct broker *b, struct arena *arena,
             config_validate_cordoned(b->config, change->pairs[i].value, error))
             return refusal(str_of(error->text));
     }
-    if (config_validate_broker(set, count, change->name.len > 0, error))
+    if (config_validate_broker(b->config, set, count, change->name.len > 0, error))
         return refusal(str_of(error->text));
     return passed_on;
 }

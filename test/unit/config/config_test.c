@@ -1,7 +1,7 @@
 #include "test.h"
 
 #include "config/client_metrics.h"
-#include "config/config.h"
+#include "config/dynamic.h"
 #include "config/topic.h"
 
 #define NEEDED "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n"
@@ -119,16 +119,129 @@ TEST(run_time_values_outrank_the_file_and_can_be_taken_back)
 
 TEST(a_change_at_run_time_obeys_the_scope_of_the_key)
 {
+    struct config *c = config_new();
     struct config_pair p = {STR("num.partitions"), STR("2")};
-    assert_int_equal(config_validate_broker(&p, 1, true, &error), ERR_INVALID);
+    assert_int_equal(config_validate_broker(c, &p, 1, true, &error), ERR_INVALID);
     assert_string_equal(error.text, "Cannot update these configs dynamically: [num.partitions]");
     p.name = STR("ssl.keystore.type");
-    assert_int_equal(config_validate_broker(&p, 1, false, &error), ERR_INVALID);
-    assert_ok(config_validate_broker(&p, 1, true, &error));
+    assert_int_equal(config_validate_broker(c, &p, 1, true, &error), ERR_INVALID);
+    assert_string_equal(error.text, "These security configs can be dynamically updated only "
+                                    "per-listener using the listener prefix: [ssl.keystore.type]");
+    p.name = STR("listener.name.plaintext.ssl.keystore.type");
+    assert_int_equal(config_validate_broker(c, &p, 1, false, &error), ERR_INVALID);
+    assert_ok(config_validate_broker(c, &p, 1, true, &error));
     p.name = STR("log.retention.ms");
-    assert_ok(config_validate_broker(&p, 1, false, &error));
+    assert_ok(config_validate_broker(c, &p, 1, false, &error));
+    p.value = STR("0");
+    assert_int_equal(config_validate_broker(c, &p, 1, false, &error), ERR_INVALID);
+    p.value = STR("-2");
+    assert_ok(config_validate_broker(c, &p, 1, false, &error));
     p.value = STR("x");
-    assert_int_equal(config_validate_broker(&p, 1, false, &error), ERR_INVALID);
+    assert_int_equal(config_validate_broker(c, &p, 1, false, &error), ERR_INVALID);
+    struct config_pair two[] = {{STR("node.id"), STR("2")}, {STR("process.roles"), STR("x")}};
+    assert_int_equal(config_validate_broker(c, two, 2, true, &error), ERR_INVALID);
+    assert_string_equal(error.text,
+                        "Cannot update these configs dynamically: [node.id, process.roles]");
+    config_free(c);
+}
+
+/* What a change says of a broker with these values; "" when it may be. */
+static const char *said_of(struct config *c, const char *name, const char *value, bool this_broker)
+{
+    struct config_pair p = {str_of(name), str_of(value)};
+    error.text[0] = 0;
+    enum err e = config_validate_broker(c, &p, 1, this_broker, &error);
+    assert_int_equal(e != ERR_OK, error.text[0] != 0);
+    return error.text;
+}
+
+#define THREADS(name, value, is, now)                                                             \
+    "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count "         \
+    "update validation failed for " name "=" value ", value should " is " the current value " now \
+    " for configuration Invalid dynamic configuration"
+
+TEST(threads_change_by_half_or_double_at_once)
+{
+    struct config *c = config_new();
+    const char *io = "num.io.threads";
+    assert_string_equal(said_of(c, io, "16", true), "");
+    assert_string_equal(said_of(c, io, "4", true), "");
+    assert_string_equal(said_of(c, io, "17", true),
+                        THREADS("num.io.threads", "17", "not be greater than double", "8"));
+    assert_string_equal(said_of(c, io, "3", false),
+                        THREADS("num.io.threads", "3", "be at least half", "8"));
+    assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, str_of(io), STR("16"), &error));
+    assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, str_of(io), STR("32"), &error));
+    assert_string_equal(said_of(c, io, NULL, false),
+                        THREADS("num.io.threads", "8", "be at least half", "32"));
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, str_of(io), STR("20"), &error));
+    assert_string_equal(said_of(c, io, "500", false), ""); /* the broker's own holds */
+    assert_string_equal(said_of(c, io, NULL, true), "");
+    const char *one = "listener.name.plaintext.num.network.threads";
+    assert_string_equal(said_of(c, one, "6", true), "");
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, str_of(one), STR("6"), &error));
+    assert_string_equal(said_of(c, one, "12", true), "");
+    assert_string_equal(said_of(c, one, "13", true),
+                        THREADS("num.network.threads", "13", "not be greater than double", "6"));
+    assert_string_equal(
+        said_of(c, "log.cleaner.threads", "3", true),
+        "Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot "
+        "be increased to more than double the current value 1 for configuration Invalid dynamic "
+        "configuration");
+    config_free(c);
+}
+
+TEST(a_change_at_run_time_is_held_against_the_other_values)
+{
+    struct config *c = config_new();
+    assert_string_equal(said_of(c, "log.cleaner.dedupe.buffer.size", "1048576", true),
+                        "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB "
+                        "per cleaner thread.");
+    assert_string_equal(said_of(c, "log.cleaner.dedupe.buffer.size", "1048577", true), "");
+    assert_string_equal(said_of(c, "max.connections.per.ip", "0", true),
+                        "requirement failed: max.connections.per.ip can be set to zero only if "
+                        "max.connections.per.ip.overrides property is set.");
+    struct config_pair both[] = {{STR("max.connections.per.ip"), STR("0")},
+                                 {STR("max.connections.per.ip.overrides"), STR("10.0.0.1:5")}};
+    assert_ok(config_validate_broker(c, both, 2, true, &error));
+    assert_string_equal(said_of(c, "max.connection.creation.rate", "0", true),
+                        "Invalid value org.apache.kafka.common.config.ConfigException: Invalid "
+                        "max.connection.creation.rate 0 for configuration Invalid dynamic "
+                        "configuration");
+    assert_string_equal(said_of(c, "listeners", "PLAINTEXT://:9092", true), "");
+    assert_string_equal(said_of(c, "listeners", "PLAINTEXT://:9093", true),
+                        "Listeners cannot be changed while the broker runs: set listeners in its "
+                        "file, and restart it");
+    config_free(c);
+}
+
+TEST(rates_and_keys_of_a_listener_are_described_with_what_stands_behind)
+{
+    struct config *c = config_new();
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct str rate = STR("leader.replication.throttled.rate");
+    struct str one = STR("listener.name.plaintext.max.connections");
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, rate, STR("5"), &error));
+    assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, rate, STR("7"), &error));
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, one, STR("10"), &error));
+    struct config_described *all;
+    int32_t count, seen = 0;
+    config_describe_broker(c, true, &arena, &all, &count);
+    for (int32_t i = 0; i < count; i++) {
+        if (!str_equal_z(rate, all[i].name) && !str_equal_z(one, all[i].name)) continue;
+        seen++;
+        bool is_rate = str_equal_z(rate, all[i].name);
+        assert_string_equal(all[i].value.data, is_rate ? "5" : "10");
+        assert_false(all[i].sensitive);
+        assert_int_equal(all[i].synonyms_count, 2);
+        assert_string_equal(all[i].synonyms[1].name, is_rate ? rate.data : "max.connections");
+        assert_int_equal(all[i].synonyms[1].source,
+                         is_rate ? SOURCE_DYNAMIC_DEFAULT : SOURCE_DEFAULT);
+    }
+    assert_int_equal(seen, 2);
+    arena_free(&arena);
+    config_free(c);
 }
 
 TEST(secrets_and_unknown_keys_are_never_described)

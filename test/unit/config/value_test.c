@@ -58,8 +58,8 @@ TEST(bad_values_are_refused_in_the_words_of_kafka)
     refused("auto.create.topics.enable", "yes",
             "Invalid value yes for configuration auto.create.topics.enable: Expected value to be "
             "either true or false");
-    refused("process.roles", "broker,broker",
-            "Configuration 'process.roles' values must not be duplicated.");
+    refused("process.roles", "broker,,controller",
+            "Configuration 'process.roles' values must not be empty.");
     refused("process.roles", "",
             "Configuration 'process.roles' must not be empty. Valid values include: [broker, "
             "controller]");
@@ -69,6 +69,17 @@ TEST(bad_values_are_refused_in_the_words_of_kafka)
     refused("controller.quorum.voters", "1@",
             "Failed to parse host port from entry 1@ for the configuration "
             "controller.quorum.voters. Each entry should be in the form `{id}@{host}:{port}`.");
+}
+
+TEST(an_element_of_a_checked_list_counts_once)
+{
+    struct config_value v;
+    arena_init(&arena, 0);
+    assert_ok(parse("log.cleanup.policy", "delete, delete,compact,delete", &v));
+    assert_int_equal(v.list_count, 2);
+    assert_string_equal(v.list[0].data, "delete");
+    assert_string_equal(v.list[1].data, "compact");
+    arena_free(&arena);
 }
 
 TEST(values_print_as_java_prints_them)

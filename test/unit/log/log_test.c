@@ -487,6 +487,13 @@ TEST(timestamps_find_the_first_record_at_or_after_them)
         assert_int_equal(t.offset, 999);
         if (!restart) world_reopen_clean(&w);
     }
+    /* records that were deleted count for the largest timestamp until their segment goes */
+    log_set_high_watermark(w.log, 1000);
+    assert_ok(log_advance_start(w.log, 1000));
+    assert_ok(log_offset_of_max_timestamp(w.log, &t));
+    assert_int_equal(t.offset, 999);
+    assert_ok(log_offset_for_timestamp(w.log, 0, &t));
+    assert_int_equal(t.offset, -1);
     world_free(&w);
 }
 
