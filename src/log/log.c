@@ -286,7 +286,7 @@ enum err log_replay_batch(struct log *log, const struct batch_header *h, const u
 {
     if (h->leader_epoch >= 0 && h->leader_epoch > epoch_cache_latest(&log->epochs))
         epoch_cache_assign(&log->epochs, h->leader_epoch, h->base_offset);
-    if (h->producer_id == NO_PRODUCER_ID || h->magic < BATCH_MAGIC) return ERR_OK;
+    if (h->producer_id < 0 || h->magic < BATCH_MAGIC) return ERR_OK;
     if (!log->producers) log->producers = producer_state_new();
     if (!batch_is(h, BATCH_CONTROL) && !MUTANT(FOLLOWERS_FORGET_PRODUCERS)) {
         producer_state_add(log->producers, h);

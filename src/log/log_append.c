@@ -167,9 +167,6 @@ static bool check_header(struct appending *a, const uint8_t *batch, const struct
                       "Clients are not allowed to write control records.");
     if (client && h->producer_id >= 0 && h->base_sequence < 0)
         return refuse(r, APPEND_INVALID_RECORD, "Invalid sequence number in a record batch.");
-    if (client && batch_is(h, BATCH_LOG_APPEND_TIME))
-        return refuse(r, APPEND_INVALID_TIMESTAMP,
-                      "Invalid timestamp type: producers must not set LogAppendTime.");
     return true;
 }
 
@@ -179,7 +176,7 @@ static bool check_producer(struct appending *a, const uint8_t *batch, const stru
     struct append_result *r = a->result;
     const struct producer_batch *original = NULL;
     enum append_error error = APPEND_OK;
-    if (h->producer_id == NO_PRODUCER_ID) return true;
+    if (h->producer_id < 0) return true;
     if (batch_is(h, BATCH_CONTROL)) {
         struct record_iterator it;
         struct record record;
@@ -298,8 +295,7 @@ bool log_expects_batch(const struct log *log, const struct batch_header *h)
 static void remember_refused(struct log *log, const uint8_t *data, size_t len)
 {
     struct batch_header h;
-    if (batch_parse((struct bytes){data, (int64_t)len}, &h) || h.producer_id == NO_PRODUCER_ID)
-        return;
+    if (batch_parse((struct bytes){data, (int64_t)len}, &h) || h.producer_id < 0) return;
     if (!log->producers) log->producers = producer_state_new();
     producer_state_refused(log->producers, &h);
 }

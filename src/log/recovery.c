@@ -424,7 +424,7 @@ static enum err replay(struct log *log, int64_t from)
         batch_scan_init(&scan, file, position, s->size, &log->dir->scan);
         while (!(e = batch_scan_next(&scan, &h, &data))) {
             if (h.base_offset >= log->end_offset) break;
-            if (h.producer_id == NO_PRODUCER_ID || h.base_offset < from) continue;
+            if (h.producer_id < 0 || h.base_offset < from) continue;
             h.leader_epoch = -1; /* epochs are not replayed here */
             e = log_replay_batch(log, &h, data, false);
             if (e) return e;

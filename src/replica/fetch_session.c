@@ -153,8 +153,8 @@ static void entry_want(struct fetch_entry *e, const struct fetch_request_fetch_p
     e->fetch_offset = p->fetch_offset;
     e->log_start_offset = p->log_start_offset;
     e->bytes_max = p->partition_max_bytes;
-    e->current_leader_epoch = p->current_leader_epoch;
-    e->last_fetched_epoch = p->last_fetched_epoch;
+    e->current_leader_epoch = p->current_leader_epoch < 0 ? -1 : p->current_leader_epoch;
+    e->last_fetched_epoch = p->last_fetched_epoch < 0 ? -1 : p->last_fetched_epoch;
     /* A follower that moved or cut its log had no use for an answer on its way; a high watermark in
      * it is to be told again. */
     e->named_anew = e->session->follower;

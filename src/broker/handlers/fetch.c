@@ -90,9 +90,12 @@ static void read_replica(struct fetch *f, struct fetched *x, int64_t *room, bool
         .arena = &f->request->arena,
     };
     x->error = replica_read(e->replica, &o, &x->read);
-    if (x->error) return;
-    if (x->read.slice.len > 0) *first = false;
-    *room -= x->read.slice.len;
+    /* Apache Kafka trips over a negative size where there is something to read */
+    if (!x->error && bytes_max < 0 && !x->read.diverging && e->fetch_offset < x->read.bound)
+        x->error = KAFKA_UNKNOWN_SERVER_ERROR;
+    int64_t len = x->error ? 0 : x->read.slice.len;
+    if (len > 0) *first = false;
+    *room = *room - len > 0 ? *room - len : 0;
 }
 
 /* A follower hears at once that the log starts higher, for DeleteRecords waits for it; and of the
@@ -353,6 +356,10 @@ void handle_fetch(struct request *rq, void *context)
     struct broker *b = context;
     const struct fetch_request *q = rq->body;
     bool state = rq->api_version >= 15;
+    if (q->isolation_level != 0 && q->isolation_level != 1) { /* in Apache Kafka's words */
+        answer_error(rq, KAFKA_UNKNOWN_SERVER_ERROR);
+        return;
+    }
     struct fetch *f = ARENA_NEW(&rq->arena, struct fetch);
     f->request = rq;
     f->broker = b;

@@ -86,7 +86,9 @@ void handle_list_offsets(struct request *rq, void *context)
             const struct list_offsets_request_list_offsets_partition *p = &t->partitions[j];
             struct timestamp_offset found = {-1, -1, -1};
             enum kafka_error e;
-            if (is_named_again(rq, &seen, t->name, p->partition_index))
+            if (q->replica_id == -1 && q->isolation_level != 0 && q->isolation_level != 1)
+                e = KAFKA_UNKNOWN_SERVER_ERROR; /* in Apache Kafka's words */
+            else if (is_named_again(rq, &seen, t->name, p->partition_index))
                 e = KAFKA_INVALID_REQUEST;
             else if (!timestamp_is_supported(p->timestamp, rq->api_version))
                 e = KAFKA_UNSUPPORTED_VERSION;

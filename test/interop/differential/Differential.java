@@ -203,6 +203,7 @@ public final class Differential {
         new GroupCases(d).run();
         new ClusterCases(d).run();
         new EdgeCases(d).run();
+        new OddCases(d).run();
         for (Allowed a : d.allowed) {
             if (a.met || d.only != null) continue;
             d.failed++;

@@ -224,6 +224,35 @@ TEST(a_new_epoch_does_not_wait_for_what_found_no_room_in_the_old_one)
     world_free(&w);
 }
 
+/* The bit that says so is cleared: whose time counts is the topic's to say. */
+TEST(a_client_that_claims_log_append_time_is_taken_by_its_times)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    struct built b = {
+        .count = 2, .timestamp = clock_wall(w.env->clock).ms, .attributes = BATCH_LOG_APPEND_TIME};
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    struct bytes batches;
+    struct batch_header h;
+    assert_ok(log_read_batches(w.log, 0, 2, 1, &w.arena, &batches));
+    assert_ok(batch_parse(batches, &h));
+    assert_false(batch_is(&h, BATCH_LOG_APPEND_TIME));
+    world_free(&w);
+}
+
+/* As in Kafka every id below zero is none. */
+TEST(a_negative_producer_id_is_none)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    struct built b = {.count = 1, .timestamp = clock_wall(w.env->clock).ms};
+    b.producer_id = -2;
+    assert_int_equal(world_append(&w, &b), APPEND_OK);
+    assert_int_equal(world_append(&w, &b), APPEND_OK); /* no duplicate */
+    assert_int_equal(log_end_offset(w.log), 2);
+    world_free(&w);
+}
+
 TEST(what_a_client_may_not_send_is_refused_and_changes_nothing)
 {
     struct log_world w;
@@ -246,8 +275,6 @@ TEST(what_a_client_may_not_send_is_refused_and_changes_nothing)
     assert_int_equal(w.result.error, APPEND_INVALID_RECORD);
     b.attributes = BATCH_CONTROL;
     assert_int_equal(world_append(&w, &b), APPEND_INVALID_RECORD);
-    b.attributes = BATCH_LOG_APPEND_TIME;
-    assert_int_equal(world_append(&w, &b), APPEND_INVALID_TIMESTAMP);
     b.attributes = 0;
     b.value_bytes = (1 << 20) - 100;
     assert_int_equal(world_append(&w, &b), APPEND_MESSAGE_TOO_LARGE);
