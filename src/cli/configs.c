@@ -85,14 +85,18 @@ static _Noreturn void fail(const char *text)
     exit(1);
 }
 
-static _Noreturn void fail_client(const struct command *k)
+static _Noreturn void fail_executing(const struct command *k, const char *class, const char *text)
 {
     fflush(stdout);
     fprintf(stderr, "Error while executing config command with args '");
     for (int i = 1; i < k->argc; i++) fprintf(stderr, "%s%s", i > 1 ? " " : "", k->argv[i]);
-    fprintf(stderr, "'\njava.util.concurrent.ExecutionException: %s\n",
-            client_failure_line(k->client));
+    fprintf(stderr, "'\n%s: %s\n", class, text);
     exit(1);
+}
+
+static _Noreturn void fail_client(const struct command *k)
+{
+    fail_executing(k, "java.util.concurrent.ExecutionException", client_failure_line(k->client));
 }
 
 /* ---- which entity */
@@ -258,7 +262,8 @@ static const char *source_name(int8_t source)
     return source >= 0 && source < 9 ? names[source] : "UNKNOWN";
 }
 
-static void describe_one(struct command *k, struct str name)
+static const struct describe_configs_response_describe_configs_result *configs_of(struct command *k,
+                                                                                  struct str name)
 {
     struct describe_configs_request request;
     describe_configs_request_init(&request);
@@ -277,6 +282,11 @@ static void describe_one(struct command *k, struct str name)
         client_fail_code(k->client, result->error_code, result->error_message);
         fail_client(k);
     }
+    return result;
+}
+
+static void describe_one(struct command *k, struct str name)
+{
     bool all = args_has(k->args, "all");
     int8_t wanted = name.len == 0 ? SOURCE_DYNAMIC_DEFAULT_BROKER : k->type->dynamic_source;
     if (name.len == 0)
@@ -284,6 +294,7 @@ static void describe_one(struct command *k, struct str name)
     else
         printf("%s configs for %s %.*s are:\n", all ? "All" : "Dynamic", k->type->singular,
                STR_ARG(name));
+    const struct describe_configs_response_describe_configs_result *result = configs_of(k, name);
     qsort(result->configs, (size_t)result->configs_count, sizeof *result->configs, by_name);
     for (int32_t i = 0; i < result->configs_count; i++) {
         const config_entry *e = &result->configs[i];
@@ -356,6 +367,10 @@ static void describe(struct command *k)
 {
     struct entities e = {0};
     bool all_known = true;
+    if (k->name && args_has(k->args, "all")) { /* whether it is there is not asked then */
+        describe_one(k, str_of(k->name));
+        return;
+    }
     switch (k->type->resource_type) {
     case 2: add_topics(k, &e); break;
     case 4:
@@ -409,17 +424,21 @@ static void add_change(struct command *k,
         (struct incremental_alter_configs_request_alterable_config){name, operation, value};
 }
 
+/* The end of an item: a comma that no closing bracket follows before the next opening one. */
+static const char *item_end(const char *at)
+{
+    for (; *at; at++)
+        if (*at == ',' && at[strcspn(at, "[]")] != ']') break;
+    return at;
+}
+
 /* k1=v1,k2=[v1,v2]: commas inside brackets do not separate; the brackets go. */
 static void add_from_text(struct command *k, const char *text,
                           struct incremental_alter_configs_request_alter_configs_resource *r)
 {
     const char *at = text;
     do { /* an empty text is one item without a key */
-        const char *end = at;
-        for (int depth = 0; *end && (*end != ',' || depth > 0); end++) {
-            if (*end == '[') depth++;
-            if (*end == ']') depth--;
-        }
+        const char *end = item_end(at);
         const char *equals = memchr(at, '=', (size_t)(end - at));
         if (!equals)
             fail("requirement failed: Invalid entity config: all configs to be added must be in "
@@ -444,12 +463,31 @@ static void add_from_file(struct command *k, const char *path,
     int32_t line;
     struct properties p;
     char *text = tool_read_file(path, &size);
-    if (!text) fail(arena_printf(&k->client->arena, "%s (%s)", path, strerror(errno)).data);
+    if (!text) fail_executing(k, "java.nio.file.NoSuchFileException", path);
     if (properties_parse((struct str){text, (int32_t)size}, &k->client->arena, &p, &line))
         fail(
             arena_printf(&k->client->arena, "%s:%d: Malformed \\uxxxx encoding.", path, line).data);
     for (int32_t i = 0; i < p.count; i++)
         add_change(k, r, p.items[i].key, p.items[i].value, OPERATION_SET);
+}
+
+/* A broker's loggers are known by what it describes. */
+static void check_loggers(struct command *k,
+                          const struct incremental_alter_configs_request_alter_configs_resource *r)
+{
+    const struct describe_configs_response_describe_configs_result *known =
+        configs_of(k, r->resource_name);
+    struct str strange = STR("");
+    for (int32_t i = 0; i < r->configs_count; i++) {
+        bool found = false;
+        for (int32_t n = 0; n < known->configs_count && !found; n++)
+            found = str_equal(known->configs[n].name, r->configs[i].name);
+        if (!found)
+            strange = arena_printf(&k->client->arena, "%.*s%s%.*s", STR_ARG(strange),
+                                   strange.len > 0 ? "," : "", STR_ARG(r->configs[i].name));
+    }
+    if (strange.len > 0)
+        fail(arena_printf(&k->client->arena, "Invalid broker logger(s): %s", strange.data).data);
 }
 
 static void alter(struct command *k)
@@ -474,6 +512,7 @@ static void alter(struct command *k)
         }
     if (args_has(a, "add-config-file")) add_from_file(k, args_value(a, "add-config-file"), r);
     if (args_has(a, "add-config")) add_from_text(k, args_value(a, "add-config"), r);
+    if (k->type->resource_type == 8) check_loggers(k, r);
     const struct incremental_alter_configs_response *answer;
     for (int64_t deadline_ms = client_now_ms() + c->api_timeout_ms;;) {
         answer = client_call(c, node_for(k, r->resource_name), API_INCREMENTAL_ALTER_CONFIGS, -1,

@@ -77,6 +77,29 @@ static bool flag_of(const struct properties *p, const char *key)
     return strcasecmp(text_of(p, key, ""), "true") == 0;
 }
 
+static void distinct(const char *a_name, const char *a, const char *b_name, const char *b)
+{
+    if (strcmp(a, b) != 0) return;
+    fprintf(stderr, "org.apache.kafka.common.KafkaException: %s and %s may not be equal\n", a_name,
+            b_name);
+    exit(1);
+}
+
+/* What would make a line ambiguous. */
+static void check_distinct(const struct reader *r)
+{
+    distinct("headers.delimiter", r->headers_delimiter, "headers.separator", r->headers_separator);
+    distinct("headers.delimiter", r->headers_delimiter, "headers.key.separator",
+             r->headers_key_separator);
+    distinct("headers.separator", r->headers_separator, "headers.key.separator",
+             r->headers_key_separator);
+    if (!r->null_marker) return;
+    distinct("null.marker", r->null_marker, "key.separator", r->key_separator);
+    distinct("null.marker", r->null_marker, "headers.separator", r->headers_separator);
+    distinct("null.marker", r->null_marker, "headers.delimiter", r->headers_delimiter);
+    distinct("null.marker", r->null_marker, "headers.key.separator", r->headers_key_separator);
+}
+
 static struct reader read_properties(const struct args *a)
 {
     static struct arena arena; /* for as long as the process */
@@ -92,8 +115,7 @@ static struct reader read_properties(const struct args *a)
                        .headers_separator = text_of(&p, "headers.separator", ","),
                        .headers_key_separator = text_of(&p, "headers.key.separator", ":"),
                        .null_marker = text_of(&p, "null.marker", NULL)};
-    if (r.parse_key && r.null_marker && strcmp(r.key_separator, r.null_marker) == 0)
-        args_usage(a, "null.marker and key.separator may not be equal");
+    check_distinct(&r);
     return r;
 }
 

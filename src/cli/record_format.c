@@ -27,9 +27,10 @@ static enum record_type type_of(const struct properties *p, const char *key)
     static const struct {
         const char *name;
         enum record_type type;
-    } classes[] = {{"String", AS_BYTES},    {"Boolean", AS_BOOLEAN}, {"Short", AS_SHORT},
-                   {"Integer", AS_INTEGER}, {"Long", AS_LONG},       {"Float", AS_FLOAT},
-                   {"Double", AS_DOUBLE},   {"UUID", AS_UUID}};
+    } classes[] = {{"String", AS_BYTES},    {"Boolean", AS_BOOLEAN},   {"Short", AS_SHORT},
+                   {"Integer", AS_INTEGER}, {"Long", AS_LONG},         {"Float", AS_FLOAT},
+                   {"Double", AS_DOUBLE},   {"UUID", AS_UUID},         {"ByteArray", AS_BYTES},
+                   {"Bytes", AS_BYTES},     {"ByteBuffer", AS_BUFFER}, {"Void", AS_VOID}};
     const char *name = text_of(p, key, NULL);
     if (!name) return AS_BYTES;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -142,6 +143,11 @@ static const char *put(const void *data, size_t len, enum record_type type,
     if (!data) {
         data = f->null_literal;
         len = strlen(f->null_literal);
+    }
+    if (type == AS_VOID) return "Data should be null for a VoidDeserializer.";
+    if (type == AS_BUFFER) {
+        printf("java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]", len, len);
+        return NULL;
     }
     if (type == AS_UUID && len != 36) return "Error parsing data into UUID";
     if (type != AS_BYTES && type != AS_UUID) return print_number(data, len, type);

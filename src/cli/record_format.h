@@ -20,6 +20,8 @@ enum record_type {
     AS_FLOAT,
     AS_DOUBLE,
     AS_UUID,
+    AS_BUFFER, /* how Java shows one: its bounds */
+    AS_VOID,   /* nothing may be there */
 };
 
 struct record_format {

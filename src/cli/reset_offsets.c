@@ -1,5 +1,6 @@
 #include "cli/reset_offsets.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -156,20 +157,21 @@ static bool parse_duration(struct client *c, const char *text, int64_t *duration
     const char *at = text;
     int64_t ms = 0;
     bool time_part = false, any = false;
-    if (*at++ != 'P') goto malformed;
+    if (toupper((unsigned char)*at++) != 'P') goto malformed;
     for (; *at; at++) {
-        if (*at == 'T' && !time_part) {
+        if (toupper((unsigned char)*at) == 'T' && !time_part) {
             time_part = true;
             continue;
         }
         char *end;
         double number = strtod(at, &end);
         if (end == at) goto malformed;
-        double unit = *end == 'D' && !time_part  ? 86400e3
-                      : *end == 'H' && time_part ? 3600e3
-                      : *end == 'M' && time_part ? 60e3
-                      : *end == 'S' && time_part ? 1e3
-                                                 : 0;
+        int letter = toupper((unsigned char)*end);
+        double unit = letter == 'D' && !time_part  ? 86400e3
+                      : letter == 'H' && time_part ? 3600e3
+                      : letter == 'M' && time_part ? 60e3
+                      : letter == 'S' && time_part ? 1e3
+                                                   : 0;
         if (unit == 0) goto malformed;
         ms += (int64_t)(number * unit);
         any = true;
@@ -300,16 +302,37 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
             }
             fields[count++] = f;
         }
-        if (count < 3) continue;
+        if (count < 2) continue;
         char **t = fields + (count == 4);
         if (count == 4 && strcmp(fields[0], group) != 0) continue;
+        char *partition_end, *offset_end = "";
+        long partition = strtol(t[1], &partition_end, 10);
+        long long offset = count == 2 ? 0 : strtoll(t[2], &offset_end, 10); /* as Jackson reads */
+        if (*partition_end || *offset_end) { /* then the whole file counts for nothing */
+            plan->count = p->count = 0;
+            break;
+        }
         struct str topic = arena_str(&c->arena, str_of(t[0]));
-        group_partitions_add(c, p, topic, atoi(t[1]));
-        plan->items[plan->count++] = (struct reset_target){topic, atoi(t[1]), atoll(t[2])};
+        group_partitions_add(c, p, topic, (int32_t)partition);
+        plan->items[plan->count++] = (struct reset_target){topic, (int32_t)partition, offset};
     }
     free(text);
     if (!plan->count) printf("\nError: No reset plan for group %s found\n", group);
     return partitions_exist(c, p) && clamp(c, p, plan);
+}
+
+/* A partition may be named once. */
+static bool named_once(struct client *c, const struct group_partitions *p)
+{
+    for (int32_t i = 0; i < p->count; i++)
+        for (int32_t k = 0; k < i; k++)
+            if (p->items[i].partition == p->items[k].partition &&
+                str_equal(p->items[i].topic, p->items[k].topic)) {
+                client_fail(c, "java.lang.IllegalStateException", "Duplicate key %.*s-%d",
+                            STR_ARG(p->items[i].topic), p->items[i].partition);
+                return false;
+            }
+    return true;
 }
 
 bool reset_prepare(struct client *c, const struct args *a, const char *group,
@@ -322,7 +345,7 @@ bool reset_prepare(struct client *c, const struct args *a, const char *group,
         if (strstr(c->failure.class, "UnknownTopicOrPartition")) c->failure.class = "";
         return false;
     }
-    if (!partitions_exist(c, &p)) return false;
+    if (!named_once(c, &p) || !partitions_exist(c, &p)) return false;
     if (args_has(a, "from-file")) return from_file(c, a, group, &p, out);
     out->items = ARENA_ARRAY(&c->arena, struct reset_target, p.count + 1);
     out->count = p.count;

@@ -204,7 +204,8 @@ static void read_configs(struct client *c, const struct args *a,
         while (name.len && *name.data == ' ') name.data++, name.len--;
         while (name.len && name.data[name.len - 1] == ' ') name.len--;
         while (equals && equals[1] == ' ') equals++;
-        if (!equals || !equals[1])
+        const char *more = equals && equals[1] ? strchr(equals + 1, '=') : NULL;
+        if (!equals || !equals[1] || (more && more[strspn(more, "= ")]))
             fail("requirement failed: Invalid topic config: all configs to be added must be in the "
                  "format \"key=val\".");
         pairs[i] = (struct config_pair){name, str_of(equals + 1)};

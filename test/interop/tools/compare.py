@@ -158,6 +158,11 @@ console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 
 console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --formatter-property value.deserializer=org.apache.kafka.common.serialization.DoubleDeserializer
 console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.IntegerDeserializer
 console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.IntegerDeserializer --skip-message-on-error
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.ByteBufferDeserializer
+console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer org.apache.kafka.common.serialization.VoidDeserializer
+console-producer --topic {T}-n --reader-property headers.separator=, --reader-property headers.delimiter=, <<< x
+console-producer --topic {T}-n --reader-property headers.key.separator=, <<< x
+console-producer --topic {T}-n --reader-property null.marker=: <<< x
 console-consumer --topic {T}-n --partition 0 --offset earliest --max-messages 1 --value-deserializer nosuch --key-deserializer org.apache.kafka.common.serialization.FloatDeserializer --formatter-property print.key=true
 """
 

@@ -205,6 +205,17 @@ topics --bootstrap-server {B} --describe --topics-with-overrides --unavailable-p
 topics --bootstrap-server {B} --describe --topic first --partition-size-limit-per-response x
 topics --bootstrap-server {B} --bootstrap-server {B} --list
 configs --bootstrap-server {B} --alter --topic first --add-config ""
+configs --bootstrap-server {B} --alter --topic first --add-config cleanup.policy=[compact,delete
+configs --bootstrap-server {B} --alter --topic first --add-config-file /nosuch
+configs --bootstrap-server {B} --alter --broker-logger 1 --add-config nosuch.logger=INFO
+configs --bootstrap-server {B} --describe --topic nosuch --all
+configs --bootstrap-server {B} --describe --client-metrics nosuch --all
+configs --bootstrap-server {B} --alter --broker 1 --add-config num.io.threads=17
+configs --bootstrap-server {B} --alter --broker 1 --add-config ssl.keystore.type=JKS
+topics --bootstrap-server {B} --create --topic a --config retention.ms=5=6
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:1 --by-duration p1dt2h3m4s
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file {J:first,0}
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file {J:first,x,3}
 storage random-uuid extra
 storage random-uuid --bogus
 storage info -c {F} extra
