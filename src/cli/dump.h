@@ -15,6 +15,9 @@ enum dump_decoder {
     DECODE_SHARE_STATE,
 };
 
+/* What a key or value holds, of the decoder classes that Kafka brings. */
+enum dump_kind { DUMP_TEXT, DUMP_INTEGER, DUMP_LONG };
+
 struct dump_options {
     bool print_data;    /* keys and values */
     bool deep;          /* every record, not only batches */
@@ -22,6 +25,7 @@ struct dump_options {
     bool verify_index_only, index_sanity_only;
     int64_t bytes_max; /* of a log; INT64_MAX: all */
     enum dump_decoder decoder;
+    enum dump_kind key_kind, value_kind; /* for DECODE_TEXT */
 };
 
 /* A file in memory, mapped. False when it cannot be read: said on standard error. */

@@ -154,16 +154,39 @@ static bool print_metadata(struct dump *d, const struct record *r, const char *i
     return true;
 }
 
-static bool print_text(const struct record *r, const char *indent)
+/* A number is its first bytes, as a Java buffer gives it. */
+static void check_field(struct bytes b, enum dump_kind kind)
 {
+    if (b.len < 0 || kind == DUMP_TEXT || b.len >= (kind == DUMP_INTEGER ? 4 : 8)) return;
+    printf("\n");
+    fflush(stdout);
+    fprintf(stderr, "java.nio.BufferUnderflowException\n");
+    exit(1);
+}
+
+static void print_field(struct bytes b, enum dump_kind kind)
+{
+    if (kind == DUMP_TEXT) {
+        fwrite(b.data, 1, (size_t)b.len, stdout);
+    } else if (kind == DUMP_INTEGER) {
+        printf("%d", (int32_t)load_be32(b.data));
+    } else {
+        printf("%lld", (long long)load_be64(b.data));
+    }
+}
+
+static bool print_text(const struct dump *d, const struct record *r, const char *indent)
+{
+    check_field(r->key, d->options->key_kind);
+    check_field(r->value, d->options->value_kind);
     if (r->key.len >= 0) {
         printf("%skey: ", indent);
-        fwrite(r->key.data, 1, (size_t)r->key.len, stdout);
+        print_field(r->key, d->options->key_kind);
         indent = " ";
     }
     if (r->value.len >= 0) {
         printf("%spayload: ", indent);
-        fwrite(r->value.data, 1, (size_t)r->value.len, stdout);
+        print_field(r->value, d->options->value_kind);
     }
     return true;
 }
@@ -172,7 +195,7 @@ static void print_contents(struct dump *d, const struct record *r, const char *i
 {
     bool known = true;
     switch (d->options->decoder) {
-    case DECODE_TEXT: known = print_text(r, indent); break;
+    case DECODE_TEXT: known = print_text(d, r, indent); break;
     case DECODE_METADATA: known = print_metadata(d, r, indent); break;
     case DECODE_OFFSETS: known = print_group(d, r, indent); break;
     case DECODE_TRANSACTIONS: known = print_transaction(d, r, indent); break;
@@ -284,7 +307,11 @@ static void print_title(const char *path)
 void dump_log_file(const char *path, const struct dump_options *options)
 {
     struct bytes file;
-    if (!dump_map(path, &file)) return;
+    if (!dump_map(path, &file)) {
+        print_title(path);
+        fflush(stdout);
+        exit(1);
+    }
     print_title(path);
     struct dump d = {.path = path, .options = options, .codec = codec_new(), .last_offset = -1};
     arena_init(&d.arena, 65536);

@@ -32,9 +32,9 @@ static const struct option options[] = {
     {"max-bytes", 0, OPTION_VALUE, false, false, "Integer: size",
      "Read no more of a log than this."},
     {"value-decoder-class", 0, OPTION_OPTIONAL, false, false, "String: decoder_class",
-     "Accepted; values are text unless a decoder above is chosen."},
+     "org.apache.kafka.tools.api.StringDecoder, IntegerDecoder or LongDecoder."},
     {"key-decoder-class", 0, OPTION_OPTIONAL, false, false, "String: decoder_class",
-     "Accepted; keys are text unless a decoder above is chosen."},
+     "The same for keys."},
     {0},
 };
 
@@ -61,18 +61,20 @@ static void dump_one(const char *path, const struct dump_options *o)
         fprintf(stderr, "Ignoring unknown file %s\n", path);
 }
 
-/* Keys and values are printed as they are; any class that would print something else is refused. */
-static void check_decoder(const struct args *a, const char *option)
+/* Any class but these would have to be loaded. */
+static enum dump_kind kind_of(const struct args *a, const char *option)
 {
-    static const char *const known[] = {"StringDecoder", "DefaultDecoder"};
-    static const char *const packages[] = {"org.apache.kafka.tools.api.", "kafka.serializer."};
+    static const struct {
+        const char *class;
+        enum dump_kind kind;
+    } known[] = {{"org.apache.kafka.tools.api.StringDecoder", DUMP_TEXT},
+                 {"org.apache.kafka.tools.api.DefaultDecoder", DUMP_TEXT},
+                 {"org.apache.kafka.tools.api.IntegerDecoder", DUMP_INTEGER},
+                 {"org.apache.kafka.tools.api.LongDecoder", DUMP_LONG}};
     const char *class = args_value(a, option);
-    for (int i = 0; class && i < 4; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "%s%s", packages[i / 2], known[i % 2]);
-        if (strcmp(class, name) == 0) return;
-    }
-    if (!class || !*class) return;
+    if (!class || !*class) return DUMP_TEXT;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(class, known[i].class) == 0) return known[i].kind;
     fprintf(stderr, "java.lang.RuntimeException: Failed to load decoder class %s\n", class);
     exit(1);
 }
@@ -106,8 +108,8 @@ int tool_dump_log(int argc, char **argv)
         o.decoder = decoders[i].decoder;
     }
     if (o.decoder == DECODE_TEXT) {
-        check_decoder(&a, "value-decoder-class");
-        check_decoder(&a, "key-decoder-class");
+        o.value_kind = kind_of(&a, "value-decoder-class");
+        o.key_kind = kind_of(&a, "key-decoder-class");
     }
     o.deep = o.print_data || args_has(&a, "deep-iteration");
     char *files = strdup(args_value(&a, "files"));

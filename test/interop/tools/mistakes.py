@@ -252,6 +252,10 @@ dump-log --files {L}/first-0/00000000000000000000.log --transaction-log-decoder
 dump-log --files {L}/first-0/00000000000000000000.log --share-group-state-decoder
 dump-log --files {L}/first-0/00000000000000000000.log --cluster-metadata-decoder
 dump-log --files {L}/first-0/00000000000000000000.log --value-decoder-class org.apache.kafka.tools.api.StringDecoder
+dump-log --files {L}/first-0/00000000000000000000.log --value-decoder-class org.apache.kafka.tools.api.LongDecoder
+dump-log --files {L}/first-0/00000000000000000000.log --value-decoder-class org.apache.kafka.tools.api.IntegerDecoder --skip-record-metadata
+dump-log --files {L}/first-0/00000000000000000000.log --key-decoder-class org.apache.kafka.tools.api.IntegerDecoder
+dump-log --files {L}/nosuch/00000000000000000000.log
 server-start --version
 server-start --help
 server-start
