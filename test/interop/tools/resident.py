@@ -24,9 +24,10 @@ class Resident:
 
     def start(self):
         environment = dict(os.environ, CLASSPATH="")
+        # no log: clients that an earlier tool left open would write between the words of a later one
         self.process = subprocess.Popen(
             ["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow",
-             "-Dkafka.log.level=WARN", f"-Dlog4j2.configurationFile={self.home}/config/log4j2.yaml",
+             "-Dkafka.log.level=OFF", f"-Dlog4j2.configurationFile={self.home}/config/log4j2.yaml",
              "-cp", os.path.join(self.home, "libs", "*"), os.path.join(HERE, "Resident.java")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
             env=environment)
