@@ -131,12 +131,53 @@ def hand_over(count, first, second, prefix, kill):
         node.close()
 
 
+def java(command, node):
+    done = subprocess.run(["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dkafka.log.level=OFF",
+                           f"-Dlog4j2.configurationFile={KAFKA}/config/log4j2.yaml", "-cp", os.path.join(KAFKA, "libs", "*"),
+                           os.path.join(ROOT, "test/interop/files/Cleaned.java"), command, node.bootstrap],
+                          capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"Cleaned {command}: {done.stdout[-300:]}{done.stderr[-1000:]}")
+    return done.stdout.splitlines()
+
+
+def cleaned(count):
+    """What Apache Kafka alone writes, read under both: its transactions and what its cleaner has compacted."""
+    node = Node(home=KAFKA, properties={"log.cleaner.backoff.ms": "100", "log.retention.check.interval.ms": "3600000",
+                                        "offsets.topic.num.partitions": "3", "transaction.state.log.num.partitions": "3"})
+    try:
+        node.format().start()
+        java("fill", node)
+        node.stop()
+        node.properties["log.cleaner.enable"] = "false"  # so that nothing changes any more
+        node.write_config()
+        node.start()
+        expected = java("read", node)
+        aborted = sum("txn-0" in line for line in expected if line.startswith("read_uncommitted")) - \
+            sum("txn-0" in line for line in expected if line.startswith("read_committed"))
+        count.check("Apache Kafka reads its transactions and compacted topic", len(expected) > 4000 and aborted > 500,
+                    f"{len(expected)} lines, {aborted} aborted")
+        for home, how in ((ROOT, "a clean stop"), (KAFKA, "kill -9"), (ROOT, "kill -9")):
+            node.stop() if how == "a clean stop" else node.kill()
+            node.home = home
+            node.start()
+            got = java("read", node)
+            changed = [f"{e} / {g}" for e, g in zip(expected, got) if e != g][:3]
+            count.check(f"{'Samsa' if home == ROOT else 'Apache Kafka'} reads the same after {how}", got == expected,
+                        f"{len(got)} lines for {len(expected)}: {changed}")
+    except Exception as e:  # noqa: BLE001: whatever broke, it is this that failed
+        count.check("transactions and compacted topics", False, f"{type(e).__name__}: {e}\n{node.log_tail()}")
+    finally:
+        node.close()
+
+
 def main():
     count = Count()
     subprocess.run([os.path.join(ROOT, "test/interop/apache-kafka"), "4.3.1", KAFKA], check=True)
     for kill in (False, True):
         hand_over(count, ROOT, KAFKA, "s", kill)
         hand_over(count, KAFKA, ROOT, "k", kill)
+    cleaned(count)
     return count.finish()
 
 
