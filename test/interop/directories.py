@@ -46,6 +46,7 @@ class Disks(Node):
     def create(self, topic, partitions):
         self.ours("topics", "--create", "--topic", topic, "--partitions", str(partitions),
                   "--replication-factor", "1")
+        wait_for(f"{topic} is there", lambda: len(self.where(topic)) == partitions)
 
     def fill(self, topic, partition, megabytes):
         lines = "".join(f"{i:07d} {'x' * 1000}\n" for i in range(megabytes * 1000))
@@ -149,12 +150,13 @@ def answers(count, samsa, kafka):
                 continue
             count.check(f"answers: {title}, version {version}", mine == its, f"{mine}, not {its}")
     for node in (samsa, kafka):
+        letter = node.other("t", 0)
         node.ours("configs", "--alter", "--entity-type", "brokers", "--entity-name", "1",
-                  "--add-config", f"cordoned.log.dirs={node.dirs['c']}")
-    for title, letter in (("a cordoned directory", "c"),):
-        rows = [wait_for("an answer that names it", lambda n=node: n.move([(n.dirs[letter], "t", 0)]))
-                for node in (samsa, kafka) if node.where("t")[0][0] != letter]
-        count.check(f"answers: {title}", len({json.dumps(r) for r in rows}) <= 1, str(rows))
+                  "--add-config", f"cordoned.log.dirs={node.dirs[letter]}")
+        # of a topic that is not there: else a move begins before the broker has heard of it
+        wait_for("the directory is cordoned", lambda n=node, d=node.dirs[letter]: n.move([(d, "nosuch", 0)])[0][2] != 3)
+        count.check(f"answers: a cordoned directory, {os.path.basename(node.home)}",
+                    node.move([(node.dirs[letter], "t", 0)]) == [("t", 0, 39)], str(node.where("t")))
 
 
 # ---- tools
@@ -176,6 +178,7 @@ def sorted_dirs(text):
             if p["isFuture"]:  # it grows between two looks
                 p["size"] = p["offsetLag"] = 0
         d["partitions"].sort(key=lambda p: (p["partition"], p["isFuture"]))
+    described["brokers"][0]["logDirs"].sort(key=lambda d: d["logDir"])
     return head, described
 
 
@@ -205,7 +208,12 @@ def tools(count, samsa, resident):
     count.check("tools: they are in progress", text.count("is still in progress") == 3, text)
     both("log-dirs", "--describe", "--topic-list", "moved", view=sorted_dirs)
     before = {p: here for p, (here, _) in samsa.where("moved").items()}
-    both("reassign-partitions", "--cancel", "--preserve-throttles", *file)
+    cancel = ["--cancel", "--preserve-throttles", *file]
+    theirs = resident.run("reassign-partitions", [*server, *cancel]).stdout
+    count.check("tools: Apache Kafka's --cancel gives them up", theirs.count("Successfully started moving") == 3, theirs)
+    samsa.tool("reassign-partitions", *server, "--execute", *file, home=ROOT)
+    ours = samsa.tool("reassign-partitions", *server, *cancel, home=ROOT).stdout
+    count.check("tools: Samsa's says the same", ours.strip() == theirs.strip(), ours)
     count.check("tools: given up, all is where it was",
                 samsa.where("moved") == {p: (here, None) for p, here in before.items()}, str(samsa.where("moved")))
     count.check("tools: no copy is left", not any(n.endswith("-future") for d in "abc" for n in samsa.names(d, "moved-")))
@@ -288,7 +296,6 @@ def kill(count, samsa):
 def handover(count, samsa):
     samsa.create("handed", 1)
     samsa.fill("handed", 0, 3)
-    first = samsa.where("handed")[0][0]
     for begins, ends in ((ROOT, KAFKA), (KAFKA, ROOT)):
         names = {ROOT: "Samsa", KAFKA: "Apache Kafka"}
         here, target = samsa.where("handed")[0][0], samsa.other("handed", 0)
@@ -305,7 +312,6 @@ def handover(count, samsa):
         values = samsa.values("handed", 0)
         count.check(f"handover: every record is there, moved by {names[ends]}", len(values) == 3000 and
                     all(v.startswith(f"{o:07d} ") for o, v in values.items()), str(len(values)))
-    count.check("handover: it was in another directory meanwhile", first is not None)
 
 
 def main():
