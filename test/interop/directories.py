@@ -23,8 +23,9 @@ from resident import Resident  # noqa: E402
 KAFKA = os.environ.get("KAFKA_HOME", os.path.join(ROOT, "build", "kafka-4.3.1"))
 ALTER_REPLICA_LOG_DIRS = 34
 RATE = "replica.alter.log.dirs.io.max.bytes.per.second"
-# A copy of a few megabytes at this rate stands long enough to be looked at, and to be killed in.
-SLOW, FAST = 100_000, 1_000_000_000
+# At this rate a batch of half a megabyte goes every eleven seconds, which is the quota's window: a copy of a few
+# megabytes stands for minutes, to be looked at and to be killed in.
+SLOW, FAST = 20_000, 1_000_000_000
 
 
 class Disks(Node):
@@ -261,7 +262,7 @@ class Writer(threading.Thread):
 
 def kill(count, samsa):
     samsa.create("killed", 1)
-    samsa.fill("killed", 0, 4)
+    samsa.fill("killed", 0, 8)
     samsa.rate(SLOW)
     home, target = samsa.where("killed")[0][0], samsa.other("killed", 0)
     writer = Writer(samsa, "killed")
@@ -286,7 +287,7 @@ def kill(count, samsa):
     values = samsa.values("killed", 0)
     lost = {o: v for o, v in writer.taken.items() if values.get(o) != v}
     count.check(f"kill: all of {len(writer.taken)} acknowledged records are at their offsets", not lost, str(list(lost.items())[:5]))
-    count.check("kill: and what was there before", all(values.get(i, "").startswith(f"{i:07d} ") for i in range(4000)))
+    count.check("kill: and what was there before", all(values.get(i, "").startswith(f"{i:07d} ") for i in range(8000)))
     count.check("kill: one log is left", samsa.names(home, "killed-0") in ([], [n for n in samsa.names(home, "killed-0.") if n.endswith("-delete")])
                 and "killed-0" in samsa.names(target, "killed-0"), f"{samsa.names(home, 'killed-0')} {samsa.names(target, 'killed-0')}")
 
