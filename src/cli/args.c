@@ -492,8 +492,9 @@ static int64_t number_within(const struct args *a, const char *name, int64_t fal
     if (*text && !*end && !errno && number >= least && number <= most) return number;
     char reason[256];
     if (a->mistakes != ARGS_JOPT)
-        args_error(a, "argument %s: could not convert '%s' to Integer (For input string: \"%s\")",
-                   argument_name(a, find_z(a, name), reason), text, text);
+        args_error(a, "argument %s: could not convert '%s' to %s (For input string: \"%s\")",
+                   argument_name(a, find_z(a, name), reason), text,
+                   most == INT32_MAX ? "Integer" : "Long", text);
     snprintf(reason, sizeof reason, "Cannot parse argument '%s' of option %s", text, name);
     misread(a, reason);
 }

@@ -230,7 +230,7 @@ static void check_numbers(const struct args *a)
         args_error(
             a, "The value for --warmup-records must be strictly fewer than the number of records "
                "in the test, --num-records.");
-    if (args_has(a, "record-size") && args_number(a, "record-size", 0) <= 0)
+    if (args_has(a, "record-size") && args_integer(a, "record-size", 0) <= 0)
         args_error(a, "--record-size should be greater than zero.");
     if (!args_has(a, "bootstrap-server") && !args_has(a, "command-property") &&
         !args_has(a, "producer-props") && !args_has(a, "producer.config") &&
@@ -352,7 +352,7 @@ int tool_producer_perf_test(int argc, char **argv)
     t.interval_ms = args_number(&a, "reporting-interval", 0);
     if (args_has(&a, "payload-file")) read_payloads(&t, &a);
     if (args_has(&a, "record-size")) {
-        t.random_len = (size_t)args_number(&a, "record-size", 0);
+        t.random_len = (size_t)args_integer(&a, "record-size", 0);
         t.random = calloc(t.random_len, 1);
         if (!t.random) abort();
     }

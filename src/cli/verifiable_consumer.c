@@ -255,10 +255,10 @@ int tool_verifiable_consumer(int argc, char **argv)
     struct args a;
     if (argc == 1) args_print_help(program, description, options);
     args_parse_argparse(&a, ARGS_HELP_FAILS, program, description, options, argc, argv);
-    args_number(&a, "session-timeout", 0);
+    args_integer(&a, "session-timeout", 0);
     struct consumer c = {.verbose = args_has(&a, "verbose"),
                          .auto_commit = args_has(&a, "enable-autocommit"),
-                         .most = args_number(&a, "max-messages", -1)};
+                         .most = args_integer(&a, "max-messages", -1)};
     arena_init(&c.arena, 0);
     setvbuf(stdout, NULL, _IOLBF, 0);
     c.handle = rdkafka_new(RD_KAFKA_CONSUMER, configure(&a, &c));

@@ -87,7 +87,7 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
         "{\"timestamp\":%lld,\"name\":\"producer_send_success\",\"key\":%s,\"value\":%s,\"offset\":"
         "%lld,\"topic\":%s,\"partition\":%d}\n",
         (long long)pace_wall_ms(), quoted(p, m->key, m->key_len).data,
-        quoted(p, m->payload, m->len).data, (long long)m->offset,
+        quoted(p, m->payload, m->len).data, m->offset < 0 ? -1LL : (long long)m->offset,
         quoted(p, p->topic, strlen(p->topic)).data, m->partition);
     arena_reset(&p->arena);
 }
@@ -164,10 +164,12 @@ int tool_verifiable_producer(int argc, char **argv)
     if (argc == 1) args_print_help(program, description, options);
     args_parse_argparse(&a, ARGS_HELP_FAILS, program, description, options, argc, argv);
     ARGS_ONE_OF(&a, true, "bootstrap-server");
-    static const char *const numbers[] = {"max-messages",        "throughput",   "acks",
-                                          "message-create-time", "value-prefix", "repeating-keys"};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) args_number(&a, numbers[i], 0);
-    int64_t acks = args_number(&a, "acks", -1);
+    static const char *const integers[] = {"max-messages", "throughput", "acks", "value-prefix",
+                                           "repeating-keys"};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+        args_integer(&a, integers[i], 0);
+    args_number(&a, "message-create-time", 0);
+    int32_t acks = args_integer(&a, "acks", -1);
     if (acks < -1 || acks > 1)
         args_error(&a, "argument --acks: invalid choice: '%s' (choose from {0,1,-1})",
                    args_value(&a, "acks"));

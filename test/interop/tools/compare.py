@@ -286,6 +286,8 @@ def measurements():
                view=lambda text: json_lines(re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":"N"', text)))
     yield Case("verifiable-producer", "--topic bad/{T} --max-messages 1", view=lambda text: json_lines(text))
     yield Case("verifiable-consumer", "--topic {T}-v --group-id {T}-v --max-messages 20 --verbose", view=steps)
+    yield Case("verifiable-producer", "--topic {T}-v --repeating-keys 3 --max-messages 3 --acks 0",
+               view=lambda text: json_lines(re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":"N"', text)))
     yield Case("producer-perf-test", "--topic {T}-w --num-records 50 --record-size 10 --throughput 1000 "
                                      "--warmup-records 20", view=figures)
     yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --payload-monotonic --throughput -1 "

@@ -126,6 +126,9 @@ producer-perf-test --topic t --num-records 0 --throughput -1 --record-size 5 --b
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 0 --bootstrap-server {B}
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --warmup-records 5
 producer-perf-test --topic t --num-records 5 --throughput x --record-size 1 --bootstrap-server {B}
+producer-perf-test --topic t --num-records x --throughput -1 --record-size 1 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 99999999999 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size x --bootstrap-server {B}
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --reporting-interval 0
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --transaction-duration-ms 0
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --command-property a
@@ -157,8 +160,11 @@ verifiable-producer --bootstrap-server {B}
 verifiable-producer --topic t
 verifiable-producer --bootstrap-server {B} --topic t --acks 5
 verifiable-producer --bootstrap-server {B} --topic t --producer.config /x
+verifiable-producer --bootstrap-server {B} --topic t --message-create-time x
+verifiable-producer --bootstrap-server {B} --topic t --max-messages 99999999999
 verifiable-consumer --bootstrap-server {B} --topic t
 verifiable-consumer --topic t --group-id g
+verifiable-consumer --bootstrap-server {B} --topic t --group-id g --max-messages 99999999999
 log-dirs --describe
 log-dirs --bootstrap-server {B}
 log-dirs --bootstrap-server {B} --describe --broker-list 9
