@@ -517,8 +517,15 @@ void args_one_of(const struct args *a, bool required, const char *const *names)
     for (const char *const *name = names; *name; name++) {
         argument_name(a, find_z(a, *name), text);
         len += (size_t)snprintf(list + len, sizeof list - len, "%s ", text);
-        if (!args_has(a, *name)) continue;
-        if (given) args_error(a, "argument %s: not allowed with argument %s", text, first);
+    }
+    for (int32_t v = 0; v < a->values_count; v++) { /* as given: the later one is the wrong one */
+        int32_t option = a->values[v].option;
+        const char *const *name = names;
+        while (*name && find_z(a, *name) != option) name++;
+        if (!*name) continue;
+        argument_name(a, option, text);
+        if (given && strcmp(first, text) != 0)
+            args_error(a, "argument %s: not allowed with argument %s", text, first);
         memcpy(first, text, sizeof first);
         given = true;
     }

@@ -64,10 +64,11 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* As Java prints it: what took no millisecond was infinitely quick. */
+/* As Java prints it: what took no millisecond was infinitely quick, the mean of nothing is none. */
 static const char *decimal(char text[64], int places, double number)
 {
     if (isinf(number)) return "Infinity";
+    if (isnan(number)) return "NaN";
     snprintf(text, 64, "%.*f", places, number);
     return text;
 }
@@ -80,13 +81,13 @@ void perf_stats_print_total(struct perf_stats *s, int64_t now_ms)
     qsort(s->samples, (size_t)s->samples_count, sizeof *s->samples, by_number);
     for (int i = 0; i < 4; i++)
         values[i] = s->samples[(int32_t)(percentiles[i] * s->samples_count)];
-    char records[64], megabytes[64];
-    printf("%lld%s records sent, %s records/sec (%s MB/sec), %.2f ms avg latency, %.2f ms max "
+    char records[64], megabytes[64], latency[64];
+    printf("%lld%s records sent, %s records/sec (%s MB/sec), %s ms avg latency, %.2f ms max "
            "latency, "
            "%d ms 50th, %d ms 95th, %d ms 99th, %d ms 99.9th.\n",
            (long long)s->count, s->steady ? " steady state" : "",
            decimal(records, 6, 1000.0 * (double)s->count / elapsed_ms),
            decimal(megabytes, 2, 1000.0 * (double)s->bytes / elapsed_ms / MB),
-           (double)s->latency_ms_total / (double)s->count, (double)s->latency_ms_max, values[0],
-           values[1], values[2], values[3]);
+           decimal(latency, 2, (double)s->latency_ms_total / (double)s->count),
+           (double)s->latency_ms_max, values[0], values[1], values[2], values[3]);
 }

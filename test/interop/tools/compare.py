@@ -290,6 +290,8 @@ def measurements():
                view=lambda text: json_lines(re.sub(r'"avg_throughput":[\d.]+', '"avg_throughput":"N"', text)))
     yield Case("producer-perf-test", "--topic {T}-w --num-records 50 --record-size 10 --throughput 1000 "
                                      "--warmup-records 20", view=figures)
+    yield Case("producer-perf-test", "--topic {T}-w --num-records 2 --record-size 1048576 --throughput -1 "
+                                     "--command-property max.request.size=1000", view=figures)
     yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --payload-monotonic --throughput -1 "
                                      "--producer-props acks=1 linger.ms=1", view=figures)
     yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --throughput -1 --payload-delimiter , "

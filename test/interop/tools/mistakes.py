@@ -100,6 +100,7 @@ features feature-dependencies --feature metadata.version=31
 features --bootstrap-server {B} describe --node-id -4
 features --bootstrap-server {B} describe --node-id x
 features --bootstrap-server {B} --bootstrap-controller {C} describe
+features --bootstrap-controller {C} --bootstrap-server {B} describe
 features describe --bootstrap-server {B}
 storage feature-dependencies --feature group.version
 storage feature-dependencies --feature group.version=x
@@ -129,6 +130,8 @@ producer-perf-test --topic t --num-records 5 --throughput x --record-size 1 --bo
 producer-perf-test --topic t --num-records x --throughput -1 --record-size 1 --bootstrap-server {B}
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 99999999999 --bootstrap-server {B}
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size x --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --payload-monotonic --record-size 5 --bootstrap-server {B}
+producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 5 --payload-file x --bootstrap-server {B}
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --reporting-interval 0
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --bootstrap-server {B} --transaction-duration-ms 0
 producer-perf-test --topic t --num-records 5 --throughput -1 --record-size 1 --command-property a
