@@ -288,6 +288,14 @@ static void set_transactions(rd_kafka_conf_t *conf, const struct args *a, struct
     if (!*id && !os_env_init(&os))
         snprintf(id, sizeof id, "performance-producer-%s", uuid_text(rng_uuid(os.env.rng)).z);
     rdkafka_set(conf, "transactional.id", id);
+    char delivery[32], whole[32];
+    size_t delivery_len = sizeof delivery, whole_len = sizeof whole;
+    bool known =
+        rd_kafka_conf_get(conf, "message.timeout.ms", delivery, &delivery_len) ==
+            RD_KAFKA_CONF_OK &&
+        rd_kafka_conf_get(conf, "transaction.timeout.ms", whole, &whole_len) == RD_KAFKA_CONF_OK;
+    /* librdkafka refuses to wait longer for a record than for its transaction; Kafka's does not */
+    if (known && atoll(delivery) > atoll(whole)) rdkafka_set(conf, "message.timeout.ms", whole);
     t->transaction_ms = args_number(a, "transaction-duration-ms", TRANSACTION_DURATION_MS);
 }
 
