@@ -48,8 +48,8 @@ static enum err check_scope(const struct change *change, enum refusal why,
 {
     static const char *const sentences[] = {
         "Cannot update these configs dynamically",
-        "These security configs can be dynamically updated only per-listener using the listener "
-        "prefix",
+        ("These security configs can be dynamically updated only per-listener using the listener "
+         "prefix"),
         "Cannot update these configs at default cluster level, broker id must be specified"};
     char names[sizeof error->text] = "";
     size_t len = 0;
