@@ -249,8 +249,11 @@ static struct lifecycle *make_lifecycle(struct broker *b, const struct broker_op
 {
     struct broker_parts *parts = b->parts;
     parts->directories = mem_zalloc((size_t)o->log_dirs_count, sizeof(struct uuid));
+    int32_t known =
+        0; /* whose meta.properties could be read; of another no controller can be told */
     for (int32_t i = 0; i < o->log_dirs_count; i++)
-        parts->directories[i] = log_dir_id(o->log_dirs[i]);
+        if (!uuid_is_zero(log_dir_id(o->log_dirs[i])))
+            parts->directories[known++] = log_dir_id(o->log_dirs[i]);
     struct lifecycle_config config = {
         .heartbeat_interval_ms = config_int(o->config, CONFIG_BROKER_HEARTBEAT_INTERVAL_MS),
         .registration_timeout_ms =
@@ -260,7 +263,7 @@ static struct lifecycle *make_lifecycle(struct broker *b, const struct broker_op
         .directory_failure_timeout_ms = config_long(o->config, CONFIG_LOG_DIR_FAILURE_TIMEOUT_MS),
         .previous_broker_epoch = previous_epoch(o),
         .log_dirs = parts->directories,
-        .log_dirs_count = o->log_dirs_count,
+        .log_dirs_count = known,
         .metadata_version_min = METADATA_VERSION_MIN,
         .metadata_version_max = METADATA_VERSION_MAX,
     };

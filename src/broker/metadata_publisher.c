@@ -191,7 +191,7 @@ static void tell_cordoned(struct metadata_publisher *p)
         for (int32_t k = 0; k < count; k++)
             named |= str_equal_z(paths[k], "*") || str_equal_z(paths[k], log_dir_path(dir));
         log_dir_set_cordoned(dir, named);
-        if (named) cordoned[n++] = log_dir_id(dir);
+        if (named && !uuid_is_zero(log_dir_id(dir))) cordoned[n++] = log_dir_id(dir);
     }
     lifecycle_set_cordoned(b->lifecycle, cordoned, n);
     mem_free(cordoned);

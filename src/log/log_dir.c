@@ -124,6 +124,8 @@ static enum err make_directory(struct disk *disk, const char *path)
         e = disk_sync_dir(disk, parent.z);
         if (slash == parent.z) break;
     }
+    if (!e && path[0] != '/')
+        e = disk_sync_dir(disk, "."); /* the working directory has a new name */
     return e;
 }
 
@@ -154,10 +156,18 @@ enum err log_dir_open(struct env *env, const struct log_dir_options *options, st
     if (e)
         trace_error(env->trace, "log", "%s: %s", cause ? cause : dir->path,
                     e == ERR_LOCKED ? "another process uses this log directory" : err_text(e));
+    arena_free(&arena);
+    if (e && e != ERR_LOCKED && e != ERR_CORRUPT && options->may_be_offline) {
+        trace_error(env->trace, "log",
+                    "%s is offline from the start: mend it and start this node again", dir->path);
+        dir->meta = META_PROPERTIES_NONE;
+        dir->offline = true;
+        e = ERR_OK;
+    }
+    if (e)
+        log_dir_abandon(dir);
     else
         *out = dir;
-    arena_free(&arena);
-    if (e) log_dir_abandon(dir);
     return e;
 }
 

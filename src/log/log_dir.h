@@ -25,6 +25,7 @@ struct log_dir_options {
     int64_t recovery_checkpoint_ms;     /* 60,000 */
     int64_t high_watermark_checkpoint_ms; /* 5,000 */
     int64_t flush_scheduler_ms;           /* how often flush.ms is looked at; INT64_MAX never */
+    bool may_be_offline;    /* what cannot be opened is offline from the start, with no id */
     int32_t open_files_max; /* of this directory's logs; idle ones are closed beyond it */
     void (*offline)(struct log_dir *dir, void *context); /* from the loop, once */
     void *context;
@@ -36,7 +37,7 @@ struct log_dir_options log_dir_options_default(void);
 /* Create the directory if absent, lock it, read meta.properties if there (dir->meta.present tells).
  * Deletes the clean-shutdown marker after reading it, so that a crash while loading counts as one.
  * Err: LOCKED, PERMISSION, IO, CORRUPT (meta.properties, with the cause in the trace); *out is NULL
- * then. */
+ * then. Where may_be_offline says so, PERMISSION and IO are none: log_dir_is_offline tells. */
 enum err log_dir_open(struct env *env, const struct log_dir_options *options,
                       struct log_dir **out) MUST_CHECK;
 

@@ -30,6 +30,27 @@ static enum err open_one(struct env *env, const char *path, struct log_dir_optio
     return e;
 }
 
+/* Those of log.dirs that can be used: one that cannot is offline, and the node goes on with the
+ * others, unless it is the metadata's or there are none (KIP-112). */
+static enum err open_data(struct env *env, const struct node_config *node,
+                          struct log_dir_options options, struct directories *d,
+                          struct config_error *error)
+{
+    enum err e = ERR_OK;
+    int32_t online = 0;
+    for (int32_t i = 0; i < node->log_dirs_count && !e; i++) {
+        bool metadata = strcmp(node->log_dirs[i], node->metadata_dir) == 0;
+        bool last = i == node->log_dirs_count - 1;
+        options.may_be_offline = !metadata && !(last && online == 0);
+        e = open_one(env, node->log_dirs[i], &options, d, error);
+        if (e) break;
+        online += !log_dir_is_offline(d->items[i]);
+        if (metadata) d->metadata = d->items[i];
+    }
+    d->data_count = d->count;
+    return e;
+}
+
 static enum err check_formatted(const struct config *config, struct directories *d,
                                 struct config_error *error)
 {
@@ -47,6 +68,7 @@ static enum err check_one(struct env *env, const struct node_config *node, struc
                           int32_t i, struct config_error *error)
 {
     struct log_dir *dir = d->items[i];
+    if (log_dir_is_offline(dir)) return ERR_OK;
     const struct meta_properties *meta = log_dir_meta(dir);
     struct meta_properties fixed = *meta;
     if (!meta->present) {
@@ -78,7 +100,8 @@ static enum err check_distinct(const struct directories *d, struct config_error 
 {
     for (int32_t i = 0; i < d->count; i++)
         for (int32_t k = 0; k < i; k++)
-            if (uuid_equal(log_dir_id(d->items[i]), log_dir_id(d->items[k])))
+            if (!log_dir_is_offline(d->items[i]) &&
+                uuid_equal(log_dir_id(d->items[i]), log_dir_id(d->items[k])))
                 return config_error_set(
                     error,
                     "%s and %s have the same directory.id: one is a copy of the "
@@ -92,12 +115,7 @@ enum err directories_open(struct env *env, const struct config *config,
                           struct directories *out, struct config_error *error)
 {
     *out = (struct directories){0};
-    enum err e = ERR_OK;
-    for (int32_t i = 0; i < node->log_dirs_count && !e; i++) {
-        e = open_one(env, node->log_dirs[i], &options, out, error);
-        if (!e && strcmp(node->log_dirs[i], node->metadata_dir) == 0) out->metadata = out->items[i];
-    }
-    out->data_count = out->count;
+    enum err e = open_data(env, node, options, out, error);
     if (!e && !out->metadata) {
         e = open_one(env, node->metadata_dir, &options, out, error);
         if (!e) out->metadata = out->items[out->count - 1];

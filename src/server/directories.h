@@ -17,9 +17,11 @@ struct directories {
     char cluster_id[CLUSTER_ID_LEN_MAX + 1];
 };
 
-/* Opens all of them. A directory of log.dirs that is empty while the metadata directory is
- * formatted is given its identity now, as Apache Kafka does. Err: as log_dir_open, INVALID; *error
- * says what, where and which command mends it; nothing stays open. */
+/* Opens all of them. One of several in log.dirs that cannot be opened is offline, and its replicas
+ * with it, unless it is the metadata directory (KIP-112, KIP-858). A directory of log.dirs that is
+ * empty while the metadata directory is formatted is given its identity now, as Apache Kafka does.
+ * Err: as log_dir_open, INVALID; *error says what, where and which command mends it; nothing stays
+ * open. */
 enum err directories_open(struct env *env, const struct config *config,
                           const struct node_config *node, struct log_dir_options options,
                           struct directories *out, struct config_error *error) MUST_CHECK;
