@@ -147,6 +147,12 @@ def hostile(count, node):
     grown = resident_mb(node.process.pid) - before
     count.check("a decompression bomb is refused in bounded memory", got not in (0, None) and grown < 64,
                 f"error {got}, grew {grown:.0f} MB")
+    many = 200000
+    body = struct.pack(">hhihi", 32, 1, 1, -1, many) + struct.pack(">bhsi", 4, 1, b"1", -1) * many + b"\0"
+    got = ask(node, struct.pack(">i", len(body)) + body, timeout=30)
+    count.check("a resource named 200,000 times is described once",
+                isinstance(got, bytes) and struct.unpack(">i", got[8:12])[0] == 1 and len(got) < 1 << 20,
+                f"{len(got) if isinstance(got, bytes) else got}")
     neighbour.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))
     count.check("a neighbour is unharmed", struct.unpack(">i", neighbour.recv(8)[4:8])[0] == 7)
     neighbour.close()

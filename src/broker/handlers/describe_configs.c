@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "broker/handlers/handlers.h"
 #include "broker/loggers.h"
 #include "broker/metadata_view.h"
@@ -199,6 +200,14 @@ static bool is_kind(int8_t type)
            type == RESOURCE_CLIENT_METRICS || type == RESOURCE_GROUP;
 }
 
+/* A resource named again is not answered again: names of two bytes would buy answers of thousands,
+ * without end. */
+static bool is_named_before(struct map *seen, int8_t type, struct str name, struct arena *arena)
+{
+    struct str key = arena_printf(arena, "%d %.*s", type, STR_ARG(name));
+    return map_put_str(seen, key, seen) != NULL;
+}
+
 void answer_describe_configs(struct request *rq, const struct configs_facts *f)
 {
     const struct describe_configs_request *q = rq->body;
@@ -206,13 +215,17 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *f)
     describe_configs_response_init(&r);
     r.results =
         describe_configs_response_describe_configs_result_new(&rq->arena, q->resources_count);
-    r.results_count = q->resources_count;
+    struct map seen;
+    map_init(&seen);
     bool unknown_kind = false; /* one is enough to have the whole request refused, as in Kafka */
     for (int32_t i = 0; i < q->resources_count; i++)
         unknown_kind |= !is_kind(q->resources[i].resource_type);
     for (int32_t i = 0; i < q->resources_count; i++) {
         const struct describe_configs_request_describe_configs_resource *asked = &q->resources[i];
-        struct describe_configs_response_describe_configs_result *result = &r.results[i];
+        if (is_named_before(&seen, asked->resource_type, asked->resource_name, &rq->arena))
+            continue;
+        struct describe_configs_response_describe_configs_result *result =
+            &r.results[r.results_count++];
         result->resource_type = asked->resource_type;
         result->resource_name = asked->resource_name;
         if (unknown_kind) {
@@ -227,6 +240,7 @@ void answer_describe_configs(struct request *rq, const struct configs_facts *f)
         case RESOURCE_BROKER_LOGGER: describe_logger(f, rq, asked, result); break;
         }
     }
+    map_free(&seen);
     request_reply(rq, &r);
 }
 
