@@ -22,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "test", "interop"))
 from lib import free_ports  # noqa: E402
 import memory  # noqa: E402
+from machine import machine  # noqa: E402
 
 PROBE = os.path.join(ROOT, "build", "release", "bench", "probe")
 LOAD = os.path.join(ROOT, "build", "release", "bench", "load")
@@ -286,12 +287,6 @@ def table(subjects):
         ratio = f"{found[0] / found[1]:.3f}" if len(found) > 1 and found[0] is not None and found[1] else ""
         lines.append(f"| {key} | " + " | ".join("" if v is None else f"{v:.2f}" for v in found) + f" | {ratio} |")
     return "\n".join(lines)
-
-
-def machine():
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
-    return f"{os.cpu_count()} cores of {cpu}"
 
 
 def main():

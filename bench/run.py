@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "test", "interop"))
 from lib import Node, free_ports  # noqa: E402
 import memory  # noqa: E402
+from machine import machine  # noqa: E402
 
 LOAD = os.path.join(ROOT, "build", "release", "bench", "load")
 NULL = os.path.join(ROOT, "build", "release", "bench", "null_broker")
@@ -285,10 +286,8 @@ def main():
     if options.write:
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True,
                                 check=False).stdout.strip()
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
-            cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
         with open(os.path.join(ROOT, "bench", "RESULTS.md"), "w", encoding="utf-8") as f:
-            f.write(f"# Results\n\n{datetime.date.today()}, commit {commit}, {os.cpu_count()} cores of {cpu}; "
+            f.write(f"# Results\n\n{datetime.date.today()}, commit {commit}, {machine()}; "
                     f"{options.rounds} rounds in turn, medians, {options.bytes / 1e9:g} GB per produce and fetch "
                     f"round; Apache Kafka 4.3.1. Made by `make bench`; bench/README.md says how.\n\n{text}\n")
 
