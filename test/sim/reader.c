@@ -206,7 +206,9 @@ static const struct truth *unknown(const struct reader *r)
 
 bool reader_has_read_all(const struct reader *r)
 {
-    return r->all && !r->at && !unknown(r) && r->all_index >= r->client.partitions_count;
+    /* Metadata that is on its way may tell of more. */
+    return r->all && !r->at && !r->client.refreshing && !unknown(r) &&
+           r->all_index >= r->client.partitions_count;
 }
 
 const char *reader_stuck_at(const struct reader *r)
