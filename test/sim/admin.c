@@ -4,6 +4,7 @@
 #include "oracles.h"
 #include "protocol/add_raft_voter.h"
 #include "protocol/alter_partition_reassignments.h"
+#include "protocol/alter_replica_log_dirs.h"
 #include "protocol/create_partitions.h"
 #include "protocol/create_topics.h"
 #include "protocol/delete_records.h"
@@ -76,6 +77,10 @@ DONE(voter_added, add_raft_voter_response, r->error_code)
 DONE(voter_removed, remove_raft_voter_response, r->error_code)
 DONE(records_deleted, delete_records_response,
      r->topics_count && r->topics[0].partitions_count ? r->topics[0].partitions[0].error_code : 0)
+
+DONE(directory_asked, alter_replica_log_dirs_response,
+     r->results_count && r->results[0].partitions_count ? r->results[0].partitions[0].error_code
+                                                        : 0)
 
 static void send(struct admin *a, int16_t api, const void *request,
                  void (*done)(struct call *, enum err, const void *))
@@ -210,6 +215,31 @@ static bool reassign(struct admin *a, int64_t x)
     return true;
 }
 
+/* One replica into another directory of its broker, or back where it was, which gives a move up. */
+static bool move(struct admin *a, int64_t x)
+{
+    const struct plan *plan = a->client.cluster->plan;
+    const struct image_topic *now = topic_now(a);
+    if (!now || now->partitions_count == 0 || plan->directories < 2) return false;
+    int32_t partition = (int32_t)(x % now->partitions_count);
+    const struct image_partition *p = image_topic_partition(now, partition);
+    if (!p) return false;
+    struct alter_replica_log_dirs_request_alter_replica_log_dir_topic topic = {
+        .name = str_of(a->topic), .partitions = &partition, .partitions_count = 1};
+    struct alter_replica_log_dirs_request_alter_replica_log_dir dir = {
+        .path = str_of(cluster_directory((int32_t)(x / 64 % plan->directories))),
+        .topics = &topic,
+        .topics_count = 1};
+    struct alter_replica_log_dirs_request q;
+    alter_replica_log_dirs_request_init(&q);
+    q.dirs = &dir;
+    q.dirs_count = 1;
+    a->busy = true;
+    channel_call(client_channel(&a->client, partition_replicas(p)[x / 8 % p->replicas_count]),
+                 &a->call, API_ALTER_REPLICA_LOG_DIRS, -1, &q, directory_asked);
+    return true;
+}
+
 static void elect(struct admin *a)
 {
     struct elect_leaders_request q;
@@ -282,6 +312,7 @@ static bool begin(struct admin *a, const struct job *j)
     case ACTION_VOTER_REMOVE: return !plan->static_voters && remove_voter(a, x->a);
     case ACTION_VOTER_ADD: return !plan->static_voters && add_voter(a, x->a);
     case ACTION_TRUNCATE: return truncate(a, x->x);
+    case ACTION_DIRECTORY_MOVE: return move(a, x->x);
     default: return false;
     }
 }

@@ -17,7 +17,7 @@ void admin_free(struct admin *a);
 void admin_make_topics(struct admin *a);
 bool admin_has_made_topics(const struct admin *a);
 
-/* Queue one of the actions from TOPIC_CREATE to VOTER_ADD and TRUNCATE. */
+/* Queue one of the actions from TOPIC_CREATE to VOTER_ADD, TRUNCATE and DIRECTORY_MOVE. */
 void admin_do(struct admin *a, const struct action *action);
 
 /* What is queued is dropped; what is under way ends. */

@@ -103,22 +103,39 @@ static void draw_settings(struct plan *p, struct prng *r)
 static const struct {
     int8_t chance, weight;
 } likely[ACTION_KINDS] = {
-    [ACTION_CRASH] = {50, 10},       [ACTION_POWER] = {35, 6},
-    [ACTION_STOP] = {30, 6},         [ACTION_CRASH_ALL] = {10, 1},
-    [ACTION_PAUSE] = {25, 6},        [ACTION_CUT] = {25, 8},
-    [ACTION_SPLIT] = {20, 6},        [ACTION_ISOLATE] = {25, 6},
-    [ACTION_RESET] = {20, 8},        [ACTION_RESET_CLIENTS] = {15, 8},
-    [ACTION_CLOG] = {15, 6},         [ACTION_DISK_SLOW] = {10, 4},
-    [ACTION_DISK_STILL] = {10, 3},   [ACTION_SYNC_SLOW] = {15, 4},
-    [ACTION_DISK_FULL] = {10, 3},    [ACTION_DISK_ERROR] = {12, 3},
-    [ACTION_DISK_NEW] = {8, 1},      [ACTION_DIRECTORY_GONE] = {12, 3},
-    [ACTION_MISREAD] = {10, 3},      [ACTION_WALL_STEP] = {10, 3},
-    [ACTION_WALL_FREEZE] = {8, 2},   [ACTION_TOPIC_CREATE] = {25, 4},
-    [ACTION_TOPIC_DELETE] = {25, 4}, [ACTION_PARTITIONS] = {15, 2},
-    [ACTION_CONFIG] = {15, 3},       [ACTION_REASSIGN] = {25, 6},
-    [ACTION_ELECT] = {25, 5},        [ACTION_VOTER_REMOVE] = {12, 3},
-    [ACTION_VOTER_ADD] = {12, 6},    [ACTION_TRUNCATE] = {10, 3},
-    [ACTION_IMPOSTOR] = {12, 4},     [ACTION_MEMBER_STOP] = {20, 4},
+    [ACTION_CRASH] = {50, 10},
+    [ACTION_POWER] = {35, 6},
+    [ACTION_STOP] = {30, 6},
+    [ACTION_CRASH_ALL] = {10, 1},
+    [ACTION_PAUSE] = {25, 6},
+    [ACTION_CUT] = {25, 8},
+    [ACTION_SPLIT] = {20, 6},
+    [ACTION_ISOLATE] = {25, 6},
+    [ACTION_RESET] = {20, 8},
+    [ACTION_RESET_CLIENTS] = {15, 8},
+    [ACTION_CLOG] = {15, 6},
+    [ACTION_DISK_SLOW] = {10, 4},
+    [ACTION_DISK_STILL] = {10, 3},
+    [ACTION_SYNC_SLOW] = {15, 4},
+    [ACTION_DISK_FULL] = {10, 3},
+    [ACTION_DISK_ERROR] = {12, 3},
+    [ACTION_DISK_NEW] = {8, 1},
+    [ACTION_DIRECTORY_GONE] = {12, 3},
+    [ACTION_MISREAD] = {10, 3},
+    [ACTION_WALL_STEP] = {10, 3},
+    [ACTION_WALL_FREEZE] = {8, 2},
+    [ACTION_TOPIC_CREATE] = {25, 4},
+    [ACTION_TOPIC_DELETE] = {25, 4},
+    [ACTION_PARTITIONS] = {15, 2},
+    [ACTION_CONFIG] = {15, 3},
+    [ACTION_REASSIGN] = {25, 6},
+    [ACTION_ELECT] = {25, 5},
+    [ACTION_VOTER_REMOVE] = {12, 3},
+    [ACTION_VOTER_ADD] = {12, 6},
+    [ACTION_TRUNCATE] = {10, 3},
+    [ACTION_DIRECTORY_MOVE] = {70, 12},
+    [ACTION_IMPOSTOR] = {12, 4},
+    [ACTION_MEMBER_STOP] = {20, 4},
 };
 
 static void draw_action(struct plan *p, struct prng *r, struct action *a)
@@ -149,6 +166,7 @@ static void draw_actions(struct plan *p, struct prng *r)
     enum action_kind bag[256];
     int32_t bag_count = 0;
     for (int kind = 0; kind < ACTION_KINDS; kind++) {
+        if (kind == ACTION_DIRECTORY_MOVE && p->directories < 2) continue;
         if (!prng_chance(r, (uint64_t)likely[kind].chance, 100)) continue;
         for (int k = 0; k < likely[kind].weight; k++) bag[bag_count++] = (enum action_kind)kind;
     }

@@ -85,6 +85,7 @@ enum { PLAN_NODES_MAX = 7, PLAN_ACTIONS_MAX = 400 };
     A(VOTER_REMOVE, "node a leaves the quorum")                                                 \
     A(VOTER_ADD, "node a joins the quorum")                                                     \
     A(TRUNCATE, "DeleteRecords of a partition of topic a, by x")                                \
+    A(DIRECTORY_MOVE, "a replica of topic a moves to another of its log.dirs, by x")            \
     A(IMPOSTOR, "a broker of another cluster, an earlier incarnation, a second process of its " \
                 "id or one with a copy of its directory speaks as node a")                      \
     A(MEMBER_STOP, "member a of the group leaves; back after ms")

@@ -92,7 +92,9 @@ void truth_observe(struct truth *t, const struct machine *m, const char *folder,
                    int64_t high_watermark, int64_t log_start)
 {
     struct disk_log *at = &t->views[m->index].verified;
-    if (at->offset < log_start) disk_log_seek(at, log_start);
+    if (at->offset < log_start || folder != t->views[m->index].folder) /* it may have moved */
+        disk_log_seek(at, at->offset < log_start ? log_start : at->offset);
+    t->views[m->index].folder = folder;
     if (t->end < log_start && at->offset == log_start) t->end = log_start; /* nobody needs it */
     char directory[160];
     snprintf(directory, sizeof directory, "%s/%s", folder, t->directory);

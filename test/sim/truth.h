@@ -20,6 +20,7 @@ struct truth_batch {
 /* One replica as last seen. */
 struct truth_view {
     struct disk_log verified; /* everything below has been compared, in this process */
+    const char *folder;       /* the log directory in which that was */
     bool hosted;
     int role; /* enum partition_role */
     int32_t leader_epoch, isr_count;
