@@ -117,6 +117,8 @@ static bool misread(struct nemesis *n, const struct action *a)
                        o->truths[a->x % o->truths_count]->directory);
     if (len >= (int)sizeof suffix) return true; /* the power loss was enough */
     /* No single bit: base offset and leader epoch are outside a batch's checksum. */
+    /* Where the producers are learnt anew, what was once recovered is not cut: the start fails. */
+    machine_of(n, a->a)->may_fail = true;
     sim_disk_misread(machine_of(n, a->a)->sim,
                      a->x / 7 % 2 ? SIM_MISREAD_STALE : SIM_MISREAD_MISDIRECTED, suffix,
                      1 + a->x / 21 % 4);
