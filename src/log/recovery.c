@@ -431,13 +431,14 @@ static enum err replay(struct log *log, int64_t from)
         }
         if (e == ERR_EOF) e = ERR_OK;
         if (e)
-            trace_error(
-                log->dir->env->trace, "log",
-                "%s: what stands at %" PRId64 ", of %.*s-%d from offset %" PRId64
-                " on, cannot be read to learn its producers: %s; restore this file, or move "
-                "the directory of this partition away if other replicas have it",
-                log_dir_path(log->dir), scan.position, (int)log->topic_len, log->topic,
-                log->partition, s->base_offset, err_text(e));
+            trace_error(log->dir->env->trace, "log",
+                        "%s: the segment of %.*s-%d from offset %" PRId64
+                        " cannot be read at byte %" PRId64
+                        ", to learn its producers: %s; restore the file, or move this partition's "
+                        "directory "
+                        "away where other replicas have it",
+                        log_dir_path(log->dir), (int)log->topic_len, log->topic, log->partition,
+                        s->base_offset, scan.position, err_text(e));
     }
     INVARIANT(epochs.count == log->epochs.count);
     return e ? log_read_failed(log, e, "replay") : ERR_OK;
