@@ -44,6 +44,10 @@ static bool take_down(struct nemesis *n, const struct action *a)
     if (!machine_is_up(m)) return false;
     bool loses = a->kind != ACTION_STOP && a->kind != ACTION_CRASH;
     bool synced = a->kind != ACTION_POWER; /* what had been synced too */
+    /* What a process finds again in such pages would go with the power, however often it syncs: no
+     * log that trusts them survives that, and who starts there without a reboot accepts it
+     * (docs/operations.md). */
+    if (loses && m->sync_failed && a->kind != ACTION_DISK_NEW) return false;
     if (loses && !may_lose(n, m, synced)) return false;
     if (!loses && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
@@ -87,6 +91,7 @@ static bool replace_disk(struct nemesis *n, const struct action *a)
     if (!take_down(n, a)) return false;
     n->controller_replaced |= m->is_controller;
     machine_replace_disk(m);
+    m->sync_failed = false;
     return true;
 }
 
@@ -176,7 +181,7 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
     /* A sync that fails drops what it should have written: a loss. */
     if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m, true))) return false;
     if (on) {
-        m->may_fail = m->failing = true;
+        m->may_fail = m->failing = m->sync_failed = true;
         oracles_has_lost(n->cluster->oracles, m, true);
         sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, false);
         return true;
