@@ -16,6 +16,15 @@ static bool holds(struct moves_world *w, const char *path, const char *line)
     return strstr(all, line) != NULL;
 }
 
+/* 40 records in /a, and a copy of them in /b that is level; the controller has not answered. */
+static void open_level(struct moves_world *w)
+{
+    moves_open(w, 1);
+    moves_append_ok(w, 40, 1000);
+    assert_int_equal(moves_to(w, "/b"), KAFKA_NONE);
+    moves_settle(w, 100);
+}
+
 TEST(a_replica_moves_in_bounded_turns_and_is_appended_to_meanwhile)
 {
     struct moves_world w;
@@ -209,10 +218,7 @@ static void lead(struct moves_world *w)
 TEST(what_is_cut_from_the_log_is_cut_from_the_copy)
 {
     struct moves_world w;
-    moves_open(&w, 1);
-    moves_append_ok(&w, 40, 1000);
-    assert_int_equal(moves_to(&w, "/b"), KAFKA_NONE);
-    moves_settle(&w, 100);
+    open_level(&w);
     struct log *future = w.r->move->future;
     assert_int_equal(log_end_offset(future), 40);
     follow(&w);
@@ -231,10 +237,7 @@ TEST(what_is_cut_from_the_log_is_cut_from_the_copy)
 TEST(a_log_that_begins_anew_makes_its_copy_begin_anew)
 {
     struct moves_world w;
-    moves_open(&w, 1);
-    moves_append_ok(&w, 40, 1000);
-    assert_int_equal(moves_to(&w, "/b"), KAFKA_NONE);
-    moves_settle(&w, 100);
+    open_level(&w);
     follow(&w);
     assert_ok(replica_restart(w.r, 1000));
     lead(&w);
@@ -383,10 +386,7 @@ TEST(a_copy_that_differs_after_a_restart_is_cut_where_it_differs)
 TEST(a_failed_new_directory_leaves_the_replica_where_it_is)
 {
     struct moves_world w;
-    moves_open(&w, 1);
-    moves_append_ok(&w, 40, 1000);
-    assert_int_equal(moves_to(&w, "/b"), KAFKA_NONE);
-    moves_settle(&w, 100);
+    open_level(&w);
     moves_answer(&w); /* taken, but not yet replaced */
     log_dir_fail(w.dirs[1], ERR_IO, "test");
     moves_settle(&w, 100);
@@ -400,10 +400,7 @@ TEST(a_failed_new_directory_leaves_the_replica_where_it_is)
 TEST(a_failed_old_directory_loses_the_replica_whatever_the_controller_was_told)
 {
     struct moves_world w;
-    moves_open(&w, 1);
-    moves_append_ok(&w, 40, 1000);
-    assert_int_equal(moves_to(&w, "/b"), KAFKA_NONE);
-    moves_settle(&w, 100);
+    open_level(&w);
     log_dir_fail(w.dirs[0], ERR_IO, "test");
     moves_settle(&w, 1);
     assert_null(w.r->move);
@@ -434,10 +431,7 @@ TEST(of_two_current_logs_the_one_counts_that_metadata_names)
 TEST(a_copy_whose_log_is_gone_is_no_replica)
 {
     struct moves_world w;
-    moves_open(&w, 1);
-    moves_append_ok(&w, 40, 1000);
-    assert_int_equal(moves_to(&w, "/b"), KAFKA_NONE);
-    moves_settle(&w, 100);
+    open_level(&w);
     moves_answer(&w); /* metadata has it in "b" now */
     sim_node_power_loss(w.node, SIM_LOSS_ALL);
     moves_abandon(&w);
