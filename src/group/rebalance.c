@@ -295,6 +295,15 @@ static void rebalance_or_complete(struct group *g, const struct group_world *w)
         maybe_complete_join(g, w);
 }
 
+/* Members have gone, or ids were given back. */
+static void go_on_without(struct group *g, const struct group_world *w)
+{
+    if (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING)
+        prepare_rebalance(g, w);
+    else
+        maybe_complete_join(g, w);
+}
+
 /* The initial wait goes on while members keep coming, up to the rebalance timeout in all. */
 static void initial_wait_over(struct group *g, const struct group_world *w)
 {
@@ -555,7 +564,10 @@ static void refuse_full(struct group *g, const struct group_world *w, struct str
     if (m) remove_member(g, w, m);
     if (p) pending_remove(g, p);
     reply_join_error(w, call, KAFKA_GROUP_MAX_SIZE_REACHED, STR(""));
-    maybe_complete_join(g, w);
+    if (m)
+        go_on_without(g, w);
+    else
+        maybe_complete_join(g, w);
 }
 
 void group_join(struct group *g, const struct group_world *w, const struct group_joiner *from,
@@ -790,10 +802,7 @@ enum kafka_error group_leave(struct group *g, const struct group_world *w,
         answers[i].error_code = (int16_t)e;
         any |= e == KAFKA_NONE;
     }
-    if (any && (g->state == GROUP_STABLE || g->state == GROUP_COMPLETING))
-        prepare_rebalance(g, w);
-    else if (any && g->state == GROUP_PREPARING)
-        maybe_complete_join(g, w);
+    if (any) go_on_without(g, w);
     group_check(g);
     return KAFKA_NONE;
 }

@@ -664,28 +664,58 @@ TEST(ids_given_out_are_bounded)
     bench_free(&b);
 }
 
+/* A join of `member` (NULL: a new one, at once) with one protocol of `size` bytes. */
+static void join_large(struct bench *b, struct probe *p, const char *member, size_t size)
+{
+    struct arena arena;
+    struct join_group_request rq;
+    struct joining j = {.member = member, .version = 3};
+    arena_init(&arena, 0);
+    joining_request(&j, &arena, &rq);
+    uint8_t *large = mem_zalloc(1, size);
+    rq.protocols[0].metadata = bytes_of(large, size);
+    struct group_world w = bench_world(b);
+    struct group_joiner from = {
+        .client_id = STR("client"), .client_host = STR("/h"), .version = j.version};
+    memset(p, 0, sizeof *p);
+    group_join(b->group, &w, &from, &rq, false, &p->call);
+    mem_free(large);
+    arena_free(&arena);
+}
+
 TEST(what_members_say_of_themselves_is_bounded_over_the_group)
 {
     struct bench b;
     struct probe probes[5];
-    struct join_group_request rq;
-    struct joining j = {.version = 3};
     bench_init(&b);
-    struct group_world w = bench_world(&b);
-    struct group_joiner from = {
-        .client_id = STR("client"), .client_host = STR("/h"), .version = j.version};
-    size_t size = GROUP_PROTOCOLS_BYTES_MAX / 4;
-    uint8_t *large = mem_zalloc(1, size);
-    joining_request(&j, &b.scratch, &rq);
-    rq.protocols[0].metadata = bytes_of(large, size - 200);
     for (int i = 0; i < 5; i++) {
-        memset(&probes[i], 0, sizeof probes[i]);
-        group_join(b.group, &w, &from, &rq, false, &probes[i].call);
+        join_large(&b, &probes[i], NULL, GROUP_PROTOCOLS_BYTES_MAX / 4 - 200);
         assert_int_equal(probes[i].answers, i < 4 ? 0 : 1);
     }
     assert_int_equal(probes[4].error, KAFKA_GROUP_MAX_SIZE_REACHED);
     assert_int_equal(b.group->members_count, 4);
-    mem_free(large);
+    bench_free(&b);
+}
+
+TEST(a_member_that_grows_beyond_the_bound_leaves_and_the_others_rebalance)
+{
+    struct bench b;
+    struct probe p, sync;
+    char first[TEXT_MAX], second[TEXT_MAX];
+    bench_init(&b);
+    bench_stable(&b, first, second);
+    join_large(&b, &p, second, GROUP_PROTOCOLS_BYTES_MAX);
+    assert_int_equal(p.error, KAFKA_GROUP_MAX_SIZE_REACHED);
+    assert_null(group_find_member(b.group, str_of(second)));
+    assert_int_equal(b.group->state, GROUP_PREPARING);
+    bench_join(&b, &p, (struct joining){.member = first, .protocols = "range:t"});
+    assert_int_equal(p.generation, 2);
+    /* The last of a group, while others' answers depend on it. */
+    bench_sync(&b, &sync, first, 2, "x=y");
+    join_large(&b, &p, first, GROUP_PROTOCOLS_BYTES_MAX);
+    assert_int_equal(p.error, KAFKA_GROUP_MAX_SIZE_REACHED);
+    assert_int_equal(sync.error, KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(b.group->state, GROUP_EMPTY);
     bench_free(&b);
 }
 
