@@ -2,7 +2,11 @@
  *
  * A decision to delete reads committed state. What is in flight for the same group must be in it,
  * or its replay would bring back what the tombstone took: so groups are buried and a barrier waited
- * for, and expiry passes over groups with commits in flight. */
+ * for, and expiry passes over groups with commits in flight.
+ *
+ * Tombstones that take longer than offsets.commit.timeout.ms are reported as failed, and the group
+ * lives again; yet they are in the log, and take effect when they commit at last: on whatever the
+ * group is by then. */
 #include "base/mem.h"
 #include "group/shard.h"
 #include "group/text.h"
@@ -114,7 +118,9 @@ static void erase_settled(struct rsm_write *write, enum kafka_error error)
 {
     struct erase_op *op = CONTAINER_OF(write, struct erase_op, barrier);
     struct shard_group *sg = shard_find(op->shard, op->id);
-    INVARIANT(error || sg); /* buried, so nothing else removed it */
+    /* Tombstones of an earlier deletion, which had taken too long, may have come between. */
+    if (!error && !sg) error = KAFKA_GROUP_ID_NOT_FOUND;
+    if (!error && sg->group->state != GROUP_DEAD) error = KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (!error) {
         struct arena arena;
         arena_init(&arena, 0);

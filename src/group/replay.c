@@ -131,6 +131,16 @@ static void replay_offset(struct group_shard *s, const struct rsm_replay *r,
 
 /* ---- groups ---- */
 
+/* A group whose tombstone has come goes, unless it has offsets, or something that began behind the
+ * tombstone: a deletion that took too long has let it live again (erase.c). */
+static void remove_unused(struct group_shard *s, struct shard_group *sg)
+{
+    const struct group *g = sg->group;
+    if (!group_offsets_empty(&g->offsets) || g->commits_in_flight > 0 || g->writes_in_flight > 0)
+        return;
+    shard_remove(s, sg);
+}
+
 static void group_tombstone(struct group_shard *s, struct str id)
 {
     struct shard_group *sg = shard_find(s, id);
@@ -141,7 +151,7 @@ static void group_tombstone(struct group_shard *s, struct str id)
     struct group_metadata_value none;
     group_metadata_value_init(&none);
     group_load(g, &none);
-    if (group_offsets_empty(&g->offsets) && g->kind == GROUP_CLASSIC) shard_remove(s, sg);
+    if (g->kind == GROUP_CLASSIC) remove_unused(s, sg);
 }
 
 static void replay_group(struct group_shard *s, struct str id,
@@ -174,7 +184,7 @@ static void replay_kind(struct group_shard *s, struct str id, enum group_kind ki
     if (g->kind != kind) return;
     g->kind = GROUP_CLASSIC;
     if (g->state == GROUP_DEAD) group_revive(g);
-    if (group_offsets_empty(&g->offsets) && g->commits_in_flight == 0) shard_remove(s, sg);
+    remove_unused(s, sg);
 }
 
 /* Whom and what a group of the consumer protocol names: remembered for its tombstones. */

@@ -905,6 +905,74 @@ TEST(a_group_whose_tombstone_fails_lives_on)
     node_free(&n);
 }
 
+/* A deletion whose tombstones are in the log and not on the followers in time. */
+static void delete_too_slowly(struct node *n, const char *group)
+{
+    struct ask a;
+    n->log.hold = true;
+    delete_groups(n, &a, group, "none");
+    sim_run_ms(n->sim, 5001); /* offsets.commit.timeout.ms */
+    char text[TEXT_MAX];
+    snprintf(text, sizeof text, "%s=15 none=69 ", group);
+    assert_string_equal(a.text, text);
+}
+
+TEST(a_group_is_deleted_again_while_its_tombstones_are_on_their_way)
+{
+    struct node n;
+    struct ask a, again;
+    node_new(&n);
+    commit(&n, &a, "g", "t", 1);
+    delete_too_slowly(&n, "g");
+    delete_groups(&n, &again, "g", "none");
+    commit_up_to(&n, n.log.end);
+    assert_string_equal(again.text, "g=69 none=69 ");
+    list(&n, &a, NULL, NULL);
+    assert_int_equal(a.value, 0);
+    node_free(&n);
+}
+
+TEST(a_commit_behind_tombstones_that_took_too_long_begins_the_group_anew)
+{
+    struct node n;
+    struct ask a, b;
+    node_new(&n);
+    commit(&n, &a, "g", "t", 1);
+    delete_too_slowly(&n, "g");
+    int64_t tombstones = n.log.end;
+    commit(&n, &b, "g", "u", 2);
+    commit_up_to(&n, tombstones);
+    assert_int_equal(b.answers, 0);
+    delete_groups(&n, &a, "g", "none");
+    commit_up_to(&n, n.log.end);
+    assert_int_equal(b.error, 0);
+    fetch(&n, &b, "g", NULL, false);
+    assert_string_equal(b.text, "u-0=2+note ");
+    commit_up_to(&n, n.log.end);
+    assert_string_equal(a.text, "g=0 none=69 ");
+    fetch(&n, &b, "g", NULL, false);
+    assert_string_equal(b.text, "");
+    node_free(&n);
+}
+
+TEST(a_deletion_that_an_earlier_one_overtakes_is_tried_again_by_its_client)
+{
+    struct node n;
+    struct ask a, b;
+    node_new(&n);
+    commit(&n, &a, "g", "t", 1);
+    delete_too_slowly(&n, "g");
+    int64_t tombstones = n.log.end;
+    commit(&n, &b, "g", "u", 2);
+    delete_groups(&n, &a, "g", "none");
+    commit_up_to(&n, tombstones); /* the first one's: the group is no longer about to go */
+    commit_up_to(&n, n.log.end);
+    assert_string_equal(a.text, "g=15 none=69 ");
+    fetch(&n, &b, "g", NULL, false);
+    assert_string_equal(b.text, "u-0=2+note ");
+    node_free(&n);
+}
+
 static void offsets_deleted(struct group_call *call, const void *response)
 {
     const struct offset_delete_response *r = response;
