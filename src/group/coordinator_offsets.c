@@ -65,7 +65,10 @@ static void collect_commit(const struct group_shard *s, const struct offset_comm
                            struct offset_commit_response *r, struct record_list *l)
 {
     int64_t now_ms = clock_wall(s->env->clock).ms;
-    int64_t expire_ms = rq->retention_time_ms >= 0 ? now_ms + rq->retention_time_ms : -1;
+    int64_t expire_ms = -1;
+    if (rq->retention_time_ms >= 0 &&
+        __builtin_add_overflow(now_ms, rq->retention_time_ms, &expire_ms))
+        expire_ms = INT64_MAX;
     for (int32_t i = 0; i < rq->topics_count; i++) {
         const struct offset_commit_request_topic *t = &rq->topics[i];
         for (int32_t k = 0; k < t->partitions_count; k++) {

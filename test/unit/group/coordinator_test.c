@@ -1069,6 +1069,20 @@ TEST(offsets_of_simple_groups_expire_and_take_their_group_along)
     node_free(&n);
 }
 
+TEST(the_longest_retention_that_a_client_can_name_never_ends)
+{
+    struct node n;
+    struct ask a;
+    node_new(&n);
+    struct offset_commit_request *rq = commit_request(&n, "g", "t", 0, 1);
+    rq->retention_time_ms = INT64_MAX;
+    group_coordinator_commit(n.groups, rq, ask_by(&n, &a, 4, committed));
+    sim_run_ms(n.sim, 1100000); /* retention 1,000 s */
+    fetch(&n, &a, "g", "t", false);
+    assert_int_equal(a.value, 1);
+    node_free(&n);
+}
+
 TEST(expiry_passes_over_a_group_with_a_commit_on_its_way)
 {
     struct node n;
