@@ -49,6 +49,8 @@ enum {
     GROUP_PROTOCOLS_MAX = 256, /* of one member; more are INCONSISTENT_GROUP_PROTOCOL */
     GROUP_PROTOCOLS_BYTES_MAX = 64 << 20,      /* of all members; more: GROUP_MAX_SIZE_REACHED */
     GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS = 300000, /* how long the join of a new member may be parked */
+    /* Between attempts to go on while only static members are left, all of them away. */
+    GROUP_ABSENT_RETRY_MS_MIN = 1000,
 };
 
 struct group_call; /* a request that waits for its answer; coordinator.h */

@@ -358,7 +358,9 @@ static void complete_join(struct group *g, const struct group_world *w)
     remove_absent(g, w);
     if (!elect_joined_leader(g) && g->members_count > 0) {
         /* Only absent static members: their sessions decide. */
-        set_join_timer(g, w, JOIN_TIMER_REBALANCE, members_rebalance_timeout_ms(g));
+        int64_t wait_ms = members_rebalance_timeout_ms(g);
+        if (wait_ms < GROUP_ABSENT_RETRY_MS_MIN) wait_ms = GROUP_ABSENT_RETRY_MS_MIN;
+        set_join_timer(g, w, JOIN_TIMER_REBALANCE, wait_ms);
         return;
     }
     next_generation(g, w);
@@ -712,6 +714,7 @@ static void replacement_written(struct group *g, const struct group_world *w,
         return;
     }
     if (!call) return;
+    renew_session(g, w, m, m->session_timeout_ms); /* it may have run out meanwhile */
     /* KIP-814: from version 9 a returning leader learns that it leads, and that it need not assign.
      * Before, it is told the old leader's id, so that it does not. */
     bool skips = write->version >= 9;

@@ -618,6 +618,53 @@ TEST(absent_static_members_keep_their_place_through_a_rebalance)
     bench_free(&b);
 }
 
+TEST(a_static_member_whose_new_id_took_long_to_store_has_a_session_again)
+{
+    struct bench b;
+    struct probe p;
+    char first[TEXT_MAX], second[TEXT_MAX];
+    bench_init(&b);
+    static_stable(&b, first, second);
+    bench_join(&b, &p, (struct joining){.instance = "i2"});
+    for (int i = 0; i < 2; i++) { /* longer than its session, which waits meanwhile */
+        bench_pass(&b, 9000);
+        bench_heartbeat(&b, first, 1);
+    }
+    bench_commit(&b, KAFKA_NONE);
+    assert_int_equal(p.error, KAFKA_NONE);
+    bench_pass(&b, 9000);
+    bench_heartbeat(&b, first, 1);
+    assert_int_equal(b.group->state, GROUP_STABLE);
+    bench_pass(&b, 1001); /* it has gone again */
+    assert_int_equal(b.group->state, GROUP_PREPARING);
+    assert_null(group_find_member(b.group, str_of(p.member_id)));
+    bench_free(&b);
+}
+
+TEST(a_group_of_absent_static_members_does_not_spin)
+{
+    struct bench b;
+    struct probe one, two, sync;
+    char second[TEXT_MAX], text[TEXT_MAX + 40];
+    bench_init(&b);
+    bench_join(&b, &one,
+               (struct joining){.instance = "i1", .rebalance_ms = -1, .session_ms = 60000});
+    bench_join_dynamic(&b, &two, second, (struct joining){0});
+    bench_pass(&b, 6000);
+    snprintf(text, sizeof text, "%s=x", second);
+    bench_sync(&b, &sync, second, 1, NULL);
+    bench_sync(&b, &one, one.member_id, 1, text);
+    bench_commit(&b, KAFKA_NONE);
+    bench_leave(&b, second, NULL);
+    bench_pass(&b, 1); /* no time to rejoin: at once it tries to go on, and cannot */
+    assert_int_equal(b.group->state, GROUP_PREPARING);
+    int64_t wait_ms = b.group->wake.ns / NS_PER_MS - b.now_ms;
+    assert_in_range(wait_ms, GROUP_ABSENT_RETRY_MS_MIN - 1, GROUP_ABSENT_RETRY_MS_MIN);
+    bench_pass(&b, 60000); /* its session decides */
+    assert_int_equal(b.group->state, GROUP_EMPTY);
+    bench_free(&b);
+}
+
 TEST(an_administrator_removes_static_members_by_instance)
 {
     struct bench b;
