@@ -155,9 +155,8 @@ enum kafka_error group_admit_delete(const struct group *g)
 
 enum kafka_error group_admit_offset_delete(const struct group *g)
 {
-    if (g->state == GROUP_DEAD) return KAFKA_GROUP_ID_NOT_FOUND;
-    if (g->kind != GROUP_CLASSIC && g->kind != GROUP_CONSUMER)
-        return KAFKA_NON_EMPTY_GROUP; /* who its members are is not known */
+    if (g->state == GROUP_DEAD || g->kind == GROUP_SHARE) return KAFKA_GROUP_ID_NOT_FOUND;
+    if (g->kind == GROUP_STREAMS) return KAFKA_NON_EMPTY_GROUP; /* what it reads is not known */
     if (g->state == GROUP_EMPTY || str_equal(g->protocol_type, STR("consumer"))) return KAFKA_NONE;
     return KAFKA_NON_EMPTY_GROUP;
 }

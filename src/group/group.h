@@ -193,7 +193,8 @@ void group_end(struct group *g, struct group_host *host, enum kafka_error error)
 /* ---- questions ---- */
 
 /* Whether a member may commit offsets; renews its session. NONE, COORDINATOR_NOT_AVAILABLE,
- * UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS. */
+ * UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS,
+ * GROUP_ID_NOT_FOUND (a share group). */
 enum kafka_error group_admit_commit(struct group *g, const struct group_world *w,
                                     struct str member_id, struct str instance_id,
                                     int32_t generation);

@@ -754,6 +754,7 @@ enum kafka_error group_admit_commit(struct group *g, const struct group_world *w
                                     int32_t generation)
 {
     if (g->state == GROUP_DEAD) return KAFKA_COORDINATOR_NOT_AVAILABLE;
+    if (g->kind == GROUP_SHARE) return KAFKA_GROUP_ID_NOT_FOUND; /* it commits nothing */
     if (g->kind != GROUP_CLASSIC)
         return generation < 0 ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID; /* it has no members here */
     if (generation < 0 && g->state == GROUP_EMPTY) return KAFKA_NONE; /* no membership is used */

@@ -908,6 +908,12 @@ TEST(a_group_of_a_new_protocol_takes_no_classic_members)
     b.group->kind = GROUP_SHARE;
     bench_join(&b, &p, (struct joining){0});
     assert_int_equal(p.error, KAFKA_INCONSISTENT_GROUP_PROTOCOL);
+    assert_int_equal(admit(&b, "", -1), KAFKA_GROUP_ID_NOT_FOUND);
+    assert_int_equal(group_admit_offset_delete(b.group), KAFKA_GROUP_ID_NOT_FOUND);
+    b.group->kind = GROUP_STREAMS;
+    assert_int_equal(admit(&b, "", -1), KAFKA_NONE);
+    assert_int_equal(admit(&b, "who", 1), KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(group_admit_offset_delete(b.group), KAFKA_NON_EMPTY_GROUP);
     assert_int_equal(group_admit_delete(b.group), KAFKA_GROUP_ID_NOT_FOUND);
     bench_free(&b);
 }
