@@ -58,8 +58,22 @@ void group_free(struct group *g)
     mem_free(g);
 }
 
+void group_check_state(const struct group *g)
+{
+    INVARIANT((uint32_t)g->members_count == g->members_by_id.count);
+    INVARIANT(g->joins_parked >= 0 && g->joins_parked <= g->members_count);
+    INVARIANT(
+        IMPLIES(g->members_count > 0, !str_is_null(g->leader) && group_find_member(g, g->leader)));
+    INVARIANT(IMPLIES(g->state == GROUP_EMPTY || g->state == GROUP_DEAD, g->members_count == 0));
+    INVARIANT(IMPLIES(g->state == GROUP_STABLE || g->state == GROUP_COMPLETING,
+                      g->members_count > 0 && !str_is_null(g->protocol)));
+    INVARIANT((g->state == GROUP_PREPARING) == (g->join_timer != JOIN_TIMER_NONE));
+    INVARIANT(IMPLIES(g->kind != GROUP_CLASSIC, g->members_count == 0));
+}
+
 void group_check(const struct group *g)
 {
+    group_check_state(g);
     int32_t parked = 0;
     int64_t bytes = 0;
     MEMBERS_EACH(g, m)
@@ -72,14 +86,6 @@ void group_check(const struct group *g)
     }
     INVARIANT(parked == g->joins_parked);
     INVARIANT(bytes == g->protocols_bytes);
-    INVARIANT((uint32_t)g->members_count == g->members_by_id.count);
-    INVARIANT(
-        IMPLIES(g->members_count > 0, !str_is_null(g->leader) && group_find_member(g, g->leader)));
-    INVARIANT(IMPLIES(g->state == GROUP_EMPTY || g->state == GROUP_DEAD, g->members_count == 0));
-    INVARIANT(IMPLIES(g->state == GROUP_STABLE || g->state == GROUP_COMPLETING,
-                      g->members_count > 0 && !str_is_null(g->protocol)));
-    INVARIANT((g->state == GROUP_PREPARING) == (g->join_timer != JOIN_TIMER_NONE));
-    INVARIANT(IMPLIES(g->kind != GROUP_CLASSIC, g->members_count == 0));
 }
 
 /* ---- its record ---- */

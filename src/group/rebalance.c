@@ -380,6 +380,7 @@ static void complete_join(struct group *g, const struct group_world *w)
     }
     g->sync_deadline = mono_add_ms(w->now, members_rebalance_timeout_ms(g));
     want(g, g->sync_deadline);
+    group_check(g);
 }
 
 /* ---- JoinGroup ---- */
@@ -577,7 +578,7 @@ void group_join(struct group *g, const struct group_world *w, const struct group
 {
     bool anonymous = rq->member_id.len <= 0;
     struct str named = anonymous ? STR("") : rq->member_id;
-    group_check(g);
+    group_check_state(g);
     if (g->kind != GROUP_CLASSIC) {
         reply_join_error(w, call, KAFKA_INCONSISTENT_GROUP_PROTOCOL, STR(""));
         return;
@@ -598,7 +599,7 @@ void group_join(struct group *g, const struct group_world *w, const struct group
         join_new(g, w, from, rq, call);
     else
         join_existing(g, w, from, rq, call);
-    group_check(g);
+    group_check_state(g);
 }
 
 /* ---- SyncGroup ---- */
@@ -654,7 +655,7 @@ static void store_assignment(struct group *g, const struct group_world *w,
 void group_sync(struct group *g, const struct group_world *w, const struct sync_group_request *rq,
                 struct group_call *call)
 {
-    group_check(g);
+    group_check_state(g);
     enum kafka_error e = validate_sync(g, rq);
     if (e) {
         reply_sync_error(w, call, e);
@@ -669,7 +670,7 @@ void group_sync(struct group *g, const struct group_world *w, const struct sync_
     INVARIANT(g->state == GROUP_COMPLETING);
     park_sync(w, m, call);
     if (leads(g, m)) store_assignment(g, w, rq);
-    group_check(g);
+    group_check_state(g);
 }
 
 /* ---- what came of a record ---- */
@@ -726,13 +727,13 @@ static void replacement_written(struct group *g, const struct group_world *w,
 void group_written(struct group *g, const struct group_world *w, struct group_write *write,
                    enum kafka_error error)
 {
-    group_check(g);
+    group_check_state(g);
     g->writes_in_flight--;
     if (write->kind == WRITE_ASSIGNMENT) assignment_written(g, w, write, error);
     if (write->kind == WRITE_REPLACED) replacement_written(g, w, write, error);
     /* CREATED, EMPTIED: the next record says it again. */
     write_free(write);
-    group_check(g);
+    group_check_state(g);
 }
 
 /* ---- heartbeats, commits, leaving ---- */
@@ -796,7 +797,7 @@ enum kafka_error group_leave(struct group *g, const struct group_world *w,
                              int32_t count, struct leave_group_response_member_response *answers)
 {
     if (g->state == GROUP_DEAD) return KAFKA_COORDINATOR_NOT_AVAILABLE;
-    group_check(g);
+    group_check_state(g);
     bool any = false;
     for (int32_t i = 0; i < count; i++) {
         leave_group_response_member_response_init(&answers[i]);
@@ -807,7 +808,7 @@ enum kafka_error group_leave(struct group *g, const struct group_world *w,
         any |= e == KAFKA_NONE;
     }
     if (any) go_on_without(g, w);
-    group_check(g);
+    group_check_state(g);
     return KAFKA_NONE;
 }
 

@@ -130,6 +130,7 @@ static inline void bench_commit(struct bench *b, enum kafka_error error)
     struct group_world w = bench_world(b);
     int32_t until = b->writes_count;
     while (b->written < until) group_written(b->group, &w, b->writes[b->written++], error);
+    group_check(b->group);
 }
 
 /* Lets time pass, in steps no longer than the group's own deadlines. */
@@ -202,6 +203,7 @@ static inline void bench_join(struct bench *b, struct probe *p, struct joining j
     struct group_world w = bench_world(b);
     memset(p, 0, sizeof *p);
     group_join(b->group, &w, &from, &rq, j.created, &p->call);
+    group_check(b->group);
     arena_free(&arena);
 }
 
@@ -228,6 +230,7 @@ static inline void bench_sync(struct bench *b, struct probe *p, const char *memb
     struct group_world w = bench_world(b);
     memset(p, 0, sizeof *p);
     group_sync(b->group, &w, &rq, &p->call);
+    group_check(b->group);
     arena_free(&arena);
 }
 
@@ -249,6 +252,7 @@ static inline enum kafka_error bench_leave(struct bench *b, const char *member,
     who.group_instance_id = str_of(instance);
     struct group_world w = bench_world(b);
     assert_int_equal(group_leave(b->group, &w, &who, 1, &answer), KAFKA_NONE);
+    group_check(b->group);
     return (enum kafka_error)answer.error_code;
 }
 

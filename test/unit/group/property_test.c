@@ -430,6 +430,7 @@ static void run(uint64_t seed)
         sim_run_ms(w->sim, prng_between(&w->prng, 0, 1500));
         client_step(w, &w->clients[prng_below(&w->prng, CLIENTS)], false);
         if (prng_chance(&w->prng, 1, 15)) fault(w);
+        if (the_group(w)) group_check(the_group(w));
     }
     run_calm(w);
     check_end(w);
