@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -183,11 +184,23 @@ def all_gone(kafka):
     return False
 
 
+def port_taken(count, command):
+    """`make cluster` while another process has a port of node 2: it says so, and leaves no node behind."""
+    with socket.create_server(("", 19093)):
+        first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BLOCK_SECONDS, check=False)
+    count.check("make cluster says that a port is taken, and ends what it has started",
+                first.returncode != 0 and "node 2 has not started" in first.stderr and
+                "listener CONTROLLER://:19093 cannot be opened" in first.stderr and all_gone(False),
+                first.stdout + first.stderr)
+
+
 def make_cluster(count, directory, home, kafka):
     """`make cluster`, what it prints typed as it stands, and Ctrl-C."""
     command = ["make", "-s", "cluster", f"CLUSTER={directory}/build/cluster"]
     if kafka:
         command = [os.path.join(ROOT, "tools", "cluster"), f"{directory}/build/cluster", home]
+    if not kafka:
+        port_taken(count, command)
     log_path = os.path.join(directory, "make-cluster.log")
     with open(log_path, "w+", encoding="utf-8") as log:
         make = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
@@ -211,7 +224,8 @@ def make_cluster(count, directory, home, kafka):
                 second.stdout + second.stderr + printed)
     if kafka:
         all_gone(True)
-    os.killpg(make.pid, signal.SIGINT)
+    for _ in range(2):  # as the impatient do
+        os.killpg(make.pid, signal.SIGINT)
     make.wait(SETTLE_SECONDS)
     count.check("Ctrl-C stops all three", all_gone(False))
 
