@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "log/held_pages.h"
 #include "log/log_internal.h"
 #include "log/partition_metadata.h"
 
@@ -46,10 +47,29 @@ static void tell_offline(struct task *task)
     if (dir->options.offline) dir->options.offline(dir, dir->options.context);
 }
 
+/* What was read and makes no sense, and what did not fit, is no word about what was written. */
+static bool may_be_held(enum err cause)
+{
+    return cause != ERR_CORRUPT && cause != ERR_NO_SPACE && cause != ERR_NO_DESCRIPTORS;
+}
+
+/* A directory that has gone needs no mark. */
+void log_dir_mark_failed(struct log_dir *dir, enum err cause, const char *what)
+{
+    enum err e = held_pages_mark(dir, cause, what);
+    dir->unmarked = e && e != ERR_NOT_FOUND;
+    if (dir->unmarked)
+        trace_error(dir->env->trace, "log",
+                    "%s cannot be marked as failed: %s; reboot this machine, or mount that file "
+                    "system anew, before this node is started again",
+                    dir->path, err_text(e));
+}
+
 void log_dir_fail(struct log_dir *dir, enum err cause, const char *what)
 {
     if (dir->offline) return;
     dir->offline = true;
+    if (may_be_held(cause)) log_dir_mark_failed(dir, cause, what); /* before all else */
     timer_cancel(dir->env->clock, &dir->sweep);
     trace_error(dir->env->trace, "log", "Log directory %s is offline: %s: %s", dir->path, what,
                 err_text(cause));
@@ -153,6 +173,7 @@ enum err log_dir_open(struct env *env, const struct log_dir_options *options, st
     if (!e) e = disk_lock(env->disk, path.z, &dir->lock);
     if (!e) e = meta_properties_read(env->disk, dir->path, &arena, &dir->meta, &cause);
     if (!e) e = take_clean_marker(dir, &arena);
+    if (!e) e = held_pages_write_again(dir, &arena, &cause);
     if (e)
         trace_error(env->trace, "log", "%s: %s", cause ? cause : dir->path,
                     e == ERR_LOCKED ? "another process uses this log directory" : err_text(e));
@@ -297,10 +318,8 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* Fills the field at `offset_of_field` of each log's load options. A file that cannot be read
- * counts as empty. */
-static void read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, struct arena *arena,
-                            struct map *options)
+void log_dir_read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, struct arena *arena,
+                             struct map *options)
 {
     struct offset_checkpoint_entry *entries;
     struct log_path path;
@@ -381,7 +400,7 @@ enum err log_dir_load(struct log_dir *dir)
     enum err e = disk_list(dir->env->disk, dir->path, &arena, &entries, &count);
     if (e) e = dir_failed(dir, e, dir->path);
     for (int kind = 0; kind < CHECKPOINT_FILES && !e; kind++)
-        read_checkpoint(dir, (enum checkpoint_kind)kind, &arena, &options);
+        log_dir_read_checkpoint(dir, (enum checkpoint_kind)kind, &arena, &options);
     for (int32_t i = 0; i < count && !e; i++)
         if (entries[i].is_dir) e = load_entry(dir, entries[i].name, &options);
     map_free(&options);
@@ -562,7 +581,8 @@ static enum err write_clean_marker(struct log_dir *dir, int64_t broker_epoch)
     int len =
         snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
     path_in(dir, clean_marker, &path);
-    return disk_replace_file(dir->env->disk, path.z, bytes_of(text, (size_t)len));
+    enum err e = disk_replace_file(dir->env->disk, path.z, bytes_of(text, (size_t)len));
+    return e ? dir_failed(dir, e, path.z) : ERR_OK;
 }
 
 /* Many logs: two syncs of the tree. A few: their own files only, for a tree may share its device
@@ -594,6 +614,8 @@ enum err log_dir_close(struct log_dir *dir, int64_t broker_epoch)
     if (!e && dir->metadata_log) e = log_close_clean(dir->metadata_log);
     if (!e && dir->loaded) e = log_dir_checkpoint(dir);
     if (!e && dir->loaded) e = write_clean_marker(dir, broker_epoch);
+    if (dir->unmarked) /* its disk may be better by now */
+        log_dir_mark_failed(dir, ERR_IO, "it had failed");
     log_dir_abandon(dir);
     return e;
 }

@@ -4,8 +4,9 @@
  * open, checkpoints are written at their cadence and retention runs. Closing flushes and writes
  * what makes the next start clean.
  *
- * An I/O error takes the directory offline: its logs answer ERR_OFFLINE, no file is touched any
- * more, and `offline` of the owner is called from the loop. It comes back only by a restart.
+ * An I/O error takes the directory offline: it is marked (held_pages.h), its logs answer
+ * ERR_OFFLINE, no file is touched any more, and `offline` of the owner is called from the loop. It
+ * comes back only by a restart, which first writes again what may not be on the disk.
  *
  * Owns its logs. Thread: the loop's. */
 #ifndef SAMSA_LOG_LOG_DIR_H
@@ -36,6 +37,8 @@ struct log_dir_options log_dir_options_default(void);
 
 /* Create the directory if absent, lock it, read meta.properties if there (dir->meta.present tells).
  * Deletes the clean-shutdown marker after reading it, so that a crash while loading counts as one.
+ * Of a directory that had failed, what may not be on the disk is written again first: this may take
+ * as long as writing its active segments does.
  * Err: LOCKED, PERMISSION, IO, CORRUPT (meta.properties, with the cause in the trace); *out is NULL
  * then. Where may_be_offline says so, PERMISSION and IO are none: log_dir_is_offline tells. */
 enum err log_dir_open(struct env *env, const struct log_dir_options *options,
@@ -90,6 +93,10 @@ bool log_dir_is_cordoned(const struct log_dir *dir);
 
 /* Take it offline as an I/O error would. */
 void log_dir_fail(struct log_dir *dir, enum err cause, const char *what);
+
+/* A sync failed of a file that nobody relies on: it goes on, and the next start does not trust what
+ * the system holds of it. */
+void log_dir_mark_failed(struct log_dir *dir, enum err cause, const char *what);
 
 /* One retention pass, and one write of each checkpoint, now (tests; the timers do it otherwise). */
 void log_dir_apply_retention(struct log_dir *dir);

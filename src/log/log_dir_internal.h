@@ -33,6 +33,7 @@ struct log_dir {
     int64_t clean_broker_epoch;
     bool offline, cordoned;
     bool loaded;
+    bool unmarked; /* it has failed, and could not be marked (held_pages.h) */
 
     struct map by_name; /* "topic-partition" → log */
     struct log **logs;
@@ -93,6 +94,11 @@ void log_dir_checkpoint_soon(struct log_dir *dir);
 
 /* Remove after the delay of its topic. Takes a copy of the path. */
 void log_dir_delete_later(struct log_dir *dir, const char *path, bool is_dir, int64_t delay_ms);
+
+/* Into `options`, "topic-partition" -> struct log_load_options in the arena: that file's offset of
+ * each log. A file that cannot be read counts as empty. */
+void log_dir_read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, struct arena *arena,
+                             struct map *options);
 
 /* Write one of the checkpoint files, unless it says the same already. */
 enum err log_dir_write_checkpoint(struct log_dir *dir, enum checkpoint_kind kind) MUST_CHECK;

@@ -205,6 +205,15 @@ struct log_load_options {
 };
 enum err log_load(struct log *log, const struct log_load_options *options) MUST_CHECK;
 
+/* Whether recovery takes a batch of a segment, of which it has taken all up to offset `next`. */
+struct recovery_place {
+    int64_t segment_base, next;
+    int64_t limit;    /* the base of the next segment; INT64_MAX */
+    int64_t position; /* of the batch in its file */
+};
+bool log_recovery_takes(const struct recovery_place *at, const struct batch_header *h,
+                        const uint8_t *data);
+
 struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
                     struct log_config *config);
 

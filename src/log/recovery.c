@@ -214,6 +214,14 @@ static bool checksum_ok(const uint8_t *data, const struct batch_header *h)
     return (uint32_t)crc == load_be32(data + LEGACY_CRC_AT);
 }
 
+bool log_recovery_takes(const struct recovery_place *at, const struct batch_header *h,
+                        const uint8_t *data)
+{
+    int64_t last = batch_last_offset(h);
+    return h->base_offset >= at->next && last < at->limit && last - at->segment_base <= INT32_MAX &&
+           at->position <= INT32_MAX && checksum_ok(data, h);
+}
+
 /* Walk a segment, making its indexes and the producers' state; cut it at the first bad batch. */
 static enum err recover_segment(struct log *log, struct segment *s, int64_t limit, bool *cut)
 {
@@ -236,13 +244,15 @@ static enum err recover_segment(struct log *log, struct segment *s, int64_t limi
     struct batch_scan scan;
     batch_scan_init(&scan, file, 0, size, &log->dir->scan);
     while (!(e = batch_scan_next(&scan, &h, &data))) {
-        int64_t last = batch_last_offset(&h);
-        if (h.base_offset < next || last >= limit || last - s->base_offset > INT32_MAX ||
-            scan.position > INT32_MAX || !checksum_ok(data, &h)) {
+        struct recovery_place at = {.segment_base = s->base_offset,
+                                    .next = next,
+                                    .limit = limit,
+                                    .position = scan.position};
+        if (!log_recovery_takes(&at, &h, data)) {
             e = ERR_CORRUPT;
             break;
         }
-        next = last + 1;
+        next = batch_last_offset(&h) + 1;
         segment_index_batch(s, &h, scan.position, log->config->index_interval_bytes);
         e = log_replay_batch(log, &h, data, true);
         if (e) break;

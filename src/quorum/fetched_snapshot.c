@@ -125,6 +125,7 @@ static void install(struct quorum *q)
 {
     enum err e = publish(q);
     if (e == ERR_IO) {
+        log_dir_fail(q->dir, e, "a fetched snapshot");
         quorum_fail(q, "a fetched snapshot cannot be synced");
         return;
     }

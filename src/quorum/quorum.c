@@ -52,7 +52,10 @@ static bool persist(struct quorum *q)
         q->silent = true;
         return false;
     }
-    if (e) quorum_fail(q, "quorum-state cannot be written");
+    if (e) {
+        log_dir_fail(q->dir, e, q->state_path);
+        quorum_fail(q, "quorum-state cannot be written");
+    }
     return !e;
 }
 

@@ -117,6 +117,7 @@ static void snapshot_synced(struct disk_sync *sync)
         snapshot_writer_abort(&w->writer);
     else
         e = snapshot_writer_publish(&w->writer);
+    if (e && !quorum_error_passes(e)) log_dir_mark_failed(q->dir, e, "a metadata snapshot");
     if (!e && !late) {
         adopt(q, w->id);
         e = apply_retention(q);

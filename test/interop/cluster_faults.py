@@ -309,6 +309,10 @@ def directories(case):
         mend(node)
         node.stop()
         node.start()
+        with open(node.log_path, encoding="utf-8", errors="replace") as f:
+            again = [line for line in f if f"{node.logs}2: its disk had failed before this start" in line]
+        case.count.check("started again, it first writes again what the disk may lack",
+                         len(again) == 1 and not os.path.exists(f"{node.logs}2/.samsa_disk_failed"), f"{again}\n{node.log_tail()}")
 
     def metadata():
         node = case.cluster.nodes[1]

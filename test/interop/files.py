@@ -101,6 +101,7 @@ def hand_over(count, first, second, prefix, kill):
     how = "kill -9" if kill else "a clean stop"
     names = {ROOT: "Samsa", KAFKA: "Apache Kafka"}
     node = Node(home=first)
+    mark = os.path.join(node.logs, ".samsa_disk_failed")  # Samsa writes again what the disk may lack; the other passes over it
     try:
         node.format().start()
         fill(node, prefix)
@@ -112,8 +113,13 @@ def hand_over(count, first, second, prefix, kill):
             check_dumps(count, node, prefix)
         for home in (second, first):
             node.home = home
+            if kill:
+                with open(mark, "w", encoding="ascii"):
+                    pass
             node.start()
             label = f"{names[home]} goes on after {how} of {names[first if home == second else second]}"
+            if kill:
+                count.check(f"{label}, marked as failed", os.path.exists(mark) == (home == KAFKA))
             after = contents(node, prefix)
             changed = [t for t in before if before[t] != after[t]]
             count.check(f"{label}: records", not changed, f"{changed}: " + str([(len(before[t]), len(after[t])) for t in changed]))

@@ -245,7 +245,9 @@ static void restore_some(struct sim_inode *i, const struct sim_generation *g, st
 
 void sim_inode_sync_fail(struct sim_inode *i, int64_t generation, struct prng *p)
 {
-    bool drop = is_clean(open_generation(i), i->size) && prng_chance(p, 1, 2);
+    /* a page that was written since is dirty, or under way: it stays */
+    bool drop = is_clean(open_generation(i), i->size) && open_generation(i)->id <= generation + 1 &&
+                prng_chance(p, 1, 2);
     for (struct list_node *node = i->generations.prev; node != &i->generations; node = node->prev) {
         struct sim_generation *g = CONTAINER_OF(node, struct sim_generation, node);
         if (g->id > generation || g->lost) continue;
