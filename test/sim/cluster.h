@@ -31,8 +31,7 @@ struct machine {
     bool started, stopped, stopped_clean, stopping;
     bool may_fail; /* a fault of its disk may end it */
     bool failing;  /* its disk loses something now, or soon */
-    /* A sync of its disk has failed, so the system holds pages for written that are not. */
-    bool sync_failed;
+    bool misreads; /* a read of its disk gives wrong bytes, some time */
     bool new_disk; /* was given an empty disk, and must be formatted at the next start */
     int64_t starts;
     int64_t wall_ms;       /* its wall clock is so far off */

@@ -44,10 +44,6 @@ static bool take_down(struct nemesis *n, const struct action *a)
     if (!machine_is_up(m)) return false;
     bool loses = a->kind != ACTION_STOP && a->kind != ACTION_CRASH;
     bool synced = a->kind != ACTION_POWER; /* what had been synced too */
-    /* What a process finds again in such pages would go with the power, however often it syncs: no
-     * log that trusts them survives that, and who starts there without a reboot accepts it
-     * (docs/operations.md). */
-    if (loses && m->sync_failed && a->kind != ACTION_DISK_NEW) return false;
     if (loses && !may_lose(n, m, synced)) return false;
     if (!loses && !oracles_may_crash(n->cluster->oracles, m)) return false;
     if (a->kind == ACTION_STOP) {
@@ -91,7 +87,6 @@ static bool replace_disk(struct nemesis *n, const struct action *a)
     if (!take_down(n, a)) return false;
     n->controller_replaced |= m->is_controller;
     machine_replace_disk(m);
-    m->sync_failed = false;
     return true;
 }
 
@@ -123,7 +118,7 @@ static bool misread(struct nemesis *n, const struct action *a)
     if (len >= (int)sizeof suffix) return true; /* the power loss was enough */
     /* No single bit: base offset and leader epoch are outside a batch's checksum. */
     /* Where the producers are learnt anew, what was once recovered is not cut: the start fails. */
-    machine_of(n, a->a)->may_fail = true;
+    machine_of(n, a->a)->may_fail = machine_of(n, a->a)->misreads = true;
     sim_disk_misread(machine_of(n, a->a)->sim,
                      a->x / 7 % 2 ? SIM_MISREAD_STALE : SIM_MISREAD_MISDIRECTED, suffix,
                      1 + a->x / 21 % 4);
@@ -181,9 +176,11 @@ static bool disk_error(struct nemesis *n, const struct action *a, bool on)
     /* A sync that fails drops what it should have written: a loss. */
     if (on && (!machine_is_up(m) || m->may_fail || !may_lose(n, m, true))) return false;
     if (on) {
-        m->may_fail = m->failing = m->sync_failed = true;
+        m->may_fail = m->failing = true;
         oracles_has_lost(n->cluster->oracles, m, true);
-        sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, false);
+        /* Once, or whatever follows too. Files can still be made: that the directory has failed is
+         * written down in it, else nothing could be known of it (docs/operations.md). */
+        sim_disk_fail(m->sim, SIM_WRITE | SIM_SYNC | SIM_SYNC_DIR, a->x, ERR_IO, a->b % 3 == 2);
         return true;
     }
     sim_disk_fail(m->sim, 0, 0, ERR_OK, false);
@@ -375,7 +372,7 @@ void nemesis_heal(struct nemesis *n)
         if (machine_is_up(m)) sim_node_pause(m->sim, false);
         if (machine_is_up(m) && broken_disk && !m->stopping) machine_stop(m);
         if (!machine_is_up(m) || m->stopping) machine_restart_in(m, 100);
-        m->may_fail = m->failing = false;
+        m->may_fail = m->failing = m->misreads = false;
     }
     for (int32_t i = 0; i < n->members_count; i++) member_return(n->members[i]);
 }

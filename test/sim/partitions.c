@@ -52,6 +52,8 @@ static void look_at_leader(struct oracles *o, struct truth *t, struct machine *m
         cluster_say(c, t->directory, "lost", "%lld to %lld", (long long)p->log_end_offset,
                     (long long)t->end);
         truth_cut(t, p->log_end_offset);
+    } else if (new_epoch && t->amnesty && !m->failing && !m->misreads) {
+        t->amnesty = false; /* all survived: a later loss is another matter */
     }
     if (new_epoch) return;
     if (p->high_watermark < before->high_watermark)
