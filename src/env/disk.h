@@ -143,7 +143,8 @@ static inline enum err MUST_CHECK disk_size(struct disk_file *f, int64_t *size)
     return f->disk->ops->size(f, size);
 }
 
-/* Blocks until the file's bytes and length are durable. */
+/* Blocks until the file's bytes and length are durable. Err: IO, also where the system says that
+ * there is no room: what was to be written is lost to it all the same. */
 static inline enum err MUST_CHECK disk_sync(struct disk_file *f)
 {
     return f->disk->ops->sync(f);

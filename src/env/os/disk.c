@@ -36,6 +36,14 @@ enum err os_disk_err(int error)
     }
 }
 
+/* Linux drops what it could not write whatever the cause was, so no room does not pass either (a
+ * thin volume, a quota on a network's file system): the next sync would succeed, and write
+ * nothing. */
+enum err os_sync_err(int error)
+{
+    return error ? ERR_IO : ERR_OK;
+}
+
 static enum err result(int failed)
 {
     return failed ? os_disk_err(errno) : ERR_OK;
@@ -158,12 +166,11 @@ static enum err os_size(struct disk_file *file, int64_t *size)
     return ERR_OK;
 }
 
-static enum err os_sync_now(struct disk_file *file)
-{
-    int fd;
-    enum err e = os_file_fd(file, &fd);
-    return e ? e : result(fdatasync(fd));
-}
+/* ---- syncs
+ *
+ * Of one file there is one at a time. The system tells a failed write once for each descriptor, to
+ * whichever sync looks first: a second one beside it would hear that all is well. And what has
+ * failed once fails for good. */
 
 /* One asynchronous sync. The descriptor is pinned meanwhile. */
 struct sync_job {
@@ -171,7 +178,8 @@ struct sync_job {
     struct disk_sync *op; /* NULL: forgotten */
     struct disk_file *file;
     struct list_node underway; /* in os_disk.underway */
-    int fd; /* -1: there was none to be had, and fdatasync says so, in its time */
+    bool started;              /* else it waits for another of its file */
+    int fd; /* -1: there was none to be had, or a sync has failed: fdatasync says so, in its time */
     int error;
 };
 
@@ -179,6 +187,42 @@ static void sync_work(struct os_job *job)
 {
     struct sync_job *s = (struct sync_job *)job;
     s->error = fdatasync(s->fd) == 0 ? 0 : errno;
+}
+
+/* The first of that file that is under way, or waits. */
+static struct sync_job *sync_of(struct os_disk *d, const struct disk_file *file)
+{
+    LIST_EACH(&d->underway, node) {
+        struct sync_job *s = CONTAINER_OF(node, struct sync_job, underway);
+        if (s->file == file) return s;
+    }
+    return NULL;
+}
+
+static void sync_begin(struct os_disk *d, struct sync_job *s)
+{
+    struct os_file *f = (struct os_file *)s->file;
+    s->started = true;
+    if (f->sync_failed || os_file_fd(s->file, &s->fd))
+        s->fd = -1;
+    else
+        os_file_pin(f);
+    os_helpers_start(&d->helpers, &s->job);
+}
+
+static enum err os_sync_now(struct disk_file *file)
+{
+    int fd;
+    struct os_disk *d = disk_of(file);
+    struct os_file *f = (struct os_file *)file;
+    struct sync_job *s = sync_of(d, file);
+    if (s) os_helpers_wait(&d->helpers, &s->job);
+    if (s && s->error) f->sync_failed = true;
+    if (f->sync_failed) return ERR_IO;
+    enum err e = os_file_fd(file, &fd);
+    if (!e) e = os_sync_err(fdatasync(fd) ? errno : 0);
+    if (e == ERR_IO) f->sync_failed = true;
+    return e;
 }
 
 static void sync_unpin(struct sync_job *s)
@@ -192,9 +236,13 @@ static void sync_done(struct os_job *job)
     struct sync_job *s = (struct sync_job *)job;
     struct disk_sync *op = s->op;
     struct disk_file *file = s->file;
-    if (op) op->result = s->error ? os_disk_err(s->error) : ERR_OK;
+    struct os_disk *d = disk_of(file);
+    if (s->error) ((struct os_file *)file)->sync_failed = true;
+    if (op) op->result = os_sync_err(s->error);
     sync_unpin(s);
-    list_push_back(&disk_of(file)->spare, &job->node);
+    list_push_back(&d->spare, &job->node);
+    struct sync_job *next = sync_of(d, file);
+    if (next) sync_begin(d, next);
     if (op) op->done(op);
     disk_file_unref(file);
 }
@@ -221,13 +269,13 @@ static void os_sync_start(struct disk_file *file, struct disk_sync *op)
     }
     s->op = op;
     s->file = file;
+    s->fd = -1;
+    s->error = 0;
+    s->started = false;
+    bool first = !sync_of(d, file);
     list_push_back(&d->underway, &s->underway);
-    if (os_file_fd(file, &s->fd))
-        s->fd = -1;
-    else
-        os_file_pin((struct os_file *)file);
     disk_file_ref(file);
-    os_helpers_start(&d->helpers, &s->job);
+    if (first) sync_begin(d, s);
 }
 
 static void os_sync_forget(struct disk *disk, struct disk_sync *op)
@@ -273,17 +321,28 @@ static enum err os_sync_dir(struct disk *disk, const char *path)
     struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
     int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
-    enum err e = result(fsync(fd));
+    enum err e = os_sync_err(fsync(fd) ? errno : 0);
     close(fd);
     return e;
 }
 
+/* By the descriptor of a lock on that file system when there is one: the system tells it of all
+ * that could not be written since it was opened, a new one only of what nobody has heard of yet. */
 static enum err os_sync_tree(struct disk *disk, const char *path)
 {
     struct os_disk *d = CONTAINER_OF(disk, struct os_disk, disk);
+    struct os_file *lock = NULL;
+    struct stat st;
     int fd = open_fd(d, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_disk_err(errno);
-    enum err e = result(syncfs(fd));
+    enum err e = os_sync_err(fstat(fd, &st) ? errno : 0);
+    LIST_EACH(&d->locks, node) {
+        struct os_file *f = CONTAINER_OF(node, struct os_file, lock);
+        if (!e && !lock && f->device == st.st_dev) lock = f;
+    }
+    if (!e) e = os_sync_err(syncfs(lock ? lock->fd : fd) ? errno : 0);
+    if (lock && e) lock->sync_failed = true;
+    if (lock && lock->sync_failed) e = ERR_IO;
     close(fd);
     return e;
 }
@@ -434,6 +493,8 @@ enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max)
 void os_disk_free(struct os_disk *d)
 {
     os_helpers_free(&d->helpers, sync_abandoned);
+    while (!list_empty(&d->underway)) /* those that have not begun */
+        sync_abandoned(&CONTAINER_OF(d->underway.next, struct sync_job, underway)->job);
     while (!list_empty(&d->spare)) {
         struct sync_job *s = CONTAINER_OF(d->spare.next, struct sync_job, job.node);
         list_remove(&s->job.node);

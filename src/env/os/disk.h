@@ -20,8 +20,9 @@ struct os_disk {
 enum err os_disk_init(struct os_disk *d, struct os_loop *loop, int64_t open_max) MUST_CHECK;
 void os_disk_free(struct os_disk *d);
 
-/* What errno means to the callers of env/disk.h. */
+/* What errno means to the callers of env/disk.h; and after a sync, where it is all one. */
 enum err os_disk_err(int error);
+enum err os_sync_err(int error);
 
 /* The descriptor to send from, valid until the next call into the disk. The file must be one of
  * ours. Err: NO_DESCRIPTORS, IO. */

@@ -26,6 +26,7 @@ struct os_file {
     int how;               /* flags to open it again */
     int pins;
     bool fixed;             /* the descriptor stays: a lock, or a file without a name */
+    bool sync_failed;       /* for good; of a lock: of its file system */
     uint64_t device, inode; /* of a lock, and while closed */
     struct list_node use;   /* in os_files.used, while it could be closed */
     struct list_node lock;  /* in os_disk.locks */

@@ -11,6 +11,8 @@ static void finished(struct os_helpers *h, struct os_job *job)
 {
     bool was_empty = list_empty(&h->finished);
     list_push_back(&h->finished, &job->node);
+    job->ended = true;
+    pthread_cond_broadcast(&h->one_ended);
     if (!was_empty) return;
     ssize_t n = write(h->source.fd, &(uint64_t){1}, sizeof(uint64_t));
     INVARIANT(n == sizeof(uint64_t));
@@ -82,6 +84,7 @@ enum err os_helpers_init(struct os_helpers *h, struct os_loop *loop, int threads
     list_init(&h->finished);
     pthread_mutex_init(&h->mutex, NULL);
     pthread_cond_init(&h->wake, NULL);
+    pthread_cond_init(&h->one_ended, NULL);
     h->source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (h->source.fd < 0) return ERR_NO_DESCRIPTORS;
     return os_loop_add(loop, &h->source, EPOLLIN);
@@ -89,6 +92,7 @@ enum err os_helpers_init(struct os_helpers *h, struct os_loop *loop, int threads
 
 void os_helpers_start(struct os_helpers *h, struct os_job *job)
 {
+    job->ended = false;
     start_threads(h);
     if (h->threads_count == 0) job->work(job); /* no thread to be had: wait rather than never */
     pthread_mutex_lock(&h->mutex);
@@ -98,6 +102,13 @@ void os_helpers_start(struct os_helpers *h, struct os_job *job)
         list_push_back(&h->waiting, &job->node);
         pthread_cond_signal(&h->wake);
     }
+    pthread_mutex_unlock(&h->mutex);
+}
+
+void os_helpers_wait(struct os_helpers *h, struct os_job *job)
+{
+    pthread_mutex_lock(&h->mutex);
+    while (!job->ended) pthread_cond_wait(&h->one_ended, &h->mutex);
     pthread_mutex_unlock(&h->mutex);
 }
 
@@ -121,5 +132,6 @@ void os_helpers_free(struct os_helpers *h, void (*abandoned)(struct os_job *job)
     abandon(&h->waiting, abandoned);
     pthread_mutex_destroy(&h->mutex);
     pthread_cond_destroy(&h->wake);
+    pthread_cond_destroy(&h->one_ended);
     if (h->source.fd >= 0) close(h->source.fd);
 }

@@ -1,8 +1,10 @@
 /* What only a real machine has: processes, signals, descriptor limits, idle time. */
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -419,5 +421,133 @@ TEST(names_are_resolved_away_from_the_loop)
     c[0]->owner = f;
     c[0]->events = &conn_events;
     net_close(c[0]);
+    fixture_free(f);
+}
+
+/* ---- syncs that fail: the system's fdatasync, for the tests below */
+
+static atomic_int fdatasync_error;      /* of the next one; it is told once */
+static atomic_bool fdatasync_on_helper; /* only there, and after a while */
+static atomic_int fdatasync_now, fdatasync_most;
+
+int fdatasync(int fd);
+int fdatasync(int fd)
+{
+    if (fd < 0) {
+        errno = EBADF;
+        return -1;
+    }
+    bool helper = getpid() != gettid();
+    int now = atomic_fetch_add(&fdatasync_now, 1) + 1;
+    if (now > atomic_load(&fdatasync_most)) atomic_store(&fdatasync_most, now);
+    if (helper && atomic_load(&fdatasync_on_helper)) usleep(20000);
+    int error =
+        helper || !atomic_load(&fdatasync_on_helper) ? atomic_exchange(&fdatasync_error, 0) : 0;
+    if (!error && fsync(fd)) error = errno;
+    atomic_fetch_sub(&fdatasync_now, 1);
+    errno = error;
+    return error ? -1 : 0;
+}
+
+struct sync_seen {
+    struct disk_sync op;
+    int done;
+};
+
+static void sync_seen_done(struct disk_sync *op)
+{
+    CONTAINER_OF(op, struct sync_seen, op)->done++;
+}
+
+static struct disk_file *written(struct fixture *f, const char *name)
+{
+    char path[100];
+    struct disk_file *file;
+    path_in(f, name, path, sizeof path);
+    assert_ok(disk_open(f->os.env.disk, path, DISK_WRITE | DISK_CREATE, &file));
+    assert_ok(disk_write_bytes(file, 0, "x", 1));
+    return file;
+}
+
+TEST(a_sync_that_failed_fails_for_good_whatever_the_system_said)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS};
+    struct fixture *f = fixture_new();
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "f%zu", i);
+        struct disk_file *file = written(f, name);
+        assert_ok(disk_sync(file));
+        fdatasync_error = errors[i];
+        assert_int_equal(disk_sync(file), ERR_IO);
+        assert_int_equal(disk_sync(file), ERR_IO);
+        struct sync_seen seen = {.done = 0};
+        disk_sync_start(file, &seen.op, sync_seen_done);
+        UNTIL(f, seen.done);
+        assert_int_equal(seen.op.result, ERR_IO);
+        disk_file_unref(file);
+    }
+    struct disk_file *other = written(f, "other");
+    assert_ok(disk_sync(other));
+    disk_file_unref(other);
+    fixture_free(f);
+}
+
+/* Also when nobody waits any more for the one that was told. */
+TEST(a_sync_hears_of_the_failure_of_one_that_is_under_way)
+{
+    for (int forgotten = 0; forgotten < 2; forgotten++) {
+        struct fixture *f = fixture_new();
+        struct disk_file *file = written(f, "f");
+        struct sync_seen seen = {.done = 0};
+        fdatasync_on_helper = true;
+        fdatasync_error = EIO;
+        disk_sync_start(file, &seen.op, sync_seen_done);
+        if (forgotten) disk_sync_forget(f->os.env.disk, &seen.op);
+        assert_int_equal(disk_sync(file), ERR_IO);
+        assert_int_equal(seen.done, 0); /* from the loop only */
+        if (!forgotten) UNTIL(f, seen.done);
+        if (!forgotten) assert_int_equal(seen.op.result, ERR_IO);
+        fdatasync_on_helper = false;
+        disk_file_unref(file);
+        fixture_free(f);
+    }
+}
+
+TEST(syncs_of_one_file_go_one_after_the_other)
+{
+    for (int fails = 0; fails < 2; fails++) {
+        struct fixture *f = fixture_new();
+        struct disk_file *file = written(f, "f");
+        struct sync_seen seen[4] = {{.done = 0}};
+        fdatasync_on_helper = true;
+        fdatasync_most = 0;
+        fdatasync_error = fails ? EIO : 0;
+        for (int i = 0; i < 4; i++) disk_sync_start(file, &seen[i].op, sync_seen_done);
+        for (int i = 0; i < 4; i++) {
+            UNTIL(f, seen[i].done);
+            assert_int_equal(seen[i].op.result, fails ? ERR_IO : ERR_OK);
+        }
+        assert_int_equal(fdatasync_most, 1);
+        disk_sync_start(file, &seen[0].op, sync_seen_done);
+        disk_sync_start(file, &seen[1].op, sync_seen_done); /* goes with the env, not begun */
+        disk_file_unref(file);
+        fdatasync_on_helper = false;
+        fixture_free(f);
+    }
+}
+
+TEST(a_tree_is_synced_with_the_lock_on_it_too)
+{
+    struct fixture *f = fixture_new();
+    char path[100];
+    struct disk_file *lock;
+    path_in(f, ".lock", path, sizeof path);
+    assert_ok(disk_lock(f->os.env.disk, path, &lock));
+    disk_file_unref(written(f, "f"));
+    assert_ok(disk_sync_tree(f->os.env.disk, f->dir));
+    assert_ok(disk_sync_tree(f->os.env.disk, f->dir));
+    disk_file_unref(lock);
+    assert_ok(disk_sync_tree(f->os.env.disk, f->dir));
     fixture_free(f);
 }
