@@ -307,7 +307,8 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->auto_topics = auto_topics_create(b);
     b->handover = handover_create(b, config_int(o->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
     b->absence = absence_create(b);
-    b->settling = settling_create(b, config_int(o->config, CONFIG_SAMSA_METADATA_WAIT_MS));
+    b->settling = settling_create(b, config_int(o->config, CONFIG_SAMSA_METADATA_WAIT_MS),
+                                  config_int(o->config, CONFIG_SAMSA_METADATA_PULSE_MS));
     b->producer_ids = producer_id_source_create(b);
     b->parts->isr_proposals = isr_proposals_create(b);
     b->parts->assignments = directory_assignments_create(b);

@@ -32,6 +32,12 @@ struct channel *peer_channels_to(struct peer_channels *p, int32_t id)
     return c;
 }
 
+void peer_channels_drop(struct peer_channels *p, int32_t id)
+{
+    struct channel *c = map_remove_u64(&p->by_id, (uint64_t)id);
+    if (c) channel_destroy(c);
+}
+
 void peer_channels_close(struct peer_channels *p)
 {
     for (uint32_t i = 0; i < p->by_id.count; i++) channel_destroy(p->by_id.entries[i].value);

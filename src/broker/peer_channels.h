@@ -21,6 +21,10 @@ void peer_channels_init(struct peer_channels *p, struct broker *b, const char *p
 /* NULL: metadata has no address of this broker. */
 struct channel *peer_channels_to(struct peer_channels *p, int32_t id);
 
+/* Forget the channel to one, if there is one: its address may be another. Its calls in flight end
+ * with CLOSED. */
+void peer_channels_drop(struct peer_channels *p, int32_t id);
+
 /* Calls in flight end with CLOSED. May be used again. */
 void peer_channels_close(struct peer_channels *p);
 

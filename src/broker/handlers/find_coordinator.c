@@ -53,13 +53,6 @@ static void coordinator(struct broker *b, struct request *rq, struct str key,
     to->error_code = (int16_t)e;
 }
 
-static bool names_suspect(const struct settling *s, const struct find_coordinator_response *r)
-{
-    for (int32_t i = 0; i < r->coordinators_count; i++)
-        if (settling_suspects(s, r->coordinators[i].node_id)) return true;
-    return settling_suspects(s, r->node_id);
-}
-
 static void answer(struct request *rq, struct broker *b)
 {
     const struct find_coordinator_request *q = rq->body;
@@ -80,9 +73,11 @@ static void answer(struct request *rq, struct broker *b)
         r.error_code = one.error_code;
         r.error_message = one.error_code ? str_of(kafka_error_text(one.error_code)) : STR("NONE");
     }
-    if (settling_any(b->settling) && names_suspect(b->settling, &r) &&
-        settling_wait(b->settling, rq, answer))
-        return;
+    struct settling_leaders leaders = {0};
+    settling_name(&leaders, r.node_id);
+    for (int32_t i = 0; i < r.coordinators_count; i++)
+        settling_name(&leaders, r.coordinators[i].node_id);
+    if (settling_wait(b->settling, rq, &leaders, answer)) return;
     request_reply(rq, &r);
 }
 

@@ -123,12 +123,11 @@ static void refuse(struct request *rq, struct metadata_response *r)
     request_reply(rq, r);
 }
 
-static bool names_suspect(const struct settling *s, const struct metadata_response *r)
+static void name_leaders(const struct metadata_response *r, struct settling_leaders *to)
 {
     for (int32_t i = 0; i < r->topics_count; i++)
         for (int32_t j = 0; j < r->topics[i].partitions_count; j++)
-            if (settling_suspects(s, r->topics[i].partitions[j].leader_id)) return true;
-    return false;
+            settling_name(to, r->topics[i].partitions[j].leader_id);
 }
 
 static bool names_others_only(const struct broker *b, const struct metadata_response *r)
@@ -167,9 +166,9 @@ static void answer(struct request *rq, struct broker *b)
         describe_all(b, rq, &r);
     else
         describe_asked(b, rq, &r);
-    if (settling_any(b->settling) && names_suspect(b->settling, &r) &&
-        settling_wait(b->settling, rq, answer))
-        return;
+    struct settling_leaders leaders = {0};
+    name_leaders(&r, &leaders);
+    if (settling_wait(b->settling, rq, &leaders, answer)) return;
     /* Who is connected to us alone would ask us again and again, though we have named others. */
     if (replica_manager_is_adrift(b->replicas) && names_others_only(b, &r))
         request_reply_last(rq, &r);

@@ -467,7 +467,8 @@ static void open_member(struct member *m)
                                 .apis = &m->dispatch,
                                 .epoch = m->cluster->broker_epochs[m->id - 1]};
     m->broker.settling =
-        settling_create(&m->broker, config_int(m->config, CONFIG_SAMSA_METADATA_WAIT_MS));
+        settling_create(&m->broker, config_int(m->config, CONFIG_SAMSA_METADATA_WAIT_MS),
+                        config_int(m->config, CONFIG_SAMSA_METADATA_PULSE_MS));
     m->broker.handover =
         handover_create(&m->broker, config_int(m->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
     m->broker.absence = absence_create(&m->broker);

@@ -210,7 +210,7 @@ TEST(so_many_brokers_are_suspected_at_a_time_and_no_more)
 {
     struct cluster *c = cluster_open(1, 1, NULL);
     struct broker *b = &cluster_member(c, 1)->broker;
-    struct settling *s = settling_create(b, WAIT_MS);
+    struct settling *s = settling_create(b, WAIT_MS, 0);
     register_brokers(cluster_member(c, 1)->image, SETTLING_BROKERS_MAX + 1);
     for (int32_t id = 1; id <= SETTLING_BROKERS_MAX + 1; id++) settling_lost(s, id);
     assert_true(settling_suspects(s, SETTLING_BROKERS_MAX));
@@ -221,7 +221,11 @@ TEST(so_many_brokers_are_suspected_at_a_time_and_no_more)
     assert_true(settling_suspects(s, SETTLING_BROKERS_MAX + 1));
     settling_lost(s, 1000); /* nobody's */
     cluster_pass(c, WAIT_MS + 1);
-    assert_false(settling_any(s));
+    for (int32_t id = 1; id <= SETTLING_BROKERS_MAX + 1; id++)
+        assert_false(settling_suspects(s, id));
+    settling_lost(s, 1); /* in place of one that has been waited for */
+    assert_true(settling_suspects(s, 1));
+    settling_lost(s, SETTLING_BROKERS_MAX + 1); /* not heard since: not again, if still known */
     settling_destroy(s);
     cluster_close(c);
 }
@@ -243,4 +247,146 @@ TEST(who_goes_while_waiting_is_forgotten)
     cluster_pass(c, WAIT_MS);
     assert_false(a.answered);
     cluster_close(c);
+}
+
+/* "v" is led by 1, and nobody follows it: no connection between brokers can tell of 1's end. */
+static struct cluster *open_unfollowed(const char *const *config)
+{
+    static const int32_t led_by_1[] = {1};
+    struct cluster *c = cluster_open(1, 3, config);
+    cluster_topic(c, "v", TOPIC, 1, led_by_1, 1);
+    cluster_pass(c, LITTLE_MS);
+    struct asked first;
+    ask(c, 2, "v", &first);
+    cluster_pass(c, 5);
+    assert_true(first.answered);
+    assert_int_equal(first.leader, 1);
+    return c;
+}
+
+TEST(who_asks_before_any_broker_has_noticed_waits_as_well)
+{
+    struct cluster *c = open_unfollowed(NULL);
+    struct asked lost, other;
+    cluster_crash(c, 1);
+    ask(c, 2, "v", &lost);  /* over the connection that it has asked before */
+    ask(c, 3, "v", &other); /* over a new one */
+    cluster_pass(c, LITTLE_MS);
+    assert_false(lost.answered);
+    assert_false(other.answered);
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(lost.answered);
+    assert_int_equal(lost.leader, -1);
+    assert_true(other.answered);
+    cluster_close(c);
+}
+
+TEST(a_death_that_nobody_decides_holds_up_once)
+{
+    struct cluster *c = open_unfollowed(NULL);
+    struct asked lost, again;
+    cluster_crash(c, 1);
+    ask(c, 2, "v", &lost);
+    cluster_pass(c, WAIT_MS - LITTLE_MS);
+    assert_false(lost.answered);
+    cluster_pass(c, 2 * LITTLE_MS);
+    assert_true(lost.answered);
+    assert_int_equal(lost.leader, 1);
+    ask(c, 2, "v", &again);
+    cluster_pass(c, 5);
+    assert_true(again.answered);
+    cluster_close(c);
+}
+
+TEST(who_was_dead_and_is_there_again_is_named_at_once)
+{
+    struct cluster *c = open_unfollowed(NULL);
+    struct asked before, after, lost;
+    cluster_crash(c, 1);
+    ask(c, 2, "v", &before);
+    cluster_pass(c, 2 * WAIT_MS);
+    cluster_start(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    ask(c, 2, "v", &after);
+    cluster_pass(c, 5);
+    assert_true(after.answered);
+    assert_int_equal(after.leader, 1);
+    cluster_crash(c, 1); /* and its second death is as good as its first */
+    ask(c, 2, "v", &lost);
+    cluster_pass(c, LITTLE_MS);
+    assert_false(lost.answered);
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(lost.answered);
+    cluster_close(c);
+}
+
+TEST(a_question_lost_with_its_connection_is_asked_again)
+{
+    struct cluster *c = open_unfollowed(NULL);
+    struct asked a;
+    ask(c, 2, "v", &a);
+    sim_net_reset(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(a.answered);
+    assert_int_equal(a.leader, 1);
+    cluster_close(c);
+}
+
+TEST(a_silent_leader_is_waited_for_a_little_and_not_by_everybody)
+{
+    enum { PULSE_MS = 20, NEAR_MS = 5 };
+    struct cluster *c = open_unfollowed(NULL);
+    struct asked first, second, healed;
+    sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine, true);
+    int64_t since = sim_now_ms(c->sim);
+    ask(c, 2, "v", &first);
+    cluster_pass(c, PULSE_MS + NEAR_MS);
+    assert_true(first.answered);
+    assert_int_equal(first.leader, 1);
+    assert_in_range(first.at_ms - since, PULSE_MS, PULSE_MS + NEAR_MS);
+    since = sim_now_ms(c->sim);
+    ask(c, 2, "v", &second);
+    cluster_pass(c, NEAR_MS);
+    assert_true(second.answered);
+    sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine, false);
+    cluster_pass(c, WAIT_MS);
+    cluster_crash(c, 1);
+    ask(c, 2, "v", &healed);
+    cluster_pass(c, LITTLE_MS);
+    assert_false(healed.answered);
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(healed.answered);
+    cluster_close(c);
+}
+
+TEST(without_pulses_what_is_known_is_told_at_once)
+{
+    static const char *const none[] = {"samsa.metadata.pulse.ms", "0", NULL};
+    struct cluster *c = open_unfollowed(none);
+    struct asked a;
+    cluster_crash(c, 1);
+    ask(c, 2, "v", &a);
+    cluster_pass(c, 5);
+    assert_true(a.answered);
+    assert_int_equal(a.leader, 1);
+    cluster_close(c);
+}
+
+TEST(so_many_leaders_of_an_answer_are_looked_at_each_once)
+{
+    struct settling_leaders l = {0};
+    settling_name(&l, -1);
+    assert_int_equal(l.count, 0);
+    for (int32_t id = 0; id < SETTLING_LEADERS_MAX; id++) {
+        settling_name(&l, id);
+        settling_name(&l, 0);
+        settling_name(&l, id);
+    }
+    assert_int_equal(l.count, SETTLING_LEADERS_MAX);
+    settling_name(&l, SETTLING_LEADERS_MAX);
+    assert_int_equal(l.count, SETTLING_LEADERS_MAX);
+    for (int32_t id = 0; id < SETTLING_LEADERS_MAX; id++) assert_int_equal(l.ids[id], id);
 }
