@@ -137,6 +137,11 @@ class Cluster:
         self.tool("topics", "--create", "--topic", name, "--partitions", str(partitions), "--replication-factor", "3",
                   "--bootstrap-server", self.bootstrap, home=ROOT)
 
+    def prefer(self):
+        """Every partition is led by its first replica again: a node that was busy may have been fenced and lead none."""
+        self.tool("leader-election", "--election-type", "PREFERRED", "--all-topic-partitions",
+                  "--bootstrap-server", self.bootstrap, home=ROOT)
+
     def leader(self):
         """The node that is the active controller."""
         text = self.tool("metadata-quorum", "--bootstrap-server", self.bootstrap, "describe", "--status", home=ROOT)
@@ -174,8 +179,7 @@ def gaps(subject, cluster, options):
                                     ("the active controller killed", 0, signal.SIGKILL),
                                     ("a clean stop of the active controller", 0, signal.SIGTERM)):
         watch.ask("whole")
-        cluster.tool("leader-election", "--election-type", "PREFERRED", "--all-topic-partitions",
-                     "--bootstrap-server", cluster.bootstrap, home=ROOT)
+        cluster.prefer()
         probe = Probe("gaps", cluster.bootstrap, "gaps", 3, 300)
         time.sleep(SETTLE_SECONDS)
         victim = (cluster.leader() + of_controller) % 3
@@ -193,6 +197,7 @@ def many(subject, cluster, options):
     cluster.topic("many", options.partitions)
     watch = Probe("watch", cluster.bootstrap, "many")
     watch.ask("whole")
+    cluster.prefer()
     time.sleep(20)
     before, pids = cpu_seconds(cluster.pids()), cluster.pids()
     time.sleep(10)
