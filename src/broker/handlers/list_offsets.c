@@ -66,6 +66,12 @@ static enum kafka_error look_up(const struct broker *b, const struct list_offset
     return replica_offset(at.replica, &query, out);
 }
 
+/* Clients of older versions know another word for it (KIP-207). */
+static enum kafka_error error_for(enum kafka_error e, int16_t version)
+{
+    return e == KAFKA_OFFSET_NOT_AVAILABLE && version < 5 ? KAFKA_LEADER_NOT_AVAILABLE : e;
+}
+
 void handle_list_offsets(struct request *rq, void *context)
 {
     const struct list_offsets_request *q = rq->body;
@@ -86,7 +92,7 @@ void handle_list_offsets(struct request *rq, void *context)
             const struct list_offsets_request_list_offsets_partition *p = &t->partitions[j];
             struct timestamp_offset found = {-1, -1, -1};
             enum kafka_error e;
-            if (q->replica_id == -1 && q->isolation_level != 0 && q->isolation_level != 1)
+            if (q->isolation_level != 0 && q->isolation_level != 1)
                 e = KAFKA_UNKNOWN_SERVER_ERROR; /* in Apache Kafka's words */
             else if (is_named_again(rq, &seen, t->name, p->partition_index))
                 e = KAFKA_INVALID_REQUEST;
@@ -97,7 +103,7 @@ void handle_list_offsets(struct request *rq, void *context)
             r.topics[i].partitions[j] =
                 (struct list_offsets_response_list_offsets_partition_response){
                     .partition_index = p->partition_index,
-                    .error_code = (int16_t)e,
+                    .error_code = (int16_t)error_for(e, rq->api_version),
                     .timestamp = found.timestamp,
                     .offset = found.offset,
                     .leader_epoch = found.leader_epoch};

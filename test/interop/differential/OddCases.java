@@ -192,6 +192,8 @@ final class OddCases {
         for (int level : new int[] {2, -1})
             d.once("odd: offsets by isolation " + level, LIST_OFFSETS, (s, v) -> RecordCases.list("odd-wide", 0, -1, -1, 0)
                 .setIsolationLevel((byte) level));
+        d.once("odd: offsets by isolation 2 of the debugging consumer", LIST_OFFSETS, (s, v) -> RecordCases.list("odd-wide", 0, -1, -1, 2)
+            .setReplicaId(-2));
         for (int bytes : new int[] {-1, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
             d.once("odd: fetch of " + bytes + " of a partition", FETCH, (s, v) -> RecordCases.fetch(s, v, "odd-wide",
                 RecordCases.at(0, 0).setPartitionMaxBytes(bytes)));

@@ -21,6 +21,7 @@ struct list_spec {
     int16_t version;
     int32_t replica, partition, leader_epoch;
     bool twice;
+    int8_t isolation;
 };
 
 static enum kafka_error list(struct plane *p, const char *topic_name, struct list_spec s)
@@ -36,6 +37,7 @@ static enum kafka_error list(struct plane *p, const char *topic_name, struct lis
     struct list_offsets_request q;
     list_offsets_request_init(&q);
     q.replica_id = s.replica ? s.replica : -1;
+    q.isolation_level = s.isolation;
     q.topics = &topic;
     q.topics_count = 1;
     plane_call(p, API_LIST_OFFSETS, s.version ? s.version : 11, &q, list_delivered);
@@ -110,6 +112,10 @@ TEST(list_offsets_refuses_what_it_must)
                      KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(list(p, "t", (struct list_spec){.timestamp = -1, .leader_epoch = 9}),
                      KAFKA_UNKNOWN_LEADER_EPOCH);
+    for (int32_t replica = -2; replica < 0; replica++)
+        assert_int_equal(
+            list(p, "t", (struct list_spec){.timestamp = -1, .replica = replica, .isolation = 2}),
+            KAFKA_UNKNOWN_SERVER_ERROR);
     plane_close(p);
 }
 
@@ -128,7 +134,29 @@ TEST(list_offsets_does_not_show_a_watermark_older_than_the_election)
     plane_apply(p, 7, 0);
     assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1}), KAFKA_OFFSET_NOT_AVAILABLE);
     assert_int_equal(list(p, "r", (struct list_spec){.timestamp = 1}), KAFKA_OFFSET_NOT_AVAILABLE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -3}), KAFKA_OFFSET_NOT_AVAILABLE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .isolation = 1}),
+                     KAFKA_OFFSET_NOT_AVAILABLE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .leader_epoch = 2}),
+                     KAFKA_OFFSET_NOT_AVAILABLE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .leader_epoch = 1}),
+                     KAFKA_FENCED_LEADER_EPOCH);
+    for (int16_t version = 1; version <= 11; version++) { /* KIP-207 */
+        enum kafka_error expected =
+            version < 5 ? KAFKA_LEADER_NOT_AVAILABLE : KAFKA_OFFSET_NOT_AVAILABLE;
+        assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .version = version}),
+                         expected);
+        assert_int_equal(list(p, "r", (struct list_spec){.timestamp = 1, .version = version}),
+                         expected);
+        assert_int_equal(listed[0].offset, -1);
+        assert_int_equal(listed[0].timestamp, -1);
+    }
     assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -2}), KAFKA_NONE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -4}), KAFKA_NONE);
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -5}),
+                     KAFKA_NONE); /* nothing is tiered */
+    assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .replica = -2}), KAFKA_NONE);
+    assert_int_equal(listed[0].offset, 1);
     /* a follower asks for the log end, which is known */
     assert_int_equal(list(p, "r", (struct list_spec){.timestamp = -1, .replica = OTHER}),
                      KAFKA_NONE);
