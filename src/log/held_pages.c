@@ -39,8 +39,8 @@ enum err held_pages_mark(const struct log_dir *dir, enum err cause, const char *
                        "Its last writes may not be on the disk. Samsa writes them again when it is "
                        "started here, and removes this file.\n",
                        what, err_text(cause));
-    /* that the file is there is all that counts */
-    enum err ignored = disk_write_bytes(file, 0, text, (size_t)len);
+    size_t written = (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+    enum err ignored = disk_write_bytes(file, 0, text, written); /* the file is all that counts */
     (void)ignored;
     disk_file_unref(file);
     return ERR_OK;

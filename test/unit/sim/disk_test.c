@@ -281,6 +281,30 @@ TEST(failed_sync_loses_its_pages_for_good)
     }
 }
 
+/* Only a page that is clean can be dropped. */
+TEST(what_was_written_since_outlives_a_failed_sync_though_a_sync_of_it_is_under_way)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct sim *s = sim_new(seed);
+        struct env *env = sim_node_env(s, "n");
+        struct disk_file *f = open_file(env, "a");
+        struct sync_probe first = {.done = false}, second = {.done = false};
+        sim_disk_sync_delay(sim_node(s, "n"), 5000, 5000);
+        put(f, 0, "first");
+        sim_disk_fail(sim_node(s, "n"), SIM_SYNC, 1, ERR_IO, false);
+        disk_sync_start(f, &first.op, sync_done);
+        sim_run_ms(s, 2);
+        put(f, 0, "second");
+        disk_sync_start(f, &second.op, sync_done);
+        sim_run_ms(s, 4);
+        assert_true(first.done && !second.done);
+        assert_int_equal(first.op.result, ERR_IO);
+        assert_text(env, "a", "second");
+        disk_file_unref(f);
+        sim_free(s);
+    }
+}
+
 TEST(bytes_written_again_after_a_failed_sync_can_be_synced)
 {
     struct sim *s = sim_new(3);
