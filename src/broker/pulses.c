@@ -15,6 +15,7 @@ struct pulse {
     struct mono_time asked; /* what is in flight */
     struct mono_time felt;  /* when it was asked what it answered last; NEVER */
     bool in_flight;
+    bool silent; /* it did not answer what it was asked last */
 };
 
 void pulses_init(struct pulses *p, struct broker *b, const struct pulses_config *config)
@@ -35,6 +36,7 @@ static void answered(struct call *call, enum err e, const void *response)
     struct pulses *p = x->pulses;
     (void)response;
     x->in_flight = false;
+    x->silent = e != 0;
     if (e == 0) x->felt = x->asked;
     p->config.told(p->config.context, x->id, e);
 }
@@ -87,10 +89,11 @@ bool pulses_felt(const struct pulses *p, int32_t id, struct mono_time since)
     return x && x->felt.ns >= since.ns;
 }
 
-bool pulses_owed(const struct pulses *p, int32_t id, int64_t ms)
+bool pulses_silent(const struct pulses *p, int32_t id, int64_t ms)
 {
     const struct pulse *x = find(p, id);
-    return x && x->in_flight &&
+    if (!x || x->silent) return x != NULL;
+    return x->in_flight &&
            mono_elapsed_ms(clock_mono(p->channels.broker->env.clock), x->asked) >= ms;
 }
 

@@ -42,8 +42,8 @@ bool pulses_ask(struct pulses *p, int32_t id);
 /* Has it answered what it was asked at `since` or later? */
 bool pulses_felt(const struct pulses *p, int32_t id, struct mono_time since);
 
-/* Has it owed an answer for at least so long? */
-bool pulses_owed(const struct pulses *p, int32_t id, int64_t ms);
+/* Has it owed an answer for at least so long, or given none to what it was asked last? */
+bool pulses_silent(const struct pulses *p, int32_t id, int64_t ms);
 
 /* The image moved: brokers that are gone from it are forgotten. */
 void pulses_metadata_moved(struct pulses *p);

@@ -91,7 +91,7 @@ static bool in_doubt(struct settling *s, const struct request *rq, int32_t id)
     if (id == s->broker->node_id || !b || b->fenced) return false;
     if (settling_suspects(s, id)) return true;
     if (s->pulse_ms == 0 || pulses_felt(&s->pulses, id, rq->arrived)) return false;
-    bool silent = pulses_owed(&s->pulses, id, s->pulse_ms);
+    bool silent = pulses_silent(&s->pulses, id, s->pulse_ms);
     return pulses_ask(&s->pulses, id) && !silent && !find(s, id) && waits_for_pulse(s, rq);
 }
 

@@ -336,9 +336,9 @@ TEST(a_question_lost_with_its_connection_is_asked_again)
 
 TEST(a_silent_leader_is_waited_for_a_little_and_not_by_everybody)
 {
-    enum { PULSE_MS = 20, NEAR_MS = 5 };
+    enum { PULSE_MS = 20, NEAR_MS = 5, ANSWER_MS = 1100 };
     struct cluster *c = open_unfollowed(NULL);
-    struct asked first, second, healed;
+    struct asked first, second, third, heard, healed;
     sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine, true);
     int64_t since = sim_now_ms(c->sim);
     ask(c, 2, "v", &first);
@@ -350,8 +350,15 @@ TEST(a_silent_leader_is_waited_for_a_little_and_not_by_everybody)
     ask(c, 2, "v", &second);
     cluster_pass(c, NEAR_MS);
     assert_true(second.answered);
+    cluster_pass(c, ANSWER_MS); /* the question has timed out */
+    ask(c, 2, "v", &third);
+    cluster_pass(c, NEAR_MS);
+    assert_true(third.answered);
     sim_net_cut(cluster_member(c, 1)->machine, cluster_member(c, 2)->machine, false);
-    cluster_pass(c, WAIT_MS);
+    cluster_pass(c, ANSWER_MS);
+    ask(c, 2, "v", &heard);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(heard.answered);
     cluster_crash(c, 1);
     ask(c, 2, "v", &healed);
     cluster_pass(c, LITTLE_MS);
