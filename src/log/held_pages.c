@@ -233,7 +233,6 @@ enum err held_pages_write_again(struct log_dir *dir, struct arena *arena, const 
     struct disk_stat st;
     struct log_path path;
     struct pass p = {.dir = dir};
-    struct mono_time began = clock_mono(dir->env->clock);
     mark_path(dir, &path);
     enum err e = disk_stat(dir->env->disk, path.z, &st);
     if (e == ERR_NOT_FOUND) return ERR_OK;
@@ -255,8 +254,7 @@ enum err held_pages_write_again(struct log_dir *dir, struct arena *arena, const 
     }
     trace_warn(dir->env->trace, "log",
                "%s: its disk had failed before this start, so what may not be on it was written "
-               "again: %" PRId64 " bytes, %d files, %d logs, in %lld ms",
-               dir->path, p.bytes, p.files, p.logs,
-               (long long)mono_elapsed_ms(clock_mono(dir->env->clock), began));
+               "again: %" PRId64 " bytes, %d files, %d logs",
+               dir->path, p.bytes, p.files, p.logs);
     return ERR_OK;
 }
