@@ -18,6 +18,15 @@ static enum kafka_error admit_type(int8_t type, int16_t version)
     return type == KEY_SHARE && version >= 6 ? KAFKA_UNSUPPORTED_VERSION : KAFKA_INVALID_REQUEST;
 }
 
+/* Clients show this sentence, and of the error not even the name. */
+static struct str unsupported_text(int8_t type)
+{
+    return type == KEY_TRANSACTION
+               ? STR("This broker does not serve transactions: use a producer without "
+                     "transactional.id; in Kafka Streams, processing.guarantee=at_least_once")
+               : STR("This broker does not serve share groups: use consumer groups");
+}
+
 static enum kafka_error find(struct broker *b, struct request *rq, struct str key,
                              struct find_coordinator_response_coordinator *to)
 {
@@ -51,6 +60,7 @@ static void coordinator(struct broker *b, struct request *rq, struct str key,
     enum kafka_error e = admit_type(q->key_type, rq->api_version);
     if (!e) e = find(b, rq, key, to);
     to->error_code = (int16_t)e;
+    if (e == KAFKA_UNSUPPORTED_VERSION) to->error_message = unsupported_text(q->key_type);
 }
 
 static void answer(struct request *rq, struct broker *b)
@@ -71,7 +81,10 @@ static void answer(struct request *rq, struct broker *b)
         r.host = one.host;
         r.port = one.port;
         r.error_code = one.error_code;
-        r.error_message = one.error_code ? str_of(kafka_error_text(one.error_code)) : STR("NONE");
+        r.error_message = one.error_message;
+        if (one.error_code != KAFKA_UNSUPPORTED_VERSION)
+            r.error_message =
+                one.error_code ? str_of(kafka_error_text(one.error_code)) : STR("NONE");
     }
     struct settling_leaders leaders = {0};
     settling_name(&leaders, r.node_id);

@@ -1,8 +1,9 @@
 /* Metadata, versions 0 to 13: brokers, topics, who leads what.
  *
- * Null topics mean all (in version 0 an empty list does). A topic that does not exist is created
- * when both the client and auto.create.topics.enable allow it; the answer still says
- * UNKNOWN_TOPIC_OR_PARTITION, and clients ask again. */
+ * Null topics mean all (in version 0 an empty list does). Where one topic has an id, only those
+ * that have one are described. A topic that does not exist is created when both the client and
+ * auto.create.topics.enable allow it; the answer still says UNKNOWN_TOPIC_OR_PARTITION, and clients
+ * ask again. */
 #include "protocol/metadata.h"
 
 #include "broker/auto_topics.h"
@@ -53,42 +54,55 @@ static void describe_topic(const struct broker *b, struct request *rq,
     describe_partitions(b, rq, topic, out);
 }
 
-static void describe_missing(struct broker *b, struct request *rq,
-                             const struct metadata_request_topic *asked,
+static void describe_missing(struct broker *b, struct request *rq, struct str name,
                              struct metadata_response_topic *out)
 {
     const struct metadata_request *q = rq->body;
-    if (str_is_null(asked->name)) {
-        out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
-        out->topic_id = asked->topic_id;
-        out->name = STR_NULL;
-        return;
-    }
-    out->name = asked->name;
-    out->is_internal = view_topic_is_internal(asked->name);
-    if (!str_is_null(view_topic_name_fault(asked->name, &rq->arena))) {
+    out->name = name;
+    out->is_internal = view_topic_is_internal(name);
+    if (!str_is_null(view_topic_name_fault(name, &rq->arena))) {
         out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
         return;
     }
     out->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     if (q->allow_auto_topic_creation && config_bool(b->config, CONFIG_AUTO_CREATE_TOPICS_ENABLE))
-        auto_topics_want(b->auto_topics, asked->name);
+        auto_topics_want(b->auto_topics, name);
+}
+
+static void describe_missing_id(struct uuid id, struct metadata_response_topic *out)
+{
+    out->error_code = KAFKA_UNKNOWN_TOPIC_ID;
+    out->topic_id = id;
+    out->name = STR_NULL;
+}
+
+/* Java's clients that ask by id leave the name empty, not null. */
+static bool asks_by_id(const struct metadata_request *q)
+{
+    for (int32_t i = 0; i < q->topics_count; i++)
+        if (!uuid_is_zero(q->topics[i].topic_id)) return true;
+    return false;
 }
 
 static void describe_asked(struct broker *b, struct request *rq, struct metadata_response *r)
 {
     const struct metadata_request *q = rq->body;
+    bool by_id = asks_by_id(q);
     r->topics = metadata_response_topic_new(&rq->arena, q->topics_count);
-    r->topics_count = q->topics_count;
+    r->topics_count = 0;
     for (int32_t i = 0; i < q->topics_count; i++) {
         const struct metadata_request_topic *asked = &q->topics[i];
-        const struct image_topic *topic = str_is_null(asked->name)
-                                              ? image_topic_by_id(b->image, asked->topic_id)
-                                              : image_topic_by_name(b->image, asked->name);
+        if (by_id && uuid_is_zero(asked->topic_id)) continue;
+        bool nameless = by_id || str_is_null(asked->name);
+        const struct image_topic *topic = nameless ? image_topic_by_id(b->image, asked->topic_id)
+                                                   : image_topic_by_name(b->image, asked->name);
+        struct metadata_response_topic *out = &r->topics[r->topics_count++];
         if (topic)
-            describe_topic(b, rq, topic, &r->topics[i]);
+            describe_topic(b, rq, topic, out);
+        else if (nameless)
+            describe_missing_id(asked->topic_id, out);
         else
-            describe_missing(b, rq, asked, &r->topics[i]);
+            describe_missing(b, rq, asked->name, out);
     }
 }
 
@@ -106,8 +120,8 @@ static bool gives_ids_early(const struct metadata_request *q, int16_t version)
 {
     if (version >= VERSION_IDS) return false;
     for (int32_t i = 0; i < q->topics_count; i++)
-        if (str_is_null(q->topics[i].name) || !uuid_is_zero(q->topics[i].topic_id)) return true;
-    return false;
+        if (str_is_null(q->topics[i].name)) return true;
+    return asks_by_id(q);
 }
 
 static void refuse(struct request *rq, struct metadata_response *r)

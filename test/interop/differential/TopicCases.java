@@ -105,6 +105,10 @@ final class TopicCases {
             List.of(new MetadataRequestTopic().setTopicId(s.get("records")).setName(null))));
         d.ask("metadata by unknown id", METADATA, (s, v) -> new MetadataRequestData().setAllowAutoTopicCreation(false)
             .setTopics(List.of(new MetadataRequestTopic().setTopicId(new Uuid(5, 6)).setName(null))));
+        d.ask("metadata by ids and an empty name", METADATA, 10, 99, (s, v) -> new MetadataRequestData().setAllowAutoTopicCreation(false)
+            .setTopics(List.of(new MetadataRequestTopic().setTopicId(new Uuid(5, 6)), new MetadataRequestTopic().setTopicId(s.get("records")))), (s, m, v) -> { });
+        d.ask("metadata by an id, and by a name", METADATA, 10, 99, (s, v) -> new MetadataRequestData().setAllowAutoTopicCreation(false)
+            .setTopics(List.of(new MetadataRequestTopic().setTopicId(s.get("records")), new MetadataRequestTopic().setName("unknown"))), (s, m, v) -> { });
         d.ask("metadata with operations", METADATA, (s, v) -> names(false, "records")
             .setIncludeTopicAuthorizedOperations(true).setIncludeClusterAuthorizedOperations(v >= 8 && v <= 10));
         d.ask("describe topic partitions", DESCRIBE_TOPIC_PARTITIONS, (s, v) -> new DescribeTopicPartitionsRequestData()

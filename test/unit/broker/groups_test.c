@@ -352,6 +352,34 @@ TEST(a_groups_coordinator_leads_the_partition_its_id_names)
     close_scene(&s);
 }
 
+static void found_text(struct request *rq, const void *response)
+{
+    const struct find_coordinator_response *r = response;
+    answers++;
+    say("%.*s", STR_ARG(rq->api_version < 4 ? r->error_message : r->coordinators[0].error_message));
+}
+
+TEST(who_asks_for_a_transactions_coordinator_is_told_what_to_do_instead)
+{
+    struct scene s;
+    struct find_coordinator_request q;
+    struct str key = STR("x");
+    find_coordinator_request_init(&q);
+    open_scene(&s);
+    q.key = key;
+    q.coordinator_keys = &key;
+    q.coordinator_keys_count = 1;
+    for (int16_t version = 3; version <= 6; version++) {
+        q.key_type = 1;
+        call(&s, API_FIND_COORDINATOR, version, &q, found_text);
+        assert_non_null(strstr(answer, "without transactional.id"));
+    }
+    q.key_type = 2;
+    call(&s, API_FIND_COORDINATOR, 6, &q, found_text);
+    assert_non_null(strstr(answer, "share groups"));
+    close_scene(&s);
+}
+
 TEST(there_are_no_coordinators_of_transactions_and_share_groups_yet)
 {
     struct scene s;
