@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "config/connection_limits.h"
 
 /* A change that is asked for, and what it is about. */
 struct change {
@@ -226,6 +227,7 @@ static enum err check_together(const struct change *change, struct arena *arena,
         return config_error_set(error, "requirement failed: log.cleaner.dedupe.buffer.size must be "
                                        "at least 1MB per cleaner thread.");
     const char *overrides = text_after(change, CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES, arena);
+    if (connection_overrides_check(overrides, error)) return ERR_INVALID;
     if (number_after(change, CONFIG_MAX_CONNECTIONS_PER_IP, arena) == 0 &&
         (!overrides || !*overrides))
         return config_error_set(error,

@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "config/connection_limits.h"
+
 #define FAIL(id, ...) return fail(c, arena, (id), error, arena_printf(arena, __VA_ARGS__))
 
 /* The cause behind the place of the key at fault. */
@@ -300,6 +302,10 @@ static enum err check_numbers(const struct config *c, struct arena *arena,
         FAIL(CONFIG_QUEUED_MAX_REQUEST_BYTES,
              "requirement failed: queued.max.request.bytes must be larger or equal to "
              "socket.request.max.bytes");
+    struct config_error cause;
+    if (connection_overrides_check(config_string(c, CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES),
+                                   &cause))
+        FAIL(CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES, "%s", cause.text);
     if (config_long(c, CONFIG_MAX_CONNECTIONS_PER_IP) == 0 &&
         !*config_string(c, CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES))
         FAIL(CONFIG_MAX_CONNECTIONS_PER_IP,

@@ -41,6 +41,7 @@ static void server_accepted(struct net_listener *l, struct net_conn *net)
     struct net_address peer;
     net_peer(net, &peer);
     const char *limit = NULL;
+    if (s->config.limit) s->config.limit(s->config.limit_owner, peer.host, &s->config);
     if (!s->serving)
         limit = "the node is starting";
     else if (s->connections_count >= s->config.connections_max)

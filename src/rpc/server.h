@@ -19,10 +19,14 @@ struct rpc_server_config {
     const char *listener_name; /* borrowed for life */
     const char *host;          /* NULL: every address */
     uint16_t port;
-    int32_t backlog;                /* socket.listen.backlog.size */
-    int32_t request_bytes_max;      /* socket.request.max.bytes */
-    int32_t connections_max;        /* max.connections */
-    int32_t connections_per_ip_max; /* max.connections.per.ip */
+    int32_t backlog;           /* socket.listen.backlog.size */
+    int32_t request_bytes_max; /* socket.request.max.bytes */
+    int32_t connections_max;
+    int32_t connections_per_ip_max;
+    /* Asked at each new connection, as limits may change while the node runs; sets both above.
+     * NULL: they stay as they are. */
+    void (*limit)(void *owner, const char *address, struct rpc_server_config *config);
+    void *limit_owner;
     int64_t connection_idle_ms_max; /* connections.max.idle.ms; < 0: for ever */
     int32_t requests_in_flight_max; /* per connection; reading pauses at it */
     int64_t unsent_bytes_max;       /* per connection; reading pauses at it */

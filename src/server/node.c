@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "broker/metadata_publisher.h"
+#include "config/connection_limits.h"
 #include "quorum/snapshot_file.h"
 #include "server/internal.h"
 
@@ -381,6 +382,14 @@ enum err node_create(const struct env *env, struct config *config, const struct 
     return ERR_OK;
 }
 
+static void node_limit_connections(void *owner, const char *address,
+                                   struct rpc_server_config *config)
+{
+    const struct node *n = owner;
+    config->connections_max = connection_limit_of_listener(n->config, config->listener_name);
+    config->connections_per_ip_max = connection_limit_of_address(n->config, address);
+}
+
 static enum err node_listen(struct node *n, const struct listener *l, struct config_error *error)
 {
     if (n->servers_count == LISTENERS_MAX)
@@ -395,8 +404,8 @@ static enum err node_listen(struct node *n, const struct listener *l, struct con
     config.peer_ended = watch_peer_ended;
     config.peer_owner = n->watch;
     config.request_bytes_max = config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES);
-    config.connections_max = config_int(c, CONFIG_MAX_CONNECTIONS);
-    config.connections_per_ip_max = config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP);
+    config.limit = node_limit_connections;
+    config.limit_owner = n;
     config.connection_idle_ms_max = config_long(c, CONFIG_CONNECTIONS_MAX_IDLE_MS);
     enum err e = rpc_server_create(&n->env, &config,
                                    is_controller ? &n->controller_apis.dispatch : n->broker->apis,

@@ -186,6 +186,27 @@ def connections(count):
         time.sleep(0.2)
         kcat(node, "-P", "-t", "c", text="x\n")
         count.check("and there is room again", values(node, "c") == ["x"])
+        node.tool("configs", "--bootstrap-server", node.bootstrap, "--alter", "--entity-type", "brokers",
+                  "--entity-default", "--add-config", "max.connections.per.ip.overrides=127.0.0.1:3")
+        tries = [most_connections(node)]  # until the node has heard of it, and the tool's connections are gone
+        while tries[-1] != 3 and len(tries) < 200:
+            time.sleep(0.05)
+            tries.append(most_connections(node))
+        count.check("an address has no more than was set for it while the node runs", tries[-1] == 3, str(tries))
+
+
+def most_connections(node):
+    """How many connections are answered on at the same time, of ten."""
+    answered, held = 0, [socket.create_connection(("127.0.0.1", node.port), timeout=5) for _ in range(10)]
+    for s in held:
+        try:
+            s.sendall(struct.pack(">ihhih", 10, 18, 0, 7, -1))
+            answered += len(s.recv(8)) == 8
+        except ConnectionError:
+            pass
+    for s in held:
+        s.close()
+    return answered
 
 
 def descriptors(count):

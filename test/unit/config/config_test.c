@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "config/client_metrics.h"
+#include "config/connection_limits.h"
 #include "config/dynamic.h"
 #include "config/topic.h"
 
@@ -348,4 +349,45 @@ TEST(a_client_metrics_subscription_is_judged_by_key)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(client_metrics("match", bad[i]), CLIENT_METRICS_CONFIG);
     assert_int_equal(client_metrics("no.such", "1"), CLIENT_METRICS_REQUEST);
+}
+
+TEST(an_override_of_an_address_counts_instead_of_the_limit_for_all)
+{
+    struct config *c = config_new();
+    assert_int_equal(connection_limit_of_address(c, "10.0.0.1"), INT32_MAX);
+    struct config_pair set[] = {
+        {STR("max.connections.per.ip"), STR("0")},
+        {STR("max.connections.per.ip.overrides"), STR(" 10.0.0.1:5 , localhost : 7,0:0::1:8,")},
+    };
+    assert_ok(config_validate_broker(c, set, 2, true, &error));
+    for (int i = 0; i < 2; i++)
+        assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, set[i].name, set[i].value, &error));
+    assert_int_equal(connection_limit_of_address(c, "10.0.0.1"), 5);
+    assert_int_equal(connection_limit_of_address(c, "127.0.0.1"), 7);
+    assert_int_equal(connection_limit_of_address(c, "::1"), 8);
+    assert_int_equal(connection_limit_of_address(c, "10.0.0.2"), 0);
+    static const char *const bad[] = {
+        "nonsense", "10.0.0.1",      "10.0.0.1:",           "10.0.0.1:five", "10.0.0.1:1,,::1:2",
+        ":5",       "example.org:5", "10.0.0.1:2147483648", "10.0.0.1:1 2",  "10.0.0.1.1:5"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (!*said_of(c, "max.connections.per.ip.overrides", bad[i], false))
+            fail_msg("%s is taken", bad[i]);
+    assert_string_equal(said_of(c, "max.connections.per.ip.overrides", "::1:2,nonsense", false),
+                        "Error parsing configuration property "
+                        "'max.connections.per.ip.overrides': \"nonsense\" is not ADDRESS:COUNT, "
+                        "like 10.0.0.1:100 (names but localhost are not looked up)");
+    config_free(c);
+}
+
+TEST(a_listener_has_its_own_limit_below_that_of_all)
+{
+    struct config *c = config_new();
+    assert_int_equal(connection_limit_of_listener(c, "PLAINTEXT"), INT32_MAX);
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, STR("listener.name.plaintext.max.connections"),
+                         STR("3"), &error));
+    assert_int_equal(connection_limit_of_listener(c, "PLAINTEXT"), 3);
+    assert_int_equal(connection_limit_of_listener(c, "OTHER"), INT32_MAX);
+    assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, STR("max.connections"), STR("2"), &error));
+    assert_int_equal(connection_limit_of_listener(c, "PLAINTEXT"), 2);
+    config_free(c);
 }

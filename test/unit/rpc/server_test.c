@@ -627,6 +627,35 @@ TEST(connections_per_address_are_bounded)
     fixture_free(f);
 }
 
+static void limit_of_late(void *owner, const char *address, struct rpc_server_config *config)
+{
+    assert_string_equal(address, "127.0.0.1");
+    config->connections_per_ip_max = *(const int32_t *)owner;
+}
+
+TEST(limits_that_change_hold_for_the_next_connection)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    int32_t limit = 1;
+    config.limit = limit_of_late;
+    config.limit_owner = &limit;
+    struct fixture *f = fixture_make(config);
+    struct call call;
+    call_with(f, &call, NULL, 0);
+    run_until_answers(f, 1);
+    struct raw refused = {0}, taken = {0};
+    raw_send(f, &refused, "", 0);
+    for (int turn = 0; !refused.ended && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_true(refused.ended);
+    limit = 2;
+    raw_send(f, &taken, "", 0);
+    for (int turn = 0; rpc_server_connections_count(f->server) < 2 && turn < 500; turn++)
+        os_env_turn(&f->os, 10);
+    assert_int_equal(rpc_server_connections_count(f->server), 2);
+    assert_false(taken.ended);
+    fixture_free(f);
+}
+
 static void local_answer(struct call *call, enum err e, const void *response)
 {
     answered(call, e, response);
