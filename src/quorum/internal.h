@@ -75,6 +75,7 @@ struct quorum {
     bool stepping; /* in quorum_step */
     bool again;    /* an event came while stepping */
     bool silent;   /* the state could not be written: the answer in hand must not leave */
+    bool no_room;  /* nor has it been written since: that has been said */
     struct timer raft_timer;
     struct task news; /* leader_changed and may_stop are to be told */
     bool leader_news, may_stop;
@@ -83,6 +84,10 @@ struct quorum {
     const char *cause; /* of what is being stepped */
     enum raft_role told_role;
     int32_t told_epoch; /* -1: nothing yet */
+    struct {
+        enum raft_role role;
+        int32_t epoch, leader_id;
+    } traced;           /* the role that the log says we have; epoch -1: none yet */
     int32_t lost_epoch; /* whose leader was reported lost; -1: none */
 
     /* the log and its snapshots */

@@ -44,14 +44,17 @@ static bool persist(struct quorum *q)
     enum err e = quorum_state_write(q->env.disk, q->state_path, &file, ids, voters->voters_count);
     arena_free(&arena);
     if (quorum_error_passes(e)) {
-        trace_warn(q->env.trace, "org.apache.kafka.raft.QuorumState",
-                   "[RaftManager id=%d] No %s left in %s for quorum-state; free some, this node "
-                   "tries again by itself",
-                   q->options.node_id, e == ERR_NO_SPACE ? "space" : "descriptors", q->directory);
+        if (!q->no_room)
+            trace_warn(
+                q->env.trace, "org.apache.kafka.raft.QuorumState",
+                "[RaftManager id=%d] No %s left in %s for quorum-state; free some, this node "
+                "tries again by itself",
+                q->options.node_id, e == ERR_NO_SPACE ? "space" : "descriptors", q->directory);
         raft_cannot_persist(q->raft, quorum_now_ms(q));
-        q->silent = true;
+        q->silent = q->no_room = true;
         return false;
     }
+    q->no_room = false;
     if (e) {
         log_dir_fail(q->dir, e, q->state_path);
         quorum_fail(q, "quorum-state cannot be written");
@@ -107,12 +110,26 @@ static void note_role(struct quorum *q)
                  (long long)log_end_offset(q->log));
 }
 
+/* Not so when a step had to be taken back and all is as it was. */
+static bool is_news(struct quorum *q)
+{
+    enum raft_role role = raft_role(q->raft);
+    int32_t epoch = raft_epoch(q->raft), leader_id = raft_leader(q->raft);
+    if (role == q->traced.role && epoch == q->traced.epoch && leader_id == q->traced.leader_id)
+        return false;
+    q->traced.role = role;
+    q->traced.epoch = epoch;
+    q->traced.leader_id = leader_id;
+    return true;
+}
+
 static void leadership_moved(struct quorum *q)
 {
     note_role(q);
     q->leader_news = true;
     task_post(q->env.clock, &q->news);
     task_post(q->env.clock, &q->look);
+    if (!is_news(q)) return;
     trace_info(q->env.trace, "org.apache.kafka.raft.QuorumState",
                "[RaftManager id=%d] Completed transition to %s(epoch=%d, leaderId=%d, "
                "logEndOffset=%lld)",
@@ -236,7 +253,7 @@ enum err quorum_open(const struct env *env, struct log_dir *dir,
     q->state_path = arena_printf(&q->paths, "%s/quorum-state", q->directory).data;
     q->download.id.end_offset = -1;
     q->drained.ns = INT64_MIN / 2; /* long ago */
-    q->told_epoch = q->lost_epoch = -1;
+    q->told_epoch = q->traced.epoch = q->lost_epoch = -1;
     q->cause = QUORUM_CAUSE_PEER;
     list_init(&q->subscribers);
     list_init(&q->peers);

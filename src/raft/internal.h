@@ -95,6 +95,7 @@ struct raft_wire {
     uint32_t last_token;
     int64_t ask_at;        /* bootstrap servers are not asked before */
     uint32_t first_server; /* moves on with every one that was asked */
+    int64_t quiet_until;   /* nothing is sent before: what it led to could not be persisted */
 };
 
 struct raft {

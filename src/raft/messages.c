@@ -13,7 +13,7 @@
 void wire_reset(struct raft *r)
 {
     r->wire.sent_count = r->wire.pauses_count = 0;
-    r->wire.ask_at = INT64_MIN;
+    r->wire.ask_at = r->wire.quiet_until = INT64_MIN;
 }
 
 static bool in_flight(const struct raft *r, enum raft_message_kind kind, int32_t peer)
@@ -248,8 +248,7 @@ static struct candidate leader_candidate(const struct raft *r, int32_t i)
     return t->begin_due ? to_voter(r, RAFT_BEGIN_QUORUM_EPOCH, t->key) : never();
 }
 
-/* The i-th message that this role may send; false: there are no more. */
-static bool candidate(const struct raft *r, int32_t i, struct candidate *out)
+static bool of_role(const struct raft *r, int32_t i, struct candidate *out)
 {
     switch (r->role) {
     case RAFT_UNATTACHED:
@@ -277,6 +276,14 @@ static bool candidate(const struct raft *r, int32_t i, struct candidate *out)
         return true;
     }
     UNREACHABLE();
+}
+
+/* The i-th message that this role may send; false: there are no more. */
+static bool candidate(const struct raft *r, int32_t i, struct candidate *out)
+{
+    if (!of_role(r, i, out)) return false;
+    out->due_ms = later(out->due_ms, r->wire.quiet_until);
+    return true;
 }
 
 /* ---- sending ---- */

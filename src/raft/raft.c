@@ -125,6 +125,8 @@ void raft_cannot_persist(struct raft *r, int64_t now_ms)
     PRE(r->taken.persist);
     r->state = r->written = r->written_before;
     role_resume(r, now_ms);
+    /* Or the next answer would be learned from, and not be written, within the same turn. */
+    r->wire.quiet_until = now_ms + role_election_timeout(r);
     /* The driver dropped them. */
     r->effects.truncate_to = r->taken.truncate_to;
     if (r->taken.change_done) {

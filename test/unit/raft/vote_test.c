@@ -494,6 +494,39 @@ TEST(who_cannot_write_its_own_vote_does_not_stand_and_tries_later)
     world_free(w);
 }
 
+TEST(who_cannot_write_what_it_learns_is_quiet_for_an_election_time)
+{
+    struct world *w = world_alone(3, false);
+    struct node *n = first(w);
+    node_lead(n);
+    raft_resign(n->raft, w->now_ms, raft_epoch(n->raft));
+    node_settle(n);
+    struct raft_answer a = node_good_answer(n);
+    a.error = KAFKA_FENCED_LEADER_EPOCH;
+    a.current.leader_id = 1;
+    a.current.epoch = raft_epoch(n->raft) + 1;
+    for (int32_t i = 0; i < 3; i++) {
+        const struct raft_message *m = node_message(n, RAFT_END_QUORUM_EPOCH, 1);
+        assert_non_null(m);
+        n->no_space = true;
+        node_answered(n, m, a);
+        node_forget(n);
+        node_settle(n);
+        assert_int_equal(raft_role(n->raft), RAFT_RESIGNED); /* of the epoch that is written */
+        assert_null(node_message(n, RAFT_END_QUORUM_EPOCH, 1));
+        assert_null(node_message(n, RAFT_END_QUORUM_EPOCH, 2));
+        int64_t due = raft_deadline(n->raft);
+        assert_true(due >= w->now_ms + 1000);
+        w->now_ms = due;
+        raft_unanswered(n->raft, w->now_ms, 0, false);
+        node_settle(n);
+    }
+    node_answered(n, node_message(n, RAFT_END_QUORUM_EPOCH, 1), a);
+    assert_int_equal(raft_role(n->raft), RAFT_FOLLOWER); /* there is room again: at once */
+    assert_non_null(node_message(n, RAFT_FETCH, 1));
+    world_free(w);
+}
+
 TEST(roles_after_a_restart_are_what_quorum_state_says)
 {
     struct world *w = world_alone(3, false);
