@@ -26,6 +26,7 @@ struct log *log_new(struct log_dir *dir, struct str topic, int32_t partition,
 
 void log_free(struct log *log)
 {
+    log_ahead_forget(log);
     log_flush_forget(&log->rolled);
     LIST_EACH(&log->flushes, node) {
         struct log_flush *f = CONTAINER_OF(node, struct log_flush, node);

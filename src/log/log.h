@@ -121,9 +121,19 @@ enum append_origin {
     APPEND_FROM_RAFT,        /* trusted: several batches, offsets assigned, no producer rules */
 };
 
+/* Batches that the caller will append to this log right behind one, by one call each with the same
+ * options, from this memory, before anything else happens. They may be written with it. */
+enum { APPEND_AHEAD_MAX = 15 };
+struct append_ahead {
+    int32_t count;
+    struct bytes batches[APPEND_AHEAD_MAX];
+};
+
 struct append_options {
     enum append_origin origin;
     int32_t leader_epoch;
+    const struct append_ahead *ahead; /* NULL: none, or not known */
+    bool foreseen;           /* counted in result->ahead of an append just now, from this memory */
     struct arena *arena;     /* for record_errors; needed from a client */
     bool compressed_trusted; /* do not decompress to check (a private network of known clients) */
     int64_t decompressed_bytes_max; /* 0: 256 MiB; more is APPEND_INVALID_RECORD */
@@ -142,6 +152,7 @@ struct append_result {
     int64_t max_timestamp;
     bool duplicate; /* nothing was written: a retry of one of the producer's last five batches */
     bool rolled;    /* a new segment was begun */
+    int32_t ahead;  /* how many of those that follow were written with it */
     const char *message; /* why, static or in the arena; NULL when ok */
     struct append_record_error *record_errors;
     int32_t record_errors_count;
@@ -185,9 +196,8 @@ struct log_read_options {
 
 /* From the start of the batch containing `offset`, within one segment, up to bytes_max exactly: the
  * last batch may be cut, the first never. Empty when nothing is below end_offset, or the first
- * batch has no room. Reads no record bytes, allocates
- * nothing. Err: OUT_OF_RANGE, OFFLINE, IO (offline from now on), NO_DESCRIPTORS (try again later).
- */
+ * batch has no room. Reads no record bytes, allocates nothing. Err: OUT_OF_RANGE, OFFLINE, IO
+ * (offline from now on), NO_DESCRIPTORS (try again later). */
 enum err log_read(struct log *log, const struct log_read_options *options,
                   struct log_slice *slice) MUST_CHECK;
 

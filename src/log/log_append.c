@@ -13,6 +13,7 @@ struct appending {
     struct append_result *result;
     int64_t now_ms;
     bool bad_timestamp;
+    bool checked; /* its header, checksum and records */
     struct log_write write;
 };
 
@@ -204,6 +205,55 @@ static bool check_producer(struct appending *a, const uint8_t *batch, const stru
     return true;
 }
 
+/* Of a topic that takes batches as they are, and not what has rules of its own. */
+static bool is_plain(const struct log *log, const struct batch_header *h)
+{
+    const struct log_config *c = log->config;
+    bool same_codec = c->compression_producer || c->compression == batch_compression(h);
+    return same_codec && !c->log_append_time && !c->cleanup_compact && !c->preallocate &&
+           !batch_is(h, BATCH_CONTROL) && !batch_is(h, BATCH_TRANSACTIONAL);
+}
+
+/* Is it what its producer sends right behind the other? One without an id may send anything. */
+static bool is_next_of_producer(const struct batch_header *h, const struct batch_header *before)
+{
+    if (h->producer_id < 0 && before->producer_id < 0) return true;
+    return h->producer_id == before->producer_id && h->producer_epoch == before->producer_epoch &&
+           h->base_sequence == sequence_add(batch_last_sequence(before), 1);
+}
+
+/* Batches that follow the one being appended are made ready, up to the first that is not fine, or
+ * about which anything is special. Their memory is left as it is. */
+static void gather_ahead(struct appending *a, const struct batch_header *first)
+{
+    struct log *log = a->log;
+    struct log_ahead *to = &log->dir->ahead;
+    int64_t offset = a->write.last_offset + 1, max_timestamp;
+    struct batch_header before = *first;
+    if (to->log || !is_plain(log, first)) return;
+    for (int32_t i = 0; i < a->options->ahead->count; i++) {
+        struct bytes batch = a->options->ahead->batches[i];
+        struct batch_header h;
+        struct append_result result;
+        result_init(&result, log);
+        struct appending b = {
+            .log = log, .options = a->options, .result = &result, .now_ms = a->now_ms};
+        if (batch_parse(batch, &h) || h.size != batch.len || !is_plain(log, &h) ||
+            !is_next_of_producer(&h, &before) || !check_header(&b, batch.data, &h) ||
+            !check_records(&b, batch.data, &h, &max_timestamp) || max_timestamp != h.max_timestamp)
+            return;
+        to->batches[i].data = batch.data;
+        to->batches[i].len = (size_t)batch.len;
+        to->batches[i].max_timestamp = max_timestamp;
+        memcpy(to->batches[i].header, batch.data, BATCH_HEADER_BYTES);
+        batch_set_base_offset(to->batches[i].header, offset);
+        batch_set_leader_epoch(to->batches[i].header, a->options->leader_epoch);
+        offset += h.last_offset_delta + 1;
+        before = h;
+        a->write.ahead = i + 1;
+    }
+}
+
 /* The batch as it will lie in the log. */
 static bool prepare_batch(struct appending *a, uint8_t *data, size_t len)
 {
@@ -223,7 +273,10 @@ static bool prepare_batch(struct appending *a, uint8_t *data, size_t len)
                           "Produce requests must have exactly one batch per partition.");
     }
     int64_t max_timestamp;
-    if (!check_header(a, data, &h) || !check_records(a, data, &h, &max_timestamp)) return false;
+    if (a->checked) /* when it was written ahead */
+        max_timestamp = h.max_timestamp;
+    else if (!check_header(a, data, &h) || !check_records(a, data, &h, &max_timestamp))
+        return false;
     if (!check_producer(a, data, &h)) return false;
     if (r->duplicate) return true;
     if (!recompress(a, &data, &h)) return false;
@@ -245,6 +298,7 @@ static bool prepare_batch(struct appending *a, uint8_t *data, size_t len)
         .last_offset = log->end_offset + h.last_offset_delta,
         .max_timestamp = max_timestamp,
     };
+    if (a->options->ahead && !a->checked) gather_ahead(a, &h);
     return true;
 }
 
@@ -272,7 +326,7 @@ static bool prepare_raft(struct appending *a, uint8_t *data, size_t len)
 static void write_prepared(struct appending *a)
 {
     struct append_result *r = a->result;
-    enum err e = log_write_batches(a->log, &a->write, &r->rolled);
+    enum err e = log_write_batches(a->log, &a->write, &r->rolled, &r->ahead);
     if (e) {
         storage_failed(r, e);
         r->log_append_time_ms = NO_TIMESTAMP;
@@ -314,7 +368,9 @@ void log_append_as_leader(struct log *log, uint8_t *data, size_t len,
         storage_failed(result, ERR_OFFLINE);
         return;
     }
-    enum err settled = log_settle_cut(log);
+    a.checked = options->foreseen && log_ahead_is_next(log, data, len);
+    enum err settled = a.checked ? ERR_OK : log_ahead_drop(log);
+    if (!settled) settled = log_settle_cut(log);
     if (settled) {
         storage_failed(result, settled);
         return;
@@ -381,7 +437,8 @@ void log_append_as_follower(struct log *log, const uint8_t *data, size_t len,
         storage_failed(result, ERR_OFFLINE);
         return;
     }
-    enum err settled = log_settle_cut(log);
+    enum err settled = log_ahead_drop(log);
+    if (!settled) settled = log_settle_cut(log);
     if (settled) {
         storage_failed(result, settled);
         return;

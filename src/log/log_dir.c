@@ -163,6 +163,7 @@ enum err log_dir_open(struct env *env, const struct log_dir_options *options, st
     list_init(&dir->open_logs);
     list_init(&dir->new_logs);
     task_init(&dir->offline_task, tell_offline);
+    log_ahead_init(&dir->ahead);
     timer_init(&dir->sweep, log_dir_sweep);
     dir->codec = codec_new();
     dir->retention_at = -1;
@@ -624,6 +625,7 @@ void log_dir_abandon(struct log_dir *dir)
 {
     timer_cancel(dir->env->clock, &dir->sweep);
     task_cancel(&dir->offline_task);
+    task_cancel(&dir->ahead.turn_ended);
     for (int32_t i = 0; i < log_dir_all_count(dir); i++) log_free(log_dir_all_at(dir, i));
     if (dir->metadata_log) log_free(dir->metadata_log);
     for (int32_t i = 0; i < dir->deletes_count; i++) mem_free(dir->deletes[i].path);

@@ -2,6 +2,7 @@
 #ifndef SAMSA_LOG_LOG_DIR_INTERNAL_H
 #define SAMSA_LOG_LOG_DIR_INTERNAL_H
 
+#include "log/log_ahead.h"
 #include "log/log_dir.h"
 #include "log/retention_clock.h"
 
@@ -51,6 +52,7 @@ struct log_dir {
     struct pending_delete *deletes; /* in order of due time as delays are nearly equal */
     int32_t deletes_count, deletes_capacity;
 
+    struct log_ahead ahead;
     struct codec *codec;
     struct byte_buffer scratch; /* a recompressed batch */
     struct byte_buffer records; /* decompressed records */

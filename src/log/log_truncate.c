@@ -107,6 +107,8 @@ enum err log_truncate_to(struct log *log, int64_t offset)
     if (log->dir->offline) return ERR_OFFLINE;
     if (offset < log->end_offset || !MUTANT(KEEPS_EPOCHS)) /* also when no bytes go (S7) */
         epoch_cache_truncate_end(&log->epochs, offset);
+    enum err dropped = log_ahead_drop(log);
+    if (dropped) return dropped;
     if (offset >= log->end_offset) return log_settle_cut(log);
     if (offset < log->start_offset || log->segments_count == 0 ||
         log->segments[0].base_offset > offset)
@@ -144,6 +146,7 @@ enum err log_restart_at(struct log *log, int64_t offset, int64_t start_offset)
         enum err e = log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
         if (e) return e;
     }
+    log_ahead_forget(log);
     while (log->segments_count > 0) {
         enum err e = segment_delete(log, log_active(log));
         if (e) return e;

@@ -1,6 +1,7 @@
 /* Putting checked batches at the end of a log: rolling, the one write, and what follows from it. */
 #include "log/log_write.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 /* The first append makes the first file; a loaded segment gets its indexes and timestamps. */
@@ -66,7 +67,8 @@ static enum err log_roll_at(struct log *log, int64_t base_offset)
 {
     struct segment *s = log_active(log);
     PRE(s && base_offset > s->base_offset);
-    enum err e = active_ready(log, &s);
+    enum err e = log_ahead_drop(log);
+    if (!e) e = active_ready(log, &s);
     if (!e) e = segment_write_indexes(log, s, false);
     if (!e && log->config->preallocate) {
         struct disk_file *file;
@@ -107,6 +109,54 @@ static bool should_roll(const struct log *log, const struct segment *s, const st
            s->times.count >= c->segment_index_bytes / TIME_ENTRY_BYTES - 1;
 }
 
+/* How many of the batches that are ready follow `w` into the same segment without a look at its
+ * roll: positions, relative offsets, time and index entries leave room. */
+static int32_t fitting(const struct log *log, const struct segment *s, const struct log_write *w)
+{
+    const struct log_ahead *a = &log->dir->ahead;
+    const struct log_config *c = log->config;
+    int64_t end = s->size + (int64_t)w->len, offset = w->last_offset;
+    int64_t first = s->size == 0 ? w->max_timestamp : s->first_timestamp;
+    int64_t entries = s->offsets.count > s->times.count ? s->offsets.count : s->times.count;
+    entries += w->ahead + 2;
+    if (entries >= c->segment_index_bytes / TIME_ENTRY_BYTES || first < 0) return 0;
+    for (int32_t i = 0; i < w->ahead; i++) {
+        end += (int64_t)a->batches[i].len;
+        offset += 1 + (int32_t)load_be32(a->batches[i].header + 23);
+        int64_t newest = a->batches[i].max_timestamp, age = newest > first ? newest - first : 0;
+        if (end > c->segment_bytes || end > INT32_MAX || offset - s->base_offset > INT32_MAX ||
+            age > c->segment_ms - s->jitter_ms)
+            return i;
+    }
+    return w->ahead;
+}
+
+/* The batch and, when there is room for all, those behind it. *ahead: how many of them. */
+static enum err write_with_ahead(struct log *log, const struct segment *s, struct disk_file *file,
+                                 const struct log_write *w, int32_t *ahead)
+{
+    const struct log_ahead *a = &log->dir->ahead;
+    struct iovec iov[1 + 2 * LOG_AHEAD_MAX];
+    int n = 1, count = w->ahead ? fitting(log, s, w) : 0;
+    iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)w->data, .iov_len = w->len};
+    for (int i = 0; i < count; i++) {
+        iov[n++] = (struct iovec){.iov_base = (void *)(uintptr_t)a->batches[i].header,
+                                  .iov_len = BATCH_HEADER_BYTES};
+        iov[n++] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)(a->batches[i].data + BATCH_HEADER_BYTES),
+                           .iov_len = a->batches[i].len - BATCH_HEADER_BYTES};
+    }
+    enum err e = disk_write(file, s->size, iov, n);
+    if (e == ERR_NO_SPACE && count > 0) { /* not for all; perhaps for this one */
+        count = 0;
+        e = disk_truncate(file, s->size);
+        if (!e) e = disk_write(file, s->size, iov, 1);
+    }
+    if (!e && count > 0) log_ahead_written(log, count, s->size + (int64_t)w->len);
+    *ahead = e ? 0 : count;
+    return e;
+}
+
 /* After a failed write the file ends where it ended before, or the directory is lost. */
 static enum err write_undo(struct log *log, struct segment *s, enum err e)
 {
@@ -127,7 +177,7 @@ static enum err leave_gap(struct log *log, int64_t base_offset)
     return log_dir_write_checkpoint(log->dir, CHECKPOINT_RECOVERY_POINTS);
 }
 
-enum err log_write_batches(struct log *log, const struct log_write *w, bool *rolled)
+enum err log_write_batches(struct log *log, const struct log_write *w, bool *rolled, int32_t *ahead)
 {
     struct segment *s;
     struct disk_file *file;
@@ -151,9 +201,14 @@ enum err log_write_batches(struct log *log, const struct log_write *w, bool *rol
     }
     e = segment_open(log, s, &file);
     if (e) return e;
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)w->data, .iov_len = w->len};
-    e = disk_write(file, s->size, &iov, 1);
-    if (e) return write_undo(log, s, e);
+    if (log_ahead_holds(log, w, s->size)) {
+        MARK("a batch was written ahead of its append");
+        log_ahead_taken(log);
+    } else {
+        e = log_ahead_drop(log);
+        if (!e && (e = write_with_ahead(log, s, file, w, ahead))) e = write_undo(log, s, e);
+        if (e) return e;
+    }
 
     for (size_t at = 0; at < w->len;) {
         struct batch_header h;

@@ -605,7 +605,8 @@ bool log_needs_close(const struct log *log)
 static enum err write_derived(struct log *log, bool sync)
 {
     struct segment *active = log_active(log);
-    enum err e = log_settle_cut(log);
+    enum err e = log_ahead_drop(log);
+    if (!e) e = log_settle_cut(log);
     if (e) return e;
     if (active->indexed) {
         if (active->max_timestamp == TIMESTAMP_UNREAD) e = segment_read_timestamps(log, active);

@@ -182,9 +182,8 @@ static enum kafka_error append_verdict(enum append_error e)
     UNREACHABLE();
 }
 
-enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_origin origin,
-                                uint8_t *data, size_t len, struct arena *arena,
-                                struct append_result *result)
+static enum kafka_error append(struct replica *r, int16_t acks, struct append_options *options,
+                               uint8_t *data, size_t len, struct append_result *result)
 {
     *result = (struct append_result){
         .base_offset = -1, .last_offset = -1, .log_append_time_ms = -1, .log_start_offset = -1};
@@ -193,9 +192,8 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
     if (e) return e;
     if (!r->log) return KAFKA_KAFKA_STORAGE_ERROR;
     replica_sync_log_start(r);
-    struct append_options options = {
-        .origin = origin, .leader_epoch = r->core.leader_epoch, .arena = arena};
-    log_append_as_leader(r->log, data, len, &options, result);
+    options->leader_epoch = r->core.leader_epoch;
+    log_append_as_leader(r->log, data, len, options, result);
     if (!result->duplicate) replica_wrote(r, result->error);
     if (result->error || result->duplicate) return append_verdict(result->error);
     r->movement.appended_bytes += (int64_t)len;
@@ -206,6 +204,23 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
     replica_effects(r, effects);
     replica_touch(r);
     return KAFKA_NONE;
+}
+
+enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_origin origin,
+                                uint8_t *data, size_t len, struct arena *arena,
+                                struct append_result *result)
+{
+    struct append_options options = {.origin = origin, .arena = arena};
+    return append(r, acks, &options, data, len, result);
+}
+
+enum kafka_error replica_append_one_of(struct replica *r, int16_t acks, uint8_t *data, size_t len,
+                                       const struct append_ahead *ahead, bool foreseen,
+                                       struct arena *arena, struct append_result *result)
+{
+    struct append_options options = {
+        .origin = APPEND_FROM_CLIENT, .arena = arena, .ahead = ahead, .foreseen = foreseen};
+    return append(r, acks, &options, data, len, result);
 }
 
 void replica_wait_committed(struct replica *r, struct offset_wait *w)

@@ -66,6 +66,12 @@ enum kafka_error replica_append(struct replica *r, int16_t acks, enum append_ori
                                 uint8_t *data, size_t len, struct arena *arena,
                                 struct append_result *result);
 
+/* The same for a client's batch that others follow, or that was foreseen by an earlier one's
+ * result: see struct append_options. `ahead` may be NULL. */
+enum kafka_error replica_append_one_of(struct replica *r, int16_t acks, uint8_t *data, size_t len,
+                                       const struct append_ahead *ahead, bool foreseen,
+                                       struct arena *arena, struct append_result *result);
+
 /* Has the high watermark passed everything below `end_offset`? */
 static inline bool replica_committed(const struct replica *r, int64_t end_offset)
 {

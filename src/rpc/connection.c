@@ -184,13 +184,20 @@ static void connection_handle_frame(struct connection *c, struct bytes frame)
     rq->connection = c;
     rq->arrived = c->active;
     rq->buffer = c->buffer;
+    rq->frame = frame;
     rpc_buffer_ref(c->buffer);
+    if (c->foreseen > 0) {
+        rq->foreseen = true;
+        c->foreseen--;
+    }
     list_push_back(&c->queue, &rq->node);
     c->queue_count++;
     struct bytes body;
     const char *why = "its request header is malformed";
+    c->handling = rq;
     bool fine =
         request_parse_header(rq, frame, &body) && dispatch_request(s->dispatch, rq, body, &why);
+    c->handling = NULL;
     if (!fine) {
         trace_warn(s->env.trace, "kafka.network.Processor",
                    "[SocketServer listener=%s] Refusing a request of API %d version %d from %s: %s",
@@ -219,6 +226,7 @@ static void connection_handle_frames(struct connection *c)
         c->start += FRAME_LENGTH_BYTES + length;
         connection_handle_frame(c, bytes_of(frame, length));
     }
+    c->foreseen = 0;
 }
 
 static void connection_take_frames(struct connection *c)

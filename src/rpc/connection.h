@@ -20,9 +20,11 @@ struct connection {
     struct list_node queue; /* requests not answered, by arrival */
     int32_t queue_count;
     struct rpc_buffer *buffer; /* NULL when nothing is unread */
-    size_t start, end; /* unread bytes of the buffer: half a frame; whole ones when paused */
-    size_t read_bytes; /* what is asked for at once, at least */
-    struct task more;  /* takes up frames that were left when it paused */
+    size_t start, end;        /* unread bytes of the buffer: half a frame; whole ones when paused */
+    size_t read_bytes;        /* what is asked for at once, at least */
+    struct request *handling; /* whose handler runs, from this connection's frames */
+    int32_t foreseen;         /* of the frames to come; see request_foresee */
+    struct task more;         /* takes up frames that were left when it paused */
     struct mono_time active;
     struct net_address peer;
     bool named; /* by request_name_peer */

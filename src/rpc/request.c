@@ -2,6 +2,7 @@
 #include "protocol/message.h"
 #include "protocol/response_header.h"
 #include "rpc/connection.h"
+#include "rpc/frame.h"
 
 enum {
     REQUESTS_FREE_MAX = 1024,
@@ -106,6 +107,28 @@ void request_in_turn(struct request *rq, void (*turn)(struct request *, void *co
     }
     rq->turn = turn;
     rq->context = context;
+}
+
+struct bytes request_behind(const struct request *rq, int32_t n)
+{
+    const struct connection *c = rq->connection;
+    if (!c || c->handling != rq || c->broken) return BYTES_NULL;
+    /* each is taken up only while there is room for it, should none be answered before */
+    if (c->queue_count + n >= c->server->config.requests_in_flight_max) return BYTES_NULL;
+    for (size_t at = c->start; c->end - at >= FRAME_LENGTH_BYTES; n--) {
+        uint32_t length = load_be32(c->buffer->data + at);
+        if (c->end - at - FRAME_LENGTH_BYTES < length) break;
+        at += FRAME_LENGTH_BYTES;
+        if (n == 0) return bytes_of(c->buffer->data + at, length);
+        at += length;
+    }
+    return BYTES_NULL;
+}
+
+void request_foresee(struct request *rq, int32_t count)
+{
+    PRE(rq->connection && rq->connection->handling == rq && count >= 0);
+    rq->connection->foreseen = count;
 }
 
 void request_reply_nothing(struct request *rq)

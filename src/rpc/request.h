@@ -32,6 +32,8 @@ struct request {
     int32_t correlation_id;
     struct str client_id;     /* may be null */
     struct mono_time arrived; /* when its last byte was read */
+    bool foreseen;            /* see request_foresee */
+    struct bytes frame;       /* behind its length; empty for a request made inside this node */
     /* The decoded request: the generated struct of api_key. NULL when the version is not supported,
      * which reaches a handler for ApiVersions only (KIP-511). */
     const void *body;
@@ -71,6 +73,14 @@ void request_reply_nothing(struct request *rq);
 /* Answer, and close the connection behind the answer: for who had better ask another node. What
  * else is under way on it is abandoned. */
 void request_reply_last(struct request *rq, const void *response);
+
+/* The n-th frame behind this request's on its connection (0: the next one), when it is there whole
+ * and will be handled right after those before it, with nothing in between; else null, and whenever
+ * the request's own handler is not what runs. To be looked at only. */
+struct bytes request_behind(const struct request *rq, int32_t n);
+
+/* The handler has acted on so many frames behind this one: their requests come with `foreseen`. */
+void request_foresee(struct request *rq, int32_t count);
 
 /* No answer is possible: close the connection (an unsupported version; acks=0 with an error). */
 void request_close(struct request *rq);

@@ -17,6 +17,7 @@
 #include "broker/metadata_view.h"
 #include "broker/refused_batches.h"
 #include "protocol/batch.h"
+#include "protocol/put.h"
 
 struct produce;
 
@@ -347,6 +348,71 @@ static bool relay(struct produce *p, const struct produce_request_topic_produce_
     return false;
 }
 
+/* Of the length of the records in a frame, which stands before them, the bytes it takes; 0 when it
+ * is not one of `width` bytes (0: any). */
+static size_t records_length(const uint8_t *at, size_t width, bool flexible, size_t *len)
+{
+    if (!flexible) {
+        *len = load_be32(at);
+        return 4;
+    }
+    size_t n = 0, value = 0;
+    while (n < width && at[n] & 0x80) {
+        value |= (size_t)(at[n] & 0x7f) << (7 * n);
+        n++;
+    }
+    value |= (size_t)(at[n] & 0x7f) << (7 * n);
+    *len = value - 1;
+    return n + 1 == width && value > 0 ? width : 0;
+}
+
+/* The batches of the requests behind this one which are the same but for correlation ids and
+ * records: of a client that has several under way for a partition. What is taken for one here is
+ * only written ahead (log/log_ahead.h): its own request decides what becomes of it. */
+static void look_behind(const struct produce *p, const struct records *records,
+                        struct append_ahead *ahead)
+{
+    enum { CORRELATION_AT = 4, CORRELATION_END = 8 };
+    const struct request *rq = p->request;
+    bool flexible = rq->api_version >= 9;
+    struct bytes mine = rq->frame, next = request_behind(rq, 0);
+    if (!next.data) return;
+    size_t before = (size_t)(records->data - mine.data), width = 4, len;
+    size_t behind = (size_t)mine.len - before - (size_t)records->len;
+    if (flexible) width = size_uvarint((uint32_t)records->len + 1);
+    for (; ahead->count < APPEND_AHEAD_MAX; ahead->count++) {
+        next = request_behind(rq, ahead->count);
+        if (!next.data || next.len < (int64_t)(before + behind) ||
+            memcmp(next.data, mine.data, CORRELATION_AT) != 0 ||
+            memcmp(next.data + CORRELATION_END, mine.data + CORRELATION_END,
+                   before - width - CORRELATION_END) != 0 ||
+            records_length(next.data + before - width, width, flexible, &len) != width ||
+            (size_t)next.len != before + len + behind ||
+            memcmp(next.data + before + len, mine.data + before + records->len, behind) != 0)
+            return;
+        ahead->batches[ahead->count] = bytes_of(next.data + before, len);
+    }
+}
+
+static enum kafka_error append(const struct produce *p, struct replica *r,
+                               const struct records *records, size_t len,
+                               struct append_result *result)
+{
+    struct request *rq = p->request;
+    const struct produce_request *q = rq->body;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)records->data; /* the request's own buffer */
+    bool only = q->topic_data_count == 1 && q->topic_data->partition_data_count == 1;
+    if (!only || p->refused || (int64_t)len != records->len)
+        return replica_append(r, q->acks, APPEND_FROM_CLIENT, bytes, len, &rq->arena, result);
+    struct append_ahead ahead;
+    ahead.count = 0;
+    if (!rq->foreseen) look_behind(p, records, &ahead);
+    enum kafka_error e = replica_append_one_of(r, q->acks, bytes, len, ahead.count ? &ahead : NULL,
+                                               rq->foreseen, &rq->arena, result);
+    if (!e && result->ahead > 0) request_foresee(rq, result->ahead);
+    return e;
+}
+
 static void produce_partition(struct produce *p, struct located at, struct str topic,
                               const struct produce_request_topic_produce_data *t,
                               const struct produce_request_partition_produce_data *data,
@@ -367,9 +433,7 @@ static void produce_partition(struct produce *p, struct located at, struct str t
     }
     if (!e) {
         struct append_result result;
-        uint8_t *bytes = (uint8_t *)(uintptr_t)data->records.data; /* the request's own buffer */
-        e = replica_append(at.replica, q->acks, APPEND_FROM_CLIENT, bytes, len, &p->request->arena,
-                           &result);
+        e = append(p, at.replica, &data->records, len, &result);
         if (tells_log_start(e)) a->log_start_offset = at.replica->core.log_start_offset;
         if (!e) {
             a->base_offset = result.base_offset;
