@@ -341,6 +341,11 @@ void broker_call_controller(struct broker *b, struct call *call, int16_t api_key
     controller_channel_call(b->controller, call, api_key, max_version, request, done);
 }
 
+void broker_metadata_held_back(struct broker *b, bool held_back)
+{
+    lifecycle_held_back(b->lifecycle, held_back);
+}
+
 static void quiet(struct broker *b)
 {
     lifecycle_shutdown(b->lifecycle);

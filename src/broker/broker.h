@@ -118,6 +118,10 @@ void broker_set_controller(struct broker *b, int32_t leader_id, const char *host
 /* Committed metadata goes here. */
 struct metadata_publisher *broker_metadata(struct broker *b);
 
+/* The metadata log finds no room for what the leader sends, or has it again: others may lead what
+ * we led and coordinated, and we do not hear of it, so nobody is served meanwhile. */
+void broker_metadata_held_back(struct broker *b, bool held_back);
+
 /* Hand leaderships over, then `may_stop`. */
 void broker_shutdown(struct broker *b);
 

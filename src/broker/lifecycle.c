@@ -41,6 +41,7 @@ struct lifecycle {
     bool register_again;
     bool fenced;        /* by the last heartbeat's answer */
     bool woken;         /* stood still, and no heartbeat since has been answered */
+    bool held_back;     /* metadata stands still here: want to be fenced */
     bool told_fenced;   /* what events.fenced was told last */
     struct timer pulse; /* from RUNNING on: how late it comes tells that we stood still */
     struct mono_time pulsed;
@@ -165,7 +166,7 @@ static void lifecycle_register(struct lifecycle *l)
 
 static void lifecycle_tell_fenced(struct lifecycle *l)
 {
-    bool fenced = l->woken || l->fenced;
+    bool fenced = l->woken || l->fenced || l->held_back;
     /* who is about to stop leads nothing any more */
     if (fenced == l->told_fenced || (fenced && l->state != LIFECYCLE_RUNNING)) return;
     l->told_fenced = fenced;
@@ -216,7 +217,7 @@ static int64_t lifecycle_obey(struct lifecycle *l, const struct broker_heartbeat
         l->events.may_stop(l->owner);
         return l->config.heartbeat_interval_ms;
     case LIFECYCLE_RUNNING:
-        if (r->is_fenced) return FENCED_HEARTBEAT_MS;
+        if (r->is_fenced && !l->held_back) return FENCED_HEARTBEAT_MS;
         break;
     case LIFECYCLE_NOT_RUNNING:
     case LIFECYCLE_SHUTTING_DOWN: break;
@@ -275,7 +276,7 @@ static void lifecycle_heartbeat(struct lifecycle *l)
     request.broker_id = l->broker->node_id;
     request.broker_epoch = l->broker->epoch;
     request.current_metadata_offset = l->events.metadata_offset(l->owner);
-    request.want_fence = !l->ready;
+    request.want_fence = !l->ready || (l->held_back && l->state == LIFECYCLE_RUNNING);
     request.want_shut_down = l->state == LIFECYCLE_PENDING_CONTROLLED_SHUTDOWN;
     request.offline_log_dirs = l->offline_dirs;
     request.offline_log_dirs_count = l->offline_dirs_sent = l->offline_dirs_count;
@@ -399,6 +400,25 @@ void lifecycle_metadata_moved(struct lifecycle *l)
     bool awaited = l->state == LIFECYCLE_STARTING || (l->state == LIFECYCLE_RECOVERY && l->ready) ||
                    (l->state == LIFECYCLE_RUNNING && l->fenced) || l->broker->epoch < 0;
     if (awaited) lifecycle_act(l);
+}
+
+void lifecycle_held_back(struct lifecycle *l, bool held_back)
+{
+    if (l->held_back == held_back) return;
+    l->held_back = held_back;
+    if (l->state != LIFECYCLE_RUNNING) return;
+    trace_warn(l->broker->env.trace, "kafka.server.BrokerLifecycleManager",
+               "[BrokerLifecycleManager id=%d] %s", l->broker->node_id,
+               held_back
+                   ? "There is no room for metadata: this broker asks to be fenced and serves "
+                     "nobody until there is"
+                   : "There is room for metadata again: this broker asks to be unfenced");
+    l->woken = !held_back; /* what is stored is applied in a moment; what was asked before is old */
+    l->woken_at = clock_mono(l->broker->env.clock);
+    lifecycle_tell_fenced(l);
+    channel_cancel(&l->call);
+    l->in_flight = false;
+    lifecycle_act(l);
 }
 
 bool lifecycle_hands_over(const struct lifecycle *l)

@@ -79,6 +79,10 @@ void lifecycle_ready(struct lifecycle *l);
  * for it. */
 void lifecycle_metadata_moved(struct lifecycle *l);
 
+/* Metadata stands still here while it moves on elsewhere: ask to be fenced and serve nobody, until
+ * it moves again. */
+void lifecycle_held_back(struct lifecycle *l, bool held_back);
+
 /* Begin a controlled shutdown. may_stop follows. */
 void lifecycle_shutdown(struct lifecycle *l);
 

@@ -259,6 +259,13 @@ static struct bytes appended_batches(struct bytes batches, int64_t end)
     return bytes_of(batches.data, (size_t)len);
 }
 
+void quorum_set_held_back(struct quorum *q, bool held_back)
+{
+    if (q->held_back == held_back) return;
+    q->held_back = held_back;
+    if (q->events.held_back) q->events.held_back(q->events.owner, held_back);
+}
+
 bool quorum_follow(struct quorum *q, struct bytes batches)
 {
     struct batch_header first;
@@ -281,6 +288,8 @@ bool quorum_follow(struct quorum *q, struct bytes batches)
                    "%s",
                    q->options.node_id, (long long)before,
                    result.message ? result.message : "no space left on device");
+        q->unstored = result.error == APPEND_NO_SPACE;
+        if (q->unstored) quorum_set_held_back(q, true);
         return false;
     }
     struct following f = {.quorum = q, .end = log_end_offset(q->log)};

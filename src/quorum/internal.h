@@ -72,10 +72,12 @@ struct quorum {
 
     struct raft *raft;
     bool failed;
-    bool stepping; /* in quorum_step */
-    bool again;    /* an event came while stepping */
-    bool silent;   /* the state could not be written: the answer in hand must not leave */
-    bool no_room;  /* nor has it been written since: that has been said */
+    bool stepping;  /* in quorum_step */
+    bool again;     /* an event came while stepping */
+    bool silent;    /* the state could not be written: the answer in hand must not leave */
+    bool no_room;   /* nor has it been written since: that has been said */
+    bool unstored;  /* what the leader sent found no room */
+    bool held_back; /* as events.held_back was told */
     struct timer raft_timer;
     struct task news; /* leader_changed and may_stop are to be told */
     bool leader_news, may_stop;
@@ -169,6 +171,9 @@ enum err quorum_append_leader_change(struct quorum *q, bool with_voters) MUST_CH
 enum err quorum_append_voters(struct quorum *q, int16_t kraft_version) MUST_CHECK;
 /* What a leader sent. False: the disk has no room or the batches make no sense; trace says. */
 bool quorum_follow(struct quorum *q, struct bytes batches) MUST_CHECK;
+
+/* Tells events.held_back when it is news. */
+void quorum_set_held_back(struct quorum *q, bool held_back);
 void quorum_start_flush(struct quorum *q);
 void quorum_linger_fired(struct timer *t);
 /* The high watermark has moved: what has gathered need wait no longer, when all before

@@ -331,6 +331,8 @@ static void fetched(struct quorum *q, const struct raft_message *m, const void *
         p->records.len <= 0 || quorum_follow(q, bytes_of(p->records.data, (size_t)p->records.len));
     if (q->failed) return;
     if (fine) {
+        q->unstored = false;
+        quorum_set_held_back(q, false);
         raft_fetched(q->raft, quorum_now_ms(q), a.high_watermark);
         return;
     }

@@ -52,9 +52,11 @@ static bool persist(struct quorum *q)
                 q->options.node_id, e == ERR_NO_SPACE ? "space" : "descriptors", q->directory);
         raft_cannot_persist(q->raft, quorum_now_ms(q));
         q->silent = q->no_room = true;
+        quorum_set_held_back(q, true); /* there is another leader or none, and we do not follow */
         return false;
     }
     q->no_room = false;
+    if (!q->unstored) quorum_set_held_back(q, false);
     if (e) {
         log_dir_fail(q->dir, e, q->state_path);
         quorum_fail(q, "quorum-state cannot be written");
@@ -75,6 +77,10 @@ static void lead(struct quorum *q, const struct raft_effects *f)
 {
     int32_t epoch = raft_epoch(q->raft);
     enum err e = quorum_append_leader_change(q, f->append_voters);
+    if (!e) { /* nobody has more than we */
+        q->unstored = false;
+        quorum_set_held_back(q, false);
+    }
     if (e == ERR_NO_SPACE) {
         trace_warn(q->env.trace, "org.apache.kafka.raft.QuorumState",
                    "[RaftManager id=%d] No space left in %s to lead the quorum; free some, this "

@@ -88,6 +88,9 @@ struct quorum_events {
     void (*committed)(void *owner, int64_t end_offset);
     /* The metadata log or its directory failed; the node cannot go on. */
     void (*failed)(void *owner, const char *why);
+    /* What the leader sends finds no room, or is stored again: until then this node's metadata
+     * stands still. May be NULL. */
+    void (*held_back)(void *owner, bool held_back);
     /* A snapshot is due: call quorum_write_snapshot when the image stands at a batch's end. */
     void (*snapshot_due)(void *owner);
     /* After quorum_shutdown: successors know. */

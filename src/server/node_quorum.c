@@ -110,12 +110,19 @@ static void may_stop(void *owner)
     node_stop_soon(owner, true);
 }
 
+static void held_back(void *owner, bool is_held_back)
+{
+    struct node *n = owner;
+    if (n->broker) broker_metadata_held_back(n->broker, is_held_back);
+}
+
 static const struct quorum_events events = {
     .leader_changed = leader_changed,
     .leader_unreachable = leader_unreachable,
     .leader_answered = leader_answered,
     .committed = committed,
     .failed = node_fatal,
+    .held_back = held_back,
     .snapshot_due = snapshot_due,
     .may_stop = may_stop,
 };

@@ -24,6 +24,8 @@ from wire import quorum, receive_offset, send_record  # noqa: E402
 from workload import promise  # noqa: E402
 
 DISK_MB = 48
+MANY_LINES = 20000
+LONG_KEY = "leader.replication.throttled.replicas"
 NEWCOMERS = "newcomers"
 HELD, NOT_LEADER, SESSION_SECONDS = "held", 6, 5
 
@@ -175,20 +177,44 @@ def cuts(case):
 
 def disk(case):
     """A file system that is full: others take over, and with space again it takes part again."""
-    def body():
-        node = case.leader()
-        filler = os.path.join(os.path.dirname(node.logs), "filler")
-        fill(filler)
-        case.wait_led_by_another(node)
-        case.load.wait_progress()
-        os.unlink(filler)
+    def full(which, wait):
+        def body():
+            node = which()
+            filler = os.path.join(os.path.dirname(node.logs), "filler")
+            fill(filler)
+            wait(node)
+            case.load.wait_progress()
+            os.unlink(filler)
 
-        def takes_part():
-            if not node.running():
-                node.start()
-            return all(node.n in case.cluster.partition(TOPIC, p)[2] for p in range(PARTITIONS))
-        wait_for("the node takes part again", takes_part)
-    case.fault("the leader's disk is full", body)
+            def takes_part():
+                if not node.running():
+                    node.start()
+                return all(node.n in case.cluster.partition(TOPIC, p)[2] for p in range(PARTITIONS))
+            wait_for("the node takes part again", takes_part)
+        return body
+
+    def fenced_and_quiet(node):
+        """Its metadata stands still, so it must serve nobody; and it is in no hurry about that."""
+        others = [b for b in case.cluster.brokers() if b is not node]
+
+        def configure(*how):
+            tool(ROOT, "configs", "--bootstrap-server", ",".join(f"{b.address}:{BROKER_PORT}" for b in others), "--alter",
+                 "--entity-type", "topics", "--entity-name", TOPIC, *how, check=False)
+
+        # a record of more than a page, which is what a full file system may have left of a file
+        configure("--add-config", f"{LONG_KEY}=[{','.join(f'0:{i}' for i in range(1000, 2000))}]")
+        wait_for("another controller", lambda: case.cluster.active_controller(besides=(node.n,)))
+        wait_for("the others know it as fenced", lambda: all(node.n not in case.cluster.metadata(b)[0] for b in others))
+        configure("--delete-config", LONG_KEY)
+        if node.is_samsa():
+            wait_for("it names itself to nobody", lambda: node.n not in case.cluster.metadata(node)[0])
+            said = len(node.log_tail(MANY_LINES).splitlines())
+            case.load.wait_progress()
+            more = len(node.log_tail(MANY_LINES).splitlines()) - said
+            case.count.check("a controller without room does not try in a loop", said < MANY_LINES and more < 100, f"{said} {more}")
+
+    case.fault("the leader's disk is full", full(case.leader, case.wait_led_by_another))
+    case.fault("the active controller's disk is full", full(case.controller, fenced_and_quiet))
 
 
 def fill(path):

@@ -196,6 +196,30 @@ TEST(broker_registers_catches_up_and_is_unfenced)
     close_broker(p);
 }
 
+TEST(broker_whose_metadata_finds_no_room_asks_to_be_fenced_and_serves_nobody)
+{
+    struct plane *p = open_broker(true);
+    run_until_running(p);
+    lifecycle_held_back(l, true);
+    assert_int_equal(told.fenced, 1); /* before anybody was asked */
+    plane_pass(p, 100);
+    assert_true(controller.last.want_fence);
+    controller.fenced = true;
+    int before = controller.heartbeats;
+    plane_pass(p, 10000);
+    assert_true(controller.heartbeats - before <= 6);
+    controller.fenced = false; /* whatever it says */
+    plane_pass(p, 10000);
+    assert_int_equal(told.fenced, 1);
+    assert_true(controller.last.want_fence);
+    lifecycle_held_back(l, false);
+    assert_int_equal(told.fenced, 1);
+    plane_pass(p, 100);
+    assert_false(controller.last.want_fence);
+    assert_int_equal(told.fenced, 0);
+    close_broker(p);
+}
+
 TEST(stale_epoch_means_to_register_anew)
 {
     struct plane *p = open_broker(true);
