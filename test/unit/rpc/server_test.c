@@ -653,6 +653,7 @@ TEST(limits_that_change_hold_for_the_next_connection)
         os_env_turn(&f->os, 10);
     assert_int_equal(rpc_server_connections_count(f->server), 2);
     assert_false(taken.ended);
+    net_close(taken.conn);
     fixture_free(f);
 }
 
