@@ -20,6 +20,7 @@ struct auto_topic {
 struct auto_topics {
     struct broker *broker;
     struct map wanted; /* name -> struct auto_topic, while its request is in flight */
+    bool full;         /* and has said so */
 };
 
 struct auto_topics *auto_topics_create(struct broker *b)
@@ -28,6 +29,25 @@ struct auto_topics *auto_topics_create(struct broker *b)
     a->broker = b;
     map_init(&a->wanted);
     return a;
+}
+
+static bool is_internal(struct str name)
+{
+    return str_equal_z(name, "__consumer_offsets");
+}
+
+/* The controller may be slow, or away, while clients go on naming what is not there. */
+static bool has_room(struct auto_topics *a)
+{
+    int32_t most = config_int(a->broker->config, CONFIG_SAMSA_AUTO_TOPICS_WANTED_MAX);
+    bool full = a->wanted.count >= (uint32_t)most;
+    if (full && !a->full)
+        trace_warn(a->broker->env.trace, "kafka.server.AutoTopicCreationManager",
+                   "%d topics that clients have named are being created: others are not asked for "
+                   "meanwhile (samsa.auto.topics.wanted.max)",
+                   most);
+    a->full = full;
+    return !full;
 }
 
 static void auto_topic_free(struct auto_topic *t)
@@ -55,7 +75,7 @@ static void shape_of(const struct config *config, struct str name, int32_t *part
 {
     *partitions = -1;
     *replication_factor = -1;
-    if (str_equal_z(name, "__consumer_offsets")) {
+    if (is_internal(name)) {
         *partitions = config_int(config, CONFIG_OFFSETS_TOPIC_NUM_PARTITIONS);
         *replication_factor = (int16_t)config_int(config, CONFIG_OFFSETS_TOPIC_REPLICATION_FACTOR);
     }
@@ -77,7 +97,7 @@ static void offsets_topic_configs(const struct config *config, struct arena *are
 
 void auto_topics_want(struct auto_topics *a, struct str name)
 {
-    if (map_get_str(&a->wanted, name)) return;
+    if (map_get_str(&a->wanted, name) || (!is_internal(name) && !has_room(a))) return;
     struct auto_topic *t = MEM_NEW(struct auto_topic);
     t->owner = a;
     t->name = (struct str){str_dup_z(name), name.len};
@@ -94,8 +114,7 @@ void auto_topics_want(struct auto_topics *a, struct str name)
     request.topics[0].name = t->name;
     shape_of(a->broker->config, name, &request.topics[0].num_partitions,
              &request.topics[0].replication_factor);
-    if (str_equal_z(name, "__consumer_offsets"))
-        offsets_topic_configs(a->broker->config, &arena, &request.topics[0]);
+    if (is_internal(name)) offsets_topic_configs(a->broker->config, &arena, &request.topics[0]);
     broker_call_controller(a->broker, &t->call, API_CREATE_TOPICS, -1, &request, created);
     arena_free(&arena);
 }

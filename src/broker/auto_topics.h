@@ -1,7 +1,9 @@
 /* Topics made because a client named them (auto.create.topics.enable) or a coordinator needs them.
  *
  * Each name is asked of the controller once at a time, whatever the number of clients that want it.
- * Nobody waits: clients ask again (AutoTopicCreationManager). Thread: the loop's. */
+ * Nobody waits: clients ask again (AutoTopicCreationManager). Bound: samsa.auto.topics.wanted.max
+ * requests under way for what clients name; beyond it a name is left until somebody names it again.
+ * Thread: the loop's. */
 #ifndef SAMSA_BROKER_AUTO_TOPICS_H
 #define SAMSA_BROKER_AUTO_TOPICS_H
 
