@@ -29,6 +29,7 @@ static void *helper_thread(void *owner)
         }
         struct os_job *job = CONTAINER_OF(h->waiting.next, struct os_job, node);
         list_remove(&job->node);
+        job->waiting = false;
         pthread_mutex_unlock(&h->mutex);
         job->work(job);
         pthread_mutex_lock(&h->mutex);
@@ -99,6 +100,7 @@ void os_helpers_start(struct os_helpers *h, struct os_job *job)
     if (h->threads_count == 0) {
         finished(h, job);
     } else {
+        job->waiting = true;
         list_push_back(&h->waiting, &job->node);
         pthread_cond_signal(&h->wake);
     }
@@ -110,6 +112,16 @@ void os_helpers_wait(struct os_helpers *h, struct os_job *job)
     pthread_mutex_lock(&h->mutex);
     while (!job->ended) pthread_cond_wait(&h->one_ended, &h->mutex);
     pthread_mutex_unlock(&h->mutex);
+}
+
+bool os_helpers_take_back(struct os_helpers *h, struct os_job *job)
+{
+    pthread_mutex_lock(&h->mutex);
+    bool waiting = job->waiting;
+    if (waiting) list_remove(&job->node);
+    job->waiting = false;
+    pthread_mutex_unlock(&h->mutex);
+    return waiting;
 }
 
 static void abandon(struct list_node *jobs, void (*abandoned)(struct os_job *job))

@@ -15,6 +15,7 @@ enum { OS_HELPERS_MAX = 4 };
 /* Embedded in what it is about. */
 struct os_job {
     struct list_node node;
+    bool waiting;                     /* no helper has begun it; guarded by the mutex */
     void (*work)(struct os_job *job); /* on a helper: touches only the job */
     void (*done)(struct os_job *job); /* on the loop; may free the job */
     bool ended;                       /* `work` has returned */
@@ -37,6 +38,7 @@ static inline void os_job_init(struct os_job *job, void (*work)(struct os_job *)
                                void (*done)(struct os_job *))
 {
     list_init(&job->node);
+    job->waiting = false;
     job->work = work;
     job->done = done;
 }
@@ -46,6 +48,10 @@ void os_helpers_start(struct os_helpers *h, struct os_job *job);
 /* Blocks until the work of a job that was started has returned; `done` comes from the loop,
  * later. */
 void os_helpers_wait(struct os_helpers *h, struct os_job *job);
+
+/* The job is the caller's again, and nothing of it runs. False: a helper has begun it, or it was
+ * not started. */
+bool os_helpers_take_back(struct os_helpers *h, struct os_job *job);
 
 /* Waits for the jobs in progress; then each job that was ever started and is not done is handed to
  * `abandoned`, on the loop. */

@@ -27,7 +27,8 @@ enum {
     FLUSH_BYTES_PER_TURN = 4 << 20, /* then the other connections get their turn */
     CHUNKS_SENT_KEPT = 256,         /* then the front of the queue is given back */
     RESERVE_RETRY_MS = 100,
-    RESOLVE_THREADS = 1,
+    /* A name whose servers do not answer occupies one for half a minute. */
+    RESOLVE_THREADS = OS_HELPERS_MAX,
 };
 
 /* In os_conn.watched: taken out of epoll, because it would report the hang-up for ever. */
@@ -420,6 +421,17 @@ static void resolve_start(struct os_conn *c, const char *host, uint16_t port)
     os_helpers_start(&net_of(c->conn.net)->helpers, &r->job);
 }
 
+/* A lookup that nobody waits for any more is not made: who is gone is asked for again and again. */
+static void resolve_forget(struct os_conn *c)
+{
+    struct resolve_job *r = c->resolving;
+    c->resolving = NULL;
+    if (os_helpers_take_back(&net_of(c->conn.net)->helpers, &r->job))
+        mem_free(r);
+    else
+        r->conn = NULL;
+}
+
 static enum err os_connect(struct net *net, const char *host, uint16_t port,
                            int32_t receive_buffer_bytes, struct net_conn **out)
 {
@@ -505,7 +517,7 @@ static void os_conn_close(struct net_conn *conn)
         enum err e = send_some(c);
         (void)e; /* tried */
     }
-    if (c->resolving) c->resolving->conn = NULL;
+    if (c->resolving) resolve_forget(c);
     list_remove(&c->attention);
     out_free(&c->out);
     os_loop_retire(net_of(conn->net)->loop, &c->source);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "env/os/helpers.h"
 #include "env/os/os.h"
 
 struct fixture {
@@ -549,5 +550,52 @@ TEST(a_tree_is_synced_with_the_lock_on_it_too)
     assert_ok(disk_sync_tree(f->os.env.disk, f->dir));
     disk_file_unref(lock);
     assert_ok(disk_sync_tree(f->os.env.disk, f->dir));
+    fixture_free(f);
+}
+
+/* ---- helpers */
+
+struct slow_job {
+    struct os_job job; /* first */
+    int gate[2];       /* work waits until a byte comes */
+    int done;
+};
+
+static void slow_work(struct os_job *job)
+{
+    char byte;
+    ssize_t n = read(((struct slow_job *)job)->gate[0], &byte, 1);
+    (void)n;
+}
+
+static void slow_done(struct os_job *job)
+{
+    ((struct slow_job *)job)->done++;
+}
+
+TEST(a_job_is_taken_back_until_a_helper_begins_it)
+{
+    struct fixture *f = fixture_new();
+    struct os_helpers h;
+    struct slow_job jobs[3] = {0};
+    assert_ok(os_helpers_init(&h, f->os.loop, 1));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pipe(jobs[i].gate), 0);
+        os_job_init(&jobs[i].job, slow_work, slow_done);
+    }
+    assert_int_equal(write(jobs[0].gate[1], "x", 1), 1);
+    os_helpers_start(&h, &jobs[0].job);
+    UNTIL(f, jobs[0].done == 1);
+    os_helpers_start(&h, &jobs[0].job);
+    os_helpers_start(&h, &jobs[1].job);
+    os_helpers_start(&h, &jobs[2].job);
+    assert_true(os_helpers_take_back(&h, &jobs[1].job)); /* behind the first, which waits */
+    assert_false(os_helpers_take_back(&h, &jobs[1].job));
+    for (int i = 0; i < 3; i += 2) assert_int_equal(write(jobs[i].gate[1], "x", 1), 1);
+    UNTIL(f, jobs[0].done == 2 && jobs[2].done == 1);
+    assert_false(os_helpers_take_back(&h, &jobs[2].job));
+    assert_int_equal(jobs[1].done, 0);
+    os_helpers_free(&h, NULL);
+    for (int i = 0; i < 3; i++) close(jobs[i].gate[0]), close(jobs[i].gate[1]);
     fixture_free(f);
 }
