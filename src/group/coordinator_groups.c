@@ -127,9 +127,12 @@ void group_coordinator_describe(struct group_coordinator *c,
     struct describe_groups_response r;
     describe_groups_response_init(&r);
     r.groups = describe_groups_response_described_group_new(call->arena, rq->groups_count);
-    r.groups_count = rq->groups_count;
+    struct map told; /* a few bytes of a request may each name a group of thousands */
+    map_init(&told);
     for (int32_t i = 0; i < rq->groups_count; i++)
-        describe_one(c, rq->groups[i], call, &r.groups[i]);
+        if (!map_put_str(&told, rq->groups[i], call))
+            describe_one(c, rq->groups[i], call, &r.groups[r.groups_count++]);
+    map_free(&told);
     call->done(call, &r);
 }
 

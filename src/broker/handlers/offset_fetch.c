@@ -2,6 +2,7 @@
  * from version 10 by id (KIP-848); null topics: all that are committed. */
 #include "protocol/offset_fetch.h"
 
+#include "base/map.h"
 #include "broker/handlers/group_wait.h"
 #include "broker/handlers/handlers.h"
 #include "metadata/image.h"
@@ -214,20 +215,26 @@ void handle_offset_fetch(struct request *rq, void *context)
     struct fetch *f = ARENA_NEW(&rq->arena, struct fetch);
     f->broker = b;
     f->request = rq;
-    f->parts_count = groups ? q->groups_count : 1;
-    f->parts = ARENA_ARRAY(&rq->arena, struct part, f->parts_count);
-    f->left = f->parts_count + 1;
-    for (int32_t i = 0; i < f->parts_count; i++) {
-        struct part *p = &f->parts[i];
+    int32_t count = groups ? q->groups_count : 1;
+    f->parts = ARENA_ARRAY(&rq->arena, struct part, count);
+    f->left = 1;
+    struct map whole; /* groups of which everything is told already */
+    map_init(&whole);
+    for (int32_t i = 0; i < count; i++) {
+        struct part *p = &f->parts[f->parts_count];
         p->fetch = f;
         p->wait = *CONTAINER_OF(group_wait_for(rq, fetched), struct group_wait, call);
         if (groups)
             p->asked = q->groups[i];
         else
             single_group(q, &rq->arena, &p->asked);
+        if (p->asked.topics_count < 0 && map_put_str(&whole, p->asked.group_id, f)) continue;
+        f->parts_count++;
+        f->left++;
         if (rq->api_version >= VERSION_WITH_TOPIC_IDS && p->asked.topics_count >= 0)
             resolve_ids(b, p, &rq->arena);
         group_coordinator_fetch(b->groups, &p->asked, q->require_stable, &p->wait.call);
     }
+    map_free(&whole);
     part_is_done(f);
 }

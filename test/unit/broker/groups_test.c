@@ -253,6 +253,16 @@ TEST(several_groups_are_answered_together_once_all_are_stable)
     close_scene(&s);
 }
 
+TEST(all_offsets_of_a_group_are_told_once_however_often_they_are_asked_for)
+{
+    struct scene s;
+    open_scene(&s);
+    commit(&s, "g", 1, names, NULL, 10);
+    fetch_groups(&s, 8, "g", "g", false);
+    assert_string_equal(answer, "[g t-0=10 t-1=11 ]");
+    close_scene(&s);
+}
+
 TEST(errors_of_a_fetch_are_put_where_the_version_has_a_place_for_them)
 {
     struct scene s;

@@ -676,6 +676,27 @@ TEST(groups_are_described_with_their_members_and_missing_ones_by_version)
     node_free(&n);
 }
 
+static void counted(struct group_call *call, const void *response)
+{
+    const struct describe_groups_response *r = response;
+    asked(call)->value = r->groups_count;
+}
+
+TEST(a_group_is_described_once_however_often_it_is_named)
+{
+    struct node n;
+    struct ask a;
+    struct str groups[] = {STR("one"), STR("two"), STR("one"), STR(""), STR("two"), STR("")};
+    struct describe_groups_request rq;
+    node_new(&n);
+    describe_groups_request_init(&rq);
+    rq.groups = groups;
+    rq.groups_count = 6;
+    group_coordinator_describe(n.groups, &rq, ask_by(&n, &a, 6, counted));
+    assert_int_equal(a.value, 3);
+    node_free(&n);
+}
+
 /* ---- deleting */
 
 static void groups_deleted(struct group_call *call, const void *response)
