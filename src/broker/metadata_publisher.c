@@ -201,7 +201,7 @@ static void apply_broker_config(struct metadata_publisher *p, enum config_layer 
                                 struct str resource)
 {
     const struct image_config *set = image_config(p->loader.image, RESOURCE_BROKER, resource);
-    config_clear(p->config, layer);
+    config_clear_but(p->config, layer, set ? set->pairs : NULL, set ? set->pairs_count : 0);
     for (int32_t i = 0; set && i < set->pairs_count; i++) {
         struct config_error error;
         if (config_set(p->config, layer, set->pairs[i].name, set->pairs[i].value, &error))

@@ -66,10 +66,10 @@ static void set_extra(struct config *c, enum config_layer layer, struct str name
     for (int32_t i = 0; i < c->extras_count; i++) {
         struct config_extra *x = &c->extras[i];
         if (x->layer != layer || !str_equal_z(name, x->name)) continue;
-        if (!str_is_null(value))
-            x->text = arena_str(&c->arena, value).data;
-        else
+        if (str_is_null(value))
             c->extras[i] = c->extras[--c->extras_count];
+        else if (!str_equal_z(value, x->text))
+            x->text = arena_str(&c->arena, value).data;
         return;
     }
     if (str_is_null(value)) return;
@@ -95,6 +95,7 @@ enum err config_set(struct config *c, enum config_layer layer, struct str name, 
         INVARIANT(e == ERR_OK);
         return ERR_OK;
     }
+    if (before && str_equal_z(value, before)) return ERR_OK;
     struct config_value parsed;
     enum err e = config_value_parse(&config_keys[id], value, &c->arena, &parsed, error);
     if (e) return e;
@@ -103,18 +104,27 @@ enum err config_set(struct config *c, enum config_layer layer, struct str name, 
     return ERR_OK;
 }
 
-void config_clear(struct config *c, enum config_layer layer)
+static bool is_named(const struct config_pair *pairs, int32_t count, const char *name)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (str_equal_z(pairs[i].name, name)) return true;
+    return false;
+}
+
+void config_clear_but(struct config *c, enum config_layer layer, const struct config_pair *kept,
+                      int32_t kept_count)
 {
     PRE(layer == LAYER_DYNAMIC_BROKER || layer == LAYER_DYNAMIC_DEFAULT);
     for (int id = 0; id < CONFIG_COUNT; id++) {
-        if (!c->texts[layer][id]) continue;
+        if (!c->texts[layer][id] || is_named(kept, kept_count, config_keys[id].name)) continue;
         c->texts[layer][id] = NULL;
         struct config_error error;
         enum err e = evaluate(c, (enum config_id)id, &error);
         INVARIANT(e == ERR_OK);
     }
     for (int32_t i = c->extras_count - 1; i >= 0; i--)
-        if (c->extras[i].layer == layer) c->extras[i] = c->extras[--c->extras_count];
+        if (c->extras[i].layer == layer && !is_named(kept, kept_count, c->extras[i].name))
+            c->extras[i] = c->extras[--c->extras_count];
 }
 
 /* ---- reading a node's file */

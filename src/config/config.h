@@ -76,8 +76,10 @@ enum err config_read(const char *file, struct str text, const struct config_pair
 enum err config_set(struct config *c, enum config_layer layer, struct str name, struct str value,
                     struct config_error *error) MUST_CHECK;
 
-/* Unset a whole dynamic layer, as when its record is replaced. */
-void config_clear(struct config *c, enum config_layer layer);
+/* Unset what a dynamic layer sets and `kept` does not name, as when its record is replaced: what is
+ * then set to what it was takes no memory. */
+void config_clear_but(struct config *c, enum config_layer layer, const struct config_pair *kept,
+                      int32_t kept_count);
 
 /* Readers. The id's type must be the reader's (asserted): INT or SHORT for config_int, these or
  * LONG for config_long. A null number reads as 0: see config_is_null. */

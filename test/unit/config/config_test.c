@@ -1,5 +1,8 @@
 #include "test.h"
 
+#include <stdio.h>
+
+#include "base/mem.h"
 #include "config/client_metrics.h"
 #include "config/connection_limits.h"
 #include "config/dynamic.h"
@@ -113,7 +116,7 @@ TEST(run_time_values_outrank_the_file_and_can_be_taken_back)
 
     assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, name, STR_NULL, &error));
     assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 200);
-    config_clear(c, LAYER_DYNAMIC_DEFAULT);
+    config_clear_but(c, LAYER_DYNAMIC_DEFAULT, NULL, 0);
     assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 100);
     config_free(c);
 }
@@ -213,6 +216,34 @@ TEST(a_change_at_run_time_is_held_against_the_other_values)
     assert_string_equal(said_of(c, "listeners", "PLAINTEXT://:9093", true),
                         "Listeners cannot be changed while the broker runs: set listeners in its "
                         "file, and restart it");
+    config_free(c);
+}
+
+TEST(what_a_change_at_run_time_leaves_as_it_was_takes_no_memory)
+{
+    struct config *c = config_new();
+    struct config_pair pairs[] = {{STR("log.retention.ms"), STR("5000")},
+                                  {STR("log.cleanup.policy"), STR("compact, delete")},
+                                  {STR("leader.replication.throttled.rate"), STR("7")},
+                                  {STR("message.max.bytes"), STR("9")}};
+    size_t used = 0;
+    for (int round = 0; round < 3; round++) {
+        config_clear_but(c, LAYER_DYNAMIC_BROKER, pairs, 3); /* the last was unset meanwhile */
+        assert_int_equal(config_int(c, CONFIG_MESSAGE_MAX_BYTES), 1048588);
+        for (int i = 0; i < 3; i++)
+            assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, pairs[i].name, pairs[i].value, &error));
+        if (round > 0) assert_int_equal(c->arena.used_bytes, used);
+        used = c->arena.used_bytes;
+        if (round == 0)
+            assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, pairs[3].name, pairs[3].value, &error));
+        if (round == 0) config_clear_but(c, LAYER_DYNAMIC_BROKER, pairs, 3);
+        used = c->arena.used_bytes;
+    }
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 5000);
+    assert_string_equal(config_extra(c, "leader.replication.throttled.rate"), "7");
+    config_clear_but(c, LAYER_DYNAMIC_BROKER, NULL, 0);
+    assert_true(config_is_null(c, CONFIG_LOG_RETENTION_MS));
+    assert_null(config_extra(c, "leader.replication.throttled.rate"));
     config_free(c);
 }
 
