@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/assert.h"
+#include "base/map.h"
 #include "config/listeners.h"
 
 enum err config_error_set(struct config_error *error, const char *format, ...)
@@ -118,12 +119,11 @@ static void parse_list(struct arena *arena, struct config_value *out)
 static void drop_repeated(struct config_value *value)
 {
     int32_t kept = 0;
-    for (int32_t i = 0; i < value->list_count; i++) {
-        bool seen = false;
-        for (int32_t j = 0; j < kept && !seen; j++)
-            seen = str_equal(value->list[i], value->list[j]);
-        if (!seen) value->list[kept++] = value->list[i];
-    }
+    struct map seen; /* a text from outside may have any number of elements */
+    map_init(&seen);
+    for (int32_t i = 0; i < value->list_count; i++)
+        if (!map_put_str(&seen, value->list[i], value)) value->list[kept++] = value->list[i];
+    map_free(&seen);
     value->list_count = kept;
 }
 

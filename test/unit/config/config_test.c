@@ -247,6 +247,23 @@ TEST(what_a_change_at_run_time_leaves_as_it_was_takes_no_memory)
     config_free(c);
 }
 
+TEST(a_list_of_very_many_elements_is_read_in_its_time)
+{
+    enum { MANY = 200000 };
+    struct config *c = config_new();
+    char *text = mem_alloc(MANY * 8 + 1);
+    size_t len = 0;
+    for (int i = 0; i < MANY; i++)
+        len += (size_t)snprintf(text + len, 9, "%s%06d", i ? "," : "", i / 2); /* each twice */
+    assert_ok(config_set(c, LAYER_STATIC, STR("group.share.assignors"),
+                         (struct str){text, (int32_t)len}, &error));
+    int32_t count;
+    config_list(c, CONFIG_GROUP_SHARE_ASSIGNORS, &count);
+    assert_int_equal(count, MANY / 2);
+    mem_free(text);
+    config_free(c);
+}
+
 TEST(rates_and_keys_of_a_listener_are_described_with_what_stands_behind)
 {
     struct config *c = config_new();
