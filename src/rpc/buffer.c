@@ -5,7 +5,7 @@
 
 void rpc_buffer_pool_init(struct rpc_buffer_pool *p)
 {
-    *p = (struct rpc_buffer_pool){0};
+    *p = (struct rpc_buffer_pool){.held_bytes_max = SIZE_MAX};
 }
 
 void rpc_buffer_pool_free(struct rpc_buffer_pool *p)
@@ -36,6 +36,7 @@ struct rpc_buffer *rpc_buffer_get(struct rpc_buffer_pool *p, size_t capacity)
         b->class = class;
         b->capacity = bytes;
     }
+    p->held_bytes += b->capacity;
     b->references = 1;
     b->next_free = NULL;
     return b;
@@ -47,11 +48,8 @@ void rpc_buffer_ref(struct rpc_buffer *b)
     b->references++;
 }
 
-void rpc_buffer_unref(struct rpc_buffer *b)
+static void keep_or_free(struct rpc_buffer_pool *p, struct rpc_buffer *b)
 {
-    PRE(b->references > 0);
-    if (--b->references > 0) return;
-    struct rpc_buffer_pool *p = b->pool;
     if (p->free_bytes + b->capacity > RPC_BUFFER_CACHE_BYTES_MAX) {
         mem_free(b);
         return;
@@ -59,4 +57,15 @@ void rpc_buffer_unref(struct rpc_buffer *b)
     b->next_free = p->free[b->class];
     p->free[b->class] = b;
     p->free_bytes += b->capacity;
+}
+
+void rpc_buffer_unref(struct rpc_buffer *b)
+{
+    PRE(b->references > 0);
+    if (--b->references > 0) return;
+    struct rpc_buffer_pool *p = b->pool;
+    bool full = rpc_buffers_are_full(p);
+    p->held_bytes -= b->capacity;
+    keep_or_free(p, b);
+    if (full && !rpc_buffers_are_full(p) && p->room) p->room(p);
 }

@@ -4,6 +4,7 @@
 #ifndef SAMSA_RPC_BUFFER_H
 #define SAMSA_RPC_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,14 +27,23 @@ struct rpc_buffer {
 struct rpc_buffer_pool {
     struct rpc_buffer *free[RPC_BUFFER_CLASSES];
     size_t free_bytes;
+    size_t held_bytes; /* of buffers in use */
+    size_t held_bytes_max;
+    /* They have fallen below that. May be NULL. From inside rpc_buffer_unref. */
+    void (*room)(struct rpc_buffer_pool *pool);
 };
+
+static inline bool rpc_buffers_are_full(const struct rpc_buffer_pool *p)
+{
+    return p->held_bytes >= p->held_bytes_max;
+}
 
 void rpc_buffer_pool_init(struct rpc_buffer_pool *p);
 
 /* Every buffer must have come back. */
 void rpc_buffer_pool_free(struct rpc_buffer_pool *p);
 
-/* At least `capacity` bytes, one reference. */
+/* At least `capacity` bytes, one reference; also when they are full. */
 struct rpc_buffer *rpc_buffer_get(struct rpc_buffer_pool *p, size_t capacity);
 
 void rpc_buffer_ref(struct rpc_buffer *b);

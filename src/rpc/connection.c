@@ -30,6 +30,7 @@ void connection_open(struct rpc_server *s, struct net_conn *net)
     c->read_bytes = READ_BYTES_MIN;
     list_init(&c->node);
     list_init(&c->queue);
+    list_init(&c->starved);
     task_init(&c->more, connection_more);
     net_peer(net, &c->peer);
     net->owner = c;
@@ -64,6 +65,7 @@ static void connection_free(struct connection *c)
     if (c->buffer) rpc_buffer_unref(c->buffer);
     if (c->memory) c->memory->free(c->memory);
     list_remove(&c->node);
+    list_remove(&c->starved);
     s->connections_count--;
     release_address(s, c);
     mem_free(c);
@@ -86,8 +88,8 @@ static bool connection_has_room(const struct connection *c)
 
 static void connection_pause_or_resume(struct connection *c)
 {
-    bool paused =
-        !connection_has_room(c) || net_unsent(c->net) >= c->server->config.unsent_bytes_max;
+    bool paused = !connection_has_room(c) || list_linked(&c->starved) ||
+                  net_unsent(c->net) >= c->server->config.unsent_bytes_max;
     if (paused == c->paused) return;
     c->paused = paused;
     net_pause(c->net, paused);
@@ -264,10 +266,25 @@ static void connection_ended(struct connection *c, enum err e)
     connection_close(c, NULL);
 }
 
+void connections_feed(struct task *task)
+{
+    struct rpc_server *s = CONTAINER_OF(task, struct rpc_server, feed);
+    while (!list_empty(&s->starved) && !rpc_buffers_are_full(&s->buffers)) {
+        struct connection *c = CONTAINER_OF(s->starved.next, struct connection, starved);
+        list_remove(&c->starved);
+        connection_pause_or_resume(c);
+    }
+}
+
 static void connection_readable(struct net_conn *net)
 {
     struct connection *c = net->owner;
     struct rpc_server *s = c->server;
+    if (!c->buffer && rpc_buffers_are_full(&s->buffers)) {
+        list_push_back(&s->starved, &c->starved);
+        connection_pause_or_resume(c);
+        return;
+    }
     connection_make_room(c);
     size_t got = 0;
     enum err e = net_recv(net, c->buffer->data + c->end, c->buffer->capacity - c->end, &got);

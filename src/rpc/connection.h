@@ -6,7 +6,8 @@
  *                                                        net_out, in order
  *
  * Reading pauses while too many requests or unsent bytes are outstanding, and no frame is taken up
- * while too many requests are. Thread: the loop's. */
+ * while too many requests are. Nor is one begun while the listener's requests hold too many bytes:
+ * the connection is starved until there is room, in turn. Thread: the loop's. */
 #ifndef SAMSA_RPC_CONNECTION_H
 #define SAMSA_RPC_CONNECTION_H
 
@@ -31,6 +32,7 @@ struct connection {
     int32_t peer_id;
     int64_t peer_epoch;
     struct connection_memory *memory; /* a handler's; NULL: none */
+    struct list_node starved;         /* in server->starved, or in no list */
     bool paused;
     bool broken;  /* to be closed at the end of what is running now */
     int32_t busy; /* frames being handled on the stack */
@@ -45,6 +47,8 @@ struct rpc_server {
     int32_t connections_count;
     struct map *per_ip; /* address -> boxed count */
     struct rpc_buffer_pool buffers;
+    struct list_node starved; /* connections that wait until `buffers` have room, by arrival */
+    struct task feed;         /* there is room */
     struct list_node requests_free;
     int32_t requests_free_count;
     struct timer idle_timer;
@@ -58,6 +62,9 @@ void connection_open(struct rpc_server *s, struct net_conn *net);
 
 /* Ends it now, or once the frame being handled is done. Parked requests are abandoned. */
 void connection_close(struct connection *c, const char *why);
+
+/* The `feed` of a server: starved connections read on, as far as there is room. */
+void connections_feed(struct task *task);
 
 /* Answers that are complete leave; reading resumes when it may. */
 void connection_advance(struct connection *c);

@@ -15,6 +15,7 @@ struct rpc_server_config rpc_server_defaults(void)
         .connection_idle_ms_max = 600000,
         .requests_in_flight_max = 100,
         .unsent_bytes_max = 8 << 20,
+        .queued_bytes_max = -1,
     };
 }
 
@@ -71,6 +72,12 @@ static void server_close_idle(struct timer *t)
     timer_arm_in_ms(s->env.clock, t, period_ms > 1000 ? period_ms : 1000);
 }
 
+static void buffers_have_room(struct rpc_buffer_pool *pool)
+{
+    struct rpc_server *s = CONTAINER_OF(pool, struct rpc_server, buffers);
+    if (!list_empty(&s->starved)) task_post(s->env.clock, &s->feed);
+}
+
 enum err rpc_server_create(const struct env *env, const struct rpc_server_config *config,
                            const struct dispatch *dispatch, struct rpc_server **out)
 {
@@ -81,6 +88,10 @@ enum err rpc_server_create(const struct env *env, const struct rpc_server_config
     list_init(&s->connections);
     list_init(&s->requests_free);
     rpc_buffer_pool_init(&s->buffers);
+    if (config->queued_bytes_max > 0) s->buffers.held_bytes_max = (size_t)config->queued_bytes_max;
+    s->buffers.room = buffers_have_room;
+    list_init(&s->starved);
+    task_init(&s->feed, connections_feed);
     s->per_ip = MEM_NEW(struct map);
     timer_init(&s->idle_timer, server_close_idle);
     enum err e = net_listen(env->net, config->host, config->port, config->backlog, &s->listener);
@@ -135,6 +146,7 @@ void rpc_server_destroy(struct rpc_server *s)
     if (s->listener) net_listener_close(s->listener);
     while (!list_empty(&s->connections))
         connection_close(CONTAINER_OF(s->connections.next, struct connection, node), NULL);
+    task_cancel(&s->feed);
     while (!list_empty(&s->requests_free)) {
         struct request *rq = CONTAINER_OF(s->requests_free.next, struct request, pool_node);
         list_remove(&rq->pool_node);

@@ -3,8 +3,9 @@
  *
  * Owns: its connections, their buffers, requests. Borrows: env, the dispatch table.
  * Bounds (each with Kafka's key): frame size (socket.request.max.bytes), connections in all and per
- * address (max.connections, max.connections.per.ip), idle time (connections.max.idle.ms), answered
- * bytes a client does not read and requests not answered yet, per connection (reading pauses).
+ * address (max.connections, max.connections.per.ip), idle time (connections.max.idle.ms), bytes of
+ * requests that are held (queued.max.request.bytes: reading pauses), answered bytes a client does
+ * not read and requests not answered yet, per connection (reading pauses).
  * Memory for a frame is taken as its bytes arrive, never on the word of its length.
  * Thread: the loop's. */
 #ifndef SAMSA_RPC_SERVER_H
@@ -30,6 +31,9 @@ struct rpc_server_config {
     int64_t connection_idle_ms_max; /* connections.max.idle.ms; < 0: for ever */
     int32_t requests_in_flight_max; /* per connection; reading pauses at it */
     int64_t unsent_bytes_max;       /* per connection; reading pauses at it */
+    /* queued.max.request.bytes: at so many bytes of buffers that requests lie in, no connection
+     * begins to read another; what is begun goes on. <= 0: no bound. */
+    int64_t queued_bytes_max;
     /* A connection whose peer has a name (request_name_peer) was ended by the other side: EOF, or
      * RESET and whatever else a broken stream gives. From the loop; not when this side closes.
      * NULL: nobody cares. */

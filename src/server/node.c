@@ -404,6 +404,7 @@ static enum err node_listen(struct node *n, const struct listener *l, struct con
     config.peer_ended = watch_peer_ended;
     config.peer_owner = n->watch;
     config.request_bytes_max = config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES);
+    config.queued_bytes_max = config_long(c, CONFIG_QUEUED_MAX_REQUEST_BYTES);
     config.limit = node_limit_connections;
     config.limit_owner = n;
     config.connection_idle_ms_max = config_long(c, CONFIG_CONNECTIONS_MAX_IDLE_MS);

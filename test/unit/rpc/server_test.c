@@ -594,6 +594,41 @@ TEST(no_more_requests_than_the_bound_are_under_way_and_the_rest_follow)
     fixture_free(f);
 }
 
+TEST(nothing_is_begun_to_be_read_while_too_many_bytes_are_held_and_the_rest_goes_on)
+{
+    struct rpc_server_config config = rpc_server_defaults();
+    config.queued_bytes_max = 1;
+    struct fixture *f = fixture_make(config);
+    struct call call;
+    struct str hold = STR("hold");
+    static const char list[] = "\0\0\0\x0a\0\x10\0\0\0\0\0\1\xff\xff";
+    call_with(f, &call, NULL, 0); /* alone it is read, whatever it takes */
+    run_until_answers(f, 1);
+    struct raw half = {0}, whole[3] = {0};
+    raw_send(f, &half, list, 6); /* begun before: it may be read to its end */
+    for (int turn = 0; turn < 20; turn++) os_env_turn(&f->os, 1);
+    call_with(f, &call, &hold, 1);
+    for (int i = 0; i < 3; i++) raw_send(f, &whole[i], list, 14);
+    for (int turn = 0; turn < 20; turn++) os_env_turn(&f->os, 1);
+    assert_int_equal(f->held_count, 0);
+    raw_send(f, &half, list + 6, 8);
+    for (int turn = 0; half.got_len < 14 && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(half.got_len, 14); /* and with it goes what was held */
+    for (int turn = 0; f->held_count < 1 && turn < 500; turn++) os_env_turn(&f->os, 10);
+    assert_int_equal(f->held_count, 1);
+    net_close(whole[2].conn); /* who waits may go */
+    answer(f->held[0]);
+    run_until_answers(f, 2);
+    for (int i = 0; i < 2; i++) {
+        for (int turn = 0; whole[i].got_len < 14 && turn < 500; turn++) os_env_turn(&f->os, 10);
+        assert_int_equal(whole[i].got_len, 14);
+        net_close(whole[i].conn);
+    }
+    net_close(half.conn);
+    assert_int_equal(f->errors, 0);
+    fixture_free(f);
+}
+
 TEST(connections_over_the_bound_are_refused_and_the_rest_go_on)
 {
     struct rpc_server_config config = rpc_server_defaults();
