@@ -40,28 +40,21 @@ const struct config_key config_keys[CONFIG_COUNT] = {
 #undef K
 };
 
+/* Of a topic or a group: it may change at any time. */
+#define OF_RESOURCE(name_, type_, default_, check_, meaning_)                                  \
+    {                                                                                          \
+        .name = name_, .type = CONFIG_TYPE_##type_, .default_text = default_, .check = check_, \
+        .scope = SCOPE_CLUSTER_WIDE, .importance = IMPORTANCE_MEDIUM, .meaning = meaning_,     \
+    }
+
 const struct config_key topic_config_keys[TOPIC_CONFIG_COUNT] = {
-#define T(id, name_, type_, default_, check_, meaning_) \
-    [TOPIC_##id] = {.name = name_,                      \
-                    .type = CONFIG_TYPE_##type_,        \
-                    .default_text = default_,           \
-                    .check = check_,                    \
-                    .scope = SCOPE_CLUSTER_WIDE,        \
-                    .importance = IMPORTANCE_MEDIUM,    \
-                    .meaning = meaning_},
+#define T(id, ...) [TOPIC_##id] = OF_RESOURCE(__VA_ARGS__),
 #include "config/topic_keys.def"
 #undef T
 };
 
 const struct config_key group_config_keys[GROUP_CONFIG_COUNT] = {
-#define G(id, name_, type_, default_, check_, meaning_) \
-    [GROUP_##id] = {.name = name_,                      \
-                    .type = CONFIG_TYPE_##type_,        \
-                    .default_text = default_,           \
-                    .check = check_,                    \
-                    .scope = SCOPE_CLUSTER_WIDE,        \
-                    .importance = IMPORTANCE_MEDIUM,    \
-                    .meaning = meaning_},
+#define G(id, ...) [GROUP_##id] = OF_RESOURCE(__VA_ARGS__),
 #include "config/group_keys.def"
 #undef G
 };

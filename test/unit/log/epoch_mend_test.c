@@ -89,38 +89,35 @@ TEST(epochs_behind_a_misread_one_are_known_again)
     world_free(&w);
 }
 
+/* One of `epochs` is misread; what they are once mended, in the leader epoch `now`. */
+static void assert_mended(const int32_t *epochs, int64_t misread_at, uint8_t bits, int32_t now,
+                          const int32_t *mended)
+{
+    struct log_world w;
+    world_of_epochs(&w, epochs);
+    misread(&w, misread_at, bits);
+    assert_ok(log_mend_epochs(w.log, now));
+    assert_epochs(&w, mended);
+    world_free(&w);
+}
+
 TEST(the_first_batch_of_an_epoch_gets_its_own_epoch_back)
 {
     static const int32_t epochs[BATCHES] = {2, 2, 2, 5, 5, 5};
-    struct log_world w;
-    world_of_epochs(&w, epochs);
-    misread(&w, 3, 32);
-    assert_ok(log_mend_epochs(w.log, 6));
-    assert_epochs(&w, epochs);
-    world_free(&w);
+    assert_mended(epochs, 3, 32, 6, epochs);
 }
 
 TEST(what_cannot_be_guessed_still_fits)
 {
     static const int32_t epochs[BATCHES] = {2, 2, 2, 5, 5, 5};
     static const int32_t mended[BATCHES] = {2, 2, 2, 2, 5, 5};
-    struct log_world w;
-    world_of_epochs(&w, epochs);
-    misread(&w, 3, 96); /* two bits */
-    assert_ok(log_mend_epochs(w.log, 6));
-    assert_epochs(&w, mended);
-    world_free(&w);
+    assert_mended(epochs, 3, 96, 6, mended); /* two bits */
 }
 
 TEST(the_very_first_batch_is_mended_too)
 {
     static const int32_t epochs[BATCHES] = {0, 0, 0, 1, 1, 1};
-    struct log_world w;
-    world_of_epochs(&w, epochs);
-    misread(&w, 0, 64);
-    assert_ok(log_mend_epochs(w.log, 1));
-    assert_epochs(&w, epochs);
-    world_free(&w);
+    assert_mended(epochs, 0, 64, 1, epochs);
 }
 
 TEST(sound_epochs_are_left_alone)

@@ -2,17 +2,12 @@
 
 #include <stdio.h>
 
+#include "standings.h"
 #include "test.h"
 
 static const char *const paths[MOVES_DIRS] = {"/a", "/b", "/c"};
 static const int32_t self_only[] = {MOVES_SELF};
 static const int32_t both[] = {MOVES_SELF, 2};
-
-static struct broker_standing standing(void *owner, int32_t id)
-{
-    (void)owner;
-    return (struct broker_standing){.registered = true, .epoch = 100 + id};
-}
 
 static void topic_config(void *owner, struct str topic, struct arena *arena,
                          struct topic_config *out)
@@ -43,7 +38,7 @@ static void directory_failed(void *owner, struct uuid directory, int32_t left)
     w->failures++;
 }
 
-static const struct replica_events events = {.standing = standing,
+static const struct replica_events events = {.standing = all_are_standing,
                                              .topic_config = topic_config,
                                              .assign = assign,
                                              .directory_failed = directory_failed};

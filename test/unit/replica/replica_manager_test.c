@@ -3,6 +3,7 @@
 
 #include "env/sim/sim.h"
 #include "replica/replica_manager.h"
+#include "standings.h"
 #include "test.h"
 
 enum { SELF = 1, DIRS = 2 };
@@ -17,12 +18,6 @@ struct node {
     int64_t retention_ms;
     int leaderships, removals, placements, failures, left;
 };
-
-static struct broker_standing standing(void *owner, int32_t id)
-{
-    (void)owner;
-    return (struct broker_standing){.registered = true, .epoch = 100 + id};
-}
 
 static void topic_config(void *owner, struct str topic, struct arena *arena,
                          struct topic_config *out)
@@ -60,7 +55,7 @@ static void directory_failed(void *owner, struct uuid directory, int32_t left)
     n->left = left;
 }
 
-static const struct replica_events events = {.standing = standing,
+static const struct replica_events events = {.standing = all_are_standing,
                                              .topic_config = topic_config,
                                              .leadership_moved = leadership_moved,
                                              .removed = removed,
