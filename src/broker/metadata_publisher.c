@@ -197,6 +197,14 @@ static void tell_cordoned(struct metadata_publisher *p)
     mem_free(cordoned);
 }
 
+static void tell_directories(struct metadata_publisher *p)
+{
+    struct replica_manager *m = p->broker->replicas;
+    int32_t expiration_ms = config_int(p->config, CONFIG_PRODUCER_ID_EXPIRATION_MS);
+    for (int32_t i = 0; i < replica_manager_dirs_count(m); i++)
+        log_dir_set_producer_id_expiration(replica_manager_dir(m, i), expiration_ms);
+}
+
 static void apply_broker_config(struct metadata_publisher *p, enum config_layer layer,
                                 struct str resource)
 {
@@ -212,6 +220,7 @@ static void apply_broker_config(struct metadata_publisher *p, enum config_layer 
     replica_manager_set_throttles(p->broker->replicas, rates.leader, rates.follower);
     replica_manager_set_move_throttle(p->broker->replicas, rates.moves);
     replica_manager_topic_config_changed(p->broker->replicas, STR_NULL);
+    tell_directories(p);
     tell_cordoned(p);
 }
 

@@ -76,6 +76,11 @@ void log_dir_fail(struct log_dir *dir, enum err cause, const char *what)
     task_post(dir->env->clock, &dir->offline_task);
 }
 
+void log_dir_set_producer_id_expiration(struct log_dir *dir, int64_t ms)
+{
+    dir->options.producer_id_expiration_ms = ms;
+}
+
 void log_dir_set_cordoned(struct log_dir *dir, bool cordoned)
 {
     dir->cordoned = cordoned;

@@ -89,6 +89,9 @@ bool log_dir_is_offline(const struct log_dir *dir);
 /* A cordoned directory takes no new replicas while another is left (cordoned.log.dirs); what it has
  * it serves. For whoever chooses. */
 void log_dir_set_cordoned(struct log_dir *dir, bool cordoned);
+
+/* producer.id.expiration.ms has changed. */
+void log_dir_set_producer_id_expiration(struct log_dir *dir, int64_t ms);
 bool log_dir_is_cordoned(const struct log_dir *dir);
 
 /* Take it offline as an I/O error would. */

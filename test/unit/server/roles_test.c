@@ -2,7 +2,9 @@
  * are both. */
 #include "test.h"
 
+#include "log/log_dir_internal.h"
 #include "node_world.h"
+#include "protocol/incremental_alter_configs.h"
 
 static bool all_controllers_are_known(const struct cluster *c)
 {
@@ -146,5 +148,54 @@ TEST(a_node_of_every_role_writes_snapshots_and_starts_from_them)
     for (int32_t id = 1; id <= 5; id++) start(c, id);
     UNTIL(c, all_started(c) && active(c));
     assert_int_equal(controller_image(c->machines[active(c)].node->controller)->brokers_count, 2);
+    cluster_free(c);
+}
+
+/* ---- */
+
+static void altered(struct controller_call *call, const void *response)
+{
+    const struct incremental_alter_configs_response *r = response;
+    *(int *)call->context = r->responses[0].error_code == KAFKA_NONE ? 1 : -1;
+}
+
+/* Of all brokers. */
+static void alter(struct cluster *c, struct str key, struct str value)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct incremental_alter_configs_request q;
+    incremental_alter_configs_request_init(&q);
+    q.resources_count = 1;
+    q.resources = incremental_alter_configs_request_alter_configs_resource_new(&arena, 1);
+    q.resources[0].resource_type = RESOURCE_BROKER;
+    q.resources[0].resource_name = STR("");
+    q.resources[0].configs_count = 1;
+    q.resources[0].configs = incremental_alter_configs_request_alterable_config_new(&arena, 1);
+    q.resources[0].configs[0].name = key;
+    q.resources[0].configs[0].value = value;
+    int outcome = 0;
+    struct controller_call call = {.api_key = API_INCREMENTAL_ALTER_CONFIGS,
+                                   .version = 1,
+                                   .request = &q,
+                                   .arena = &arena,
+                                   .listener = STR("CONTROLLER"),
+                                   .done = altered,
+                                   .context = &outcome};
+    controller_handle(c->machines[active(c)].node->controller, &call);
+    UNTIL(c, outcome != 0);
+    assert_int_equal(outcome, 1);
+    arena_free(&arena);
+    sim_run_ms(c->sim, 2000);
+}
+
+TEST(how_long_idle_producers_are_known_may_change_while_a_node_runs)
+{
+    struct cluster *c = cluster_new(30, both, 3, "");
+    UNTIL(c, all_are_members(c));
+    alter(c, STR("producer.id.expiration.ms"), STR("12345"));
+    for (int32_t id = 1; id <= c->count; id++)
+        assert_int_equal(
+            c->machines[id].node->directories.items[0]->options.producer_id_expiration_ms, 12345);
     cluster_free(c);
 }
