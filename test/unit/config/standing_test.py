@@ -27,7 +27,7 @@ def standings():
 def mentioned():
     found = set()
     for path in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True):
-        if "/src/config/" not in path or path.endswith(("/node.c", "/topic.c")):
+        if "/src/config/" not in path or path.endswith(("/connection_limits.c", "/node.c", "/topic.c")):
             found |= set(re.findall(r"\bCONFIG_([A-Z0-9_]+)", read(os.path.relpath(path, ROOT))))
     return found
 
