@@ -147,6 +147,8 @@ bool truth_leads(struct truth *t, int32_t epoch, int32_t broker)
     for (int32_t i = t->leaders_count - 1; i >= 0; i--)
         if (t->leaders[i].epoch == epoch) return t->leaders[i].broker == broker;
     MEM_GROW(t->leaders, t->leaders_count, t->leaders_capacity);
-    t->leaders[t->leaders_count++] = (struct truth_leader){epoch, broker};
+    int32_t at = t->leaders_count++; /* who hears of it late comes behind a newer one */
+    for (; at > 0 && t->leaders[at - 1].epoch > epoch; at--) t->leaders[at] = t->leaders[at - 1];
+    t->leaders[at] = (struct truth_leader){epoch, broker};
     return true;
 }

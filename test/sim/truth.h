@@ -42,7 +42,7 @@ struct truth {
     struct truth_batch *batches;
     int32_t batches_count, batches_capacity;
     int64_t end;
-    struct truth_leader *leaders; /* who appended in which epoch (S5) */
+    struct truth_leader *leaders; /* who appended in which epoch (S5), by epoch */
     int32_t leaders_count, leaders_capacity;
     struct truth_view views[PLAN_NODES_MAX];
     /* A record that is committed from now on, of a batch that is no control batch; and a batch, of
