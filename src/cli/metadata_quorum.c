@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/new_controller.h"
 #include "cli/tool.h"
+#include "cli/uuid_argument.h"
 #include "protocol/add_raft_voter.h"
 #include "protocol/describe_quorum.h"
 #include "protocol/remove_raft_voter.h"
@@ -270,15 +271,10 @@ static void remove_controller(struct client *c, const struct args *a)
     const char *text = args_value(a, "controller-directory-id");
     struct uuid directory_id;
     if (id < 0) args_fail(arena_printf(&c->arena, "Invalid negative --controller-id: %d", id).data);
-    if (uuid_parse(str_of(text), &directory_id))
-        args_fail(arena_printf(&c->arena,
-                               strlen(text) > 24
-                                   ? "Failed to parse --controller-directory-id: Input string with "
-                                     "prefix `%.24s` is too long to be decoded as a base64 UUID"
-                                   : "Failed to parse --controller-directory-id: Input string `%s` "
-                                     "is not a base64 UUID",
-                               text)
-                      .data);
+    const char *why = uuid_argument(&c->arena, text, &directory_id);
+    if (why)
+        args_fail(
+            arena_printf(&c->arena, "Failed to parse --controller-directory-id: %s", why).data);
     bool dry_run = args_has(a, "dry-run");
     if (!dry_run) {
         struct remove_raft_voter_request request;

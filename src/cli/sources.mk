@@ -44,6 +44,7 @@ cli_SOURCES := \
     server_stop.c \
     storage.c \
     topics.c \
+    uuid_argument.c \
     verifiable_consumer.c \
     verifiable_producer.c
 cli_DEPENDS := server metadata config protocol os

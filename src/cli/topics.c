@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/select.h"
 #include "cli/tool.h"
+#include "cli/uuid_argument.h"
 #include "config/topic.h"
 #include "protocol/create_partitions.h"
 #include "protocol/create_topics.h"
@@ -83,29 +84,6 @@ static int by_name(const void *a, const void *b)
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* What Java's decoder says of a text that is no id. */
-static const char *id_mistake(struct client *c, const char *text)
-{
-    size_t len = strlen(text);
-    if (len > 24)
-        return arena_printf(&c->arena,
-                            "Input string with prefix `%.24s` is too long to be decoded as a "
-                            "base64 UUID",
-                            text)
-            .data;
-    size_t bad = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=");
-    if (bad < len)
-        return arena_printf(&c->arena, "Illegal base64 character %x", (unsigned char)text[bad])
-            .data;
-    if (len == 1) return "Input byte[] should at least have 2 bytes for base64 bytes";
-    if (len % 4 == 1) return "Last unit does not have enough valid bits";
-    return arena_printf(&c->arena,
-                        "Input string `%s` decoded as %zu bytes, which is not equal to the "
-                        "expected 16 bytes of a base64-encoded UUID",
-                        text, len * 3 / 4)
-        .data;
-}
-
 static struct names matching_topics(struct client *c, const struct args *a)
 {
     struct name_filter filter;
@@ -113,7 +91,8 @@ static struct names matching_topics(struct client *c, const struct args *a)
         fail(arena_printf(&c->arena, "%s is an invalid regex.", args_value(a, "topic")).data);
     const char *id_text = args_has(a, "describe") ? args_value(a, "topic-id") : NULL;
     struct uuid id = UUID_ZERO;
-    if (id_text && uuid_parse(str_of(id_text), &id)) fail(id_mistake(c, id_text));
+    const char *why = id_text ? uuid_argument(&c->arena, id_text, &id) : NULL;
+    if (why) fail(why);
     const struct metadata_response *m = client_topics(c, NULL, 0);
     if (!m) fail_client(c);
     struct names n = {ARENA_ARRAY(&c->arena, struct str, m->topics_count), 0};
