@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,16 +60,64 @@ static void print_dir(struct client *c, const char *topics,
 }
 
 /* As Java's Integer.valueOf takes it; what it does not take ends the tool with its message. */
-static void check_number(struct client *c, const char *text, int32_t len)
+static int32_t number(struct client *c, struct str text)
 {
-    const char *number = arena_str(&c->arena, (struct str){text, len}).data;
+    const char *digits = arena_str(&c->arena, text).data;
     char *end;
     errno = 0;
-    long value = strtol(number, &end, 10);
-    if (len && !*end && !errno && value >= INT32_MIN && value <= INT32_MAX) return;
-    fflush(stdout);
-    fprintf(stderr, "For input string: \"%s\"\n", number);
-    exit(1);
+    long value = strtol(digits, &end, 10);
+    if (!isspace((unsigned char)*digits) && !*end && !errno && value >= INT32_MIN &&
+        value <= INT32_MAX)
+        return (int32_t)value;
+    args_fail(arena_printf(&c->arena, "For input string: \"%s\"", digits).data);
+}
+
+static bool has_id(const int32_t *ids, int32_t count, int32_t id)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The ids of --broker-list, each once; none: every broker. */
+static const int32_t *read_brokers(struct client *c, const char *list, int32_t *count)
+{
+    int32_t *ids = ARENA_ARRAY(&c->arena, int32_t, list ? strlen(list) + 1 : 1);
+    *count = 0;
+    for (const char *at = list; at && *at;) {
+        int32_t len = (int32_t)strcspn(at, ",");
+        if (len) {
+            int32_t id = number(c, (struct str){at, len});
+            if (!has_id(ids, *count, id)) ids[(*count)++] = id;
+        }
+        at += len + (at[len] == ',');
+    }
+    qsort(ids, (size_t)*count, sizeof *ids, by_number);
+    return ids;
+}
+
+/* Ends the tool when one of the ids is no broker's. */
+static void check_brokers(struct client *c, const int32_t *ids, int32_t count)
+{
+    struct str missing = STR(""), live = STR("");
+    for (int32_t i = 0; i < count; i++)
+        if (!client_node(c, ids[i]))
+            missing = arena_printf(&c->arena, "%.*s%s%d", STR_ARG(missing), missing.len ? "," : "",
+                                   ids[i]);
+    if (!missing.len) return;
+    for (int32_t i = 0; i < c->nodes_count; i++)
+        live = arena_printf(&c->arena, "%.*s%s%d", STR_ARG(live), i ? "," : "", c->nodes[i]->id);
+    args_fail(arena_printf(&c->arena,
+                           "ERROR: The given brokers do not exist from --broker-list: %.*s. "
+                           "Current existent brokers: %.*s",
+                           STR_ARG(missing), STR_ARG(live))
+                  .data);
 }
 
 int tool_log_dirs(int argc, char **argv)
@@ -77,33 +126,12 @@ int tool_log_dirs(int argc, char **argv)
     args_parse_jopt(&a, "This tool helps to query log directory usage on the specified brokers.",
                     options, argc, argv);
     struct client *c = client_open_args(&a, false);
-    const char *brokers = args_value(&a, "broker-list"), *topics = args_value(&a, "topic-list");
+    const char *topics = args_value(&a, "topic-list");
     if (!client_refresh(c, "listNodes")) args_fail(client_failure_line(c));
+    int32_t brokers_count;
+    const int32_t *brokers = read_brokers(c, args_value(&a, "broker-list"), &brokers_count);
+    check_brokers(c, brokers, brokers_count);
     struct str wanted = STR("");
-    bool unknown = false;
-    struct str missing = STR("");
-    for (const char *at = brokers; at && *at;) {
-        int32_t len = (int32_t)strcspn(at, ",");
-        check_number(c, at, len);
-        if (!client_node(c, atoi(at))) {
-            missing = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(missing), unknown ? "," : "",
-                                   len, at);
-            unknown = true;
-        }
-        at += len + (at[len] == ',');
-    }
-    if (unknown) {
-        struct str live = STR("");
-        for (int32_t i = 0; i < c->nodes_count; i++)
-            live =
-                arena_printf(&c->arena, "%.*s%s%d", STR_ARG(live), i ? "," : "", c->nodes[i]->id);
-        fflush(stdout);
-        fprintf(stderr,
-                "ERROR: The given brokers do not exist from --broker-list: %.*s. Current "
-                "existent brokers: %.*s\n",
-                STR_ARG(missing), STR_ARG(live));
-        return 1;
-    }
     printf("Querying brokers for log directories information\n");
     const struct describe_log_dirs_response **answers =
         ARENA_ARRAY(&c->arena, const struct describe_log_dirs_response *, c->nodes_count);
@@ -111,16 +139,15 @@ int tool_log_dirs(int argc, char **argv)
     describe_log_dirs_request_init(&request);
     request.topics_count = -1;
     for (int32_t i = 0; i < c->nodes_count; i++) {
-        struct str id = arena_printf(&c->arena, "%d", c->nodes[i]->id);
-        if (!in_list(brokers, id)) continue;
+        if (brokers_count && !has_id(brokers, brokers_count, c->nodes[i]->id)) continue;
         answers[i] = client_call(c, c->nodes[i], API_DESCRIBE_LOG_DIRS, -1, &request, NULL);
         if (answers[i] && answers[i]->error_code != KAFKA_NONE) {
             client_fail_code(c, answers[i]->error_code, STR_NULL);
             answers[i] = NULL;
         }
         if (!answers[i]) args_fail(client_failure_line(c));
-        wanted = arena_printf(&c->arena, "%.*s%s%.*s", STR_ARG(wanted), wanted.len ? "," : "",
-                              STR_ARG(id));
+        wanted = arena_printf(&c->arena, "%.*s%s%d", STR_ARG(wanted), wanted.len ? "," : "",
+                              c->nodes[i]->id);
     }
     printf("Received log directory information from brokers %.*s\n{\"brokers\":[", STR_ARG(wanted));
     bool first = true;

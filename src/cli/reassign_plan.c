@@ -88,6 +88,10 @@ struct reassignments *reassign_place(struct arena *arena, const struct reassignm
     for (int32_t i = 0; i < current->count; i++) {
         if (!str_equal(current->items[i].topic, current->items[first].topic)) first = i;
         int32_t wanted = current->items[first].replicas_count, nth = i - first;
+        if (!ring.count) {
+            *why = "All brokers are currently fenced, or have all their log directories cordoned.";
+            return NULL;
+        }
         if (wanted > ring.count) {
             *why =
                 arena_printf(arena,
