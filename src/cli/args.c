@@ -151,6 +151,8 @@ void args_parse_jopt_with(struct args *a, void (*answer)(const char *reason),
                           char **argv)
 {
     *a = (struct args){.program = argv[0],
+                       .words = argv + 1,
+                       .words_count = argc - 1,
                        .misread = answer,
                        .mistakes = ARGS_JOPT,
                        .description = description,
@@ -243,51 +245,9 @@ void args_error(const struct args *a, const char *format, ...)
     exit(1);
 }
 
-/* A command that is missing or unknown, or -h in its place. `commands` is "{a,b}". */
-static _Noreturn void answer_no_command(enum args_mistakes mistakes, const char *program,
-                                        const char *description, const char *commands,
-                                        const char *given)
+static void print_named(const struct args *a)
 {
-    bool help = given && is_help(given), one_line = mistakes == ARGS_ONE_LINE;
-    FILE *to = help ? stdout : stderr;
-    if (help || !one_line) fprintf(to, "usage: %s [-h] %s ...\n", program, commands);
-    if (help) {
-        fprintf(to, "\n%s\n", description);
-        exit(mistakes == ARGS_HELP_FAILS ? 1 : 0);
-    }
-    if (one_line)
-        fprintf(to, "Command line error: ");
-    else
-        fprintf(to, "%s: error: ", program);
-    if (!given || given[0] == '-')
-        fprintf(to, "too few arguments");
-    else {
-        fprintf(to, "invalid choice: '%s' (choose from ", given);
-        for (const char *c = commands; *c; c++) {
-            if (*c == '{' || *c == '}')
-                fputc('\'', to);
-            else if (*c == ',')
-                fputs("', '", to);
-            else
-                fputc(*c, to);
-        }
-        fprintf(to, ")");
-    }
-    fprintf(to, one_line ? ". Type --help for help." : "\n");
-    exit(1);
-}
-
-void args_no_command(const char *program, const char *description, const char *commands,
-                     const char *given)
-{
-    answer_no_command(ARGS_USAGE, program, description, commands, given);
-}
-
-static _Noreturn void print_argparse_help(const struct args *a)
-{
-    print_usage(a, stdout);
-    printf("\n%s\n\nnamed arguments:\n  -h, --help             show this help message and exit\n",
-           a->description);
+    printf("\nnamed arguments:\n  -h, --help             show this help message and exit\n");
     for (int i = a->known_from; i < a->options_count; i++) {
         char name[128];
         const struct option *o = &a->options[i];
@@ -303,6 +263,76 @@ static _Noreturn void print_argparse_help(const struct args *a)
             printf("%-25s", name);
         print_wrapped(stdout, o->meaning, 25);
     }
+}
+
+/* "{a,b}" of the commands, for usage lines. */
+static const char *command_list(const struct subcommand *commands, char text[512])
+{
+    size_t len = 0;
+    for (const struct subcommand *c = commands; c->name; c++)
+        len += (size_t)snprintf(text + len, 512 - len, "%c%s", c == commands ? '{' : ',', c->name);
+    snprintf(text + len, 512 - len, "}");
+    return text;
+}
+
+/* What stands below the usage line of a tool with commands: they, and the tool's own options. */
+static void print_commands(const struct args *a, const struct subcommand *commands,
+                           const char *list)
+{
+    printf("\n%s\n\npositional arguments:\n  %s\n", a->description, list);
+    for (const struct subcommand *c = commands; c->name; c++) {
+        if (strlen(c->name) > 20)
+            printf("    %s\n%25s", c->name, "");
+        else
+            printf("    %-21s", c->name);
+        print_wrapped(stdout, c->meaning, 25);
+    }
+    print_named(a);
+}
+
+/* A command that is missing or unknown, or -h in its place. */
+static _Noreturn void answer_no_command(const struct args *a, const struct subcommand *commands,
+                                        const char *given)
+{
+    char list[512];
+    bool help = given && is_help(given), one_line = a->mistakes == ARGS_ONE_LINE;
+    FILE *to = help ? stdout : stderr;
+    command_list(commands, list);
+    if (help || !one_line) fprintf(to, "usage: %s [-h] %s ...\n", a->program, list);
+    if (help) {
+        print_commands(a, commands, list);
+        exit(a->mistakes == ARGS_HELP_FAILS ? 1 : 0);
+    }
+    if (one_line)
+        fprintf(to, "Command line error: ");
+    else
+        fprintf(to, "%s: error: ", a->program);
+    if (!given || given[0] == '-')
+        fprintf(to, "too few arguments");
+    else {
+        fprintf(to, "invalid choice: '%s' (choose from ", given);
+        for (const struct subcommand *c = commands; c->name; c++)
+            fprintf(to, "%s'%s'", c == commands ? "" : ", ", c->name);
+        fprintf(to, ")");
+    }
+    fprintf(to, one_line ? ". Type --help for help." : "\n");
+    exit(1);
+}
+
+void args_no_command(const char *program, const char *description,
+                     const struct subcommand *commands, const char *given)
+{
+    struct args a = {.program = program, .mistakes = ARGS_USAGE, .description = description};
+    static const struct option none[] = {{0}};
+    a.options = none;
+    answer_no_command(&a, commands, given);
+}
+
+static _Noreturn void print_argparse_help(const struct args *a)
+{
+    print_usage(a, stdout);
+    printf("\n%s\n", a->description);
+    print_named(a);
     exit(a->mistakes == ARGS_HELP_FAILS ? 1 : 0);
 }
 
@@ -404,35 +434,21 @@ void args_parse_argparse(struct args *a, enum args_mistakes mistakes, const char
     require_known(a);
 }
 
-/* "{a,b}" of the commands, for usage lines. */
-static const char *command_list(const struct subcommand *commands, char text[512])
-{
-    size_t len = 0;
-    for (const struct subcommand *c = commands; c->name; c++)
-        len += (size_t)snprintf(text + len, 512 - len, "%c%s", c == commands ? '{' : ',', c->name);
-    snprintf(text + len, 512 - len, "}");
-    return text;
-}
-
 int args_parse_commands(struct args *a, enum args_mistakes mistakes, const char *program,
                         const char *description, const struct option *options,
                         const struct subcommand *commands, int argc, char **argv)
 {
-    char list[512];
     *a = (struct args){.program = program, .mistakes = mistakes, .description = description};
     a->options = a->joined;
     for (; options->name; options++) a->joined[a->options_count++] = *options;
     int i = 1, chosen = 0;
     for (; i < argc && !is_word(argv[i]); i++) {
-        if (is_help(argv[i]))
-            answer_no_command(mistakes, program, description, command_list(commands, list),
-                              argv[i]);
+        if (is_help(argv[i])) answer_no_command(a, commands, argv[i]);
         take_option(a, argc, argv, &i);
     }
     const char *given = i < argc ? argv[i] : NULL;
     while (commands[chosen].name && given && strcmp(commands[chosen].name, given) != 0) chosen++;
-    if (!given || !commands[chosen].name)
-        answer_no_command(mistakes, program, description, command_list(commands, list), given);
+    if (!given || !commands[chosen].name) answer_no_command(a, commands, given);
     snprintf(a->with_command, sizeof a->with_command, "%s %s", program, given);
     a->program = a->with_command;
     a->description = commands[chosen].meaning;

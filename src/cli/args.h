@@ -54,9 +54,14 @@ enum { OPTIONS_MAX = 64, OPTION_VALUES_MAX = 256, POSITIONALS_MAX = 64 };
 
 struct args {
     const char *program; /* "kafka-storage" */
+    char **words;        /* of jopt's manner: the command line behind it */
+    int words_count;
     /* Answers a value that cannot be read, where a tool reads its values in the midst of its work
      * and so fails as that work does. NULL: the reason, the options. Does not return. */
     void (*misread)(const char *reason);
+    /* Answers a client that cannot be made (its addresses, its properties file). NULL: the reason
+     * on standard error. Does not return. */
+    void (*no_client)(const struct args *a, const char *reason);
     enum args_renaming renaming;
     enum args_mistakes mistakes;
     char with_command[128];                /* "kafka-x up": the program, once one is chosen */
@@ -143,8 +148,9 @@ _Noreturn void args_error(const struct args *a, const char *format, ...)
  * output; both at once are refused. Returns the value of whichever was given. */
 const char *args_renamed(const struct args *a, const char *name, const char *old_name);
 
-/* "kafka-x: error: …" for a command that is missing or unknown; `commands` is "{a,b}". */
-_Noreturn void args_no_command(const char *program, const char *description, const char *commands,
-                               const char *given);
+/* "kafka-x: error: …" for a command that is missing or unknown, or, for -h in its place, help that
+ * lists `commands` (ends with name NULL). */
+_Noreturn void args_no_command(const char *program, const char *description,
+                               const struct subcommand *commands, const char *given);
 
 #endif

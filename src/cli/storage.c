@@ -428,6 +428,17 @@ static int feature_dependencies(int argc, char **argv, struct arena *arena)
     return 0;
 }
 
+static const struct subcommand commands[] = {
+    {"info", NULL, "Show the log directories of this node, and how they are formatted."},
+    {"format", NULL, "Format the log directories of this node."},
+    {"version-mapping", NULL,
+     "Look up the levels of the features that a release begins with; the latest one's without "
+     "--release-version."},
+    {"feature-dependencies", NULL, "Look up what features at a level depend on."},
+    {"random-uuid", NULL, "Print a random UUID."},
+    {0},
+};
+
 int tool_storage(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -448,7 +459,6 @@ int tool_storage(int argc, char **argv)
         printf("%s\n", uuid_text(rng_uuid(os.env.rng)).z);
         return 0;
     }
-    args_no_command("kafka-storage", "The Kafka storage tool.",
-                    "{info,format,version-mapping,feature-dependencies,random-uuid}",
+    args_no_command("kafka-storage", "The Kafka storage tool.", commands,
                     argc > 1 ? argv[1] : NULL);
 }
