@@ -54,11 +54,20 @@ static void print_node(const struct client_node *n)
     printf("\n)\n");
 }
 
+/* Its client is of an older make: the cause is all it says. */
+static _Noreturn void no_client(const struct args *a, const char *reason)
+{
+    const char *cause = strstr(reason, "ConfigException: ");
+    (void)a;
+    args_fail(cause ? cause + strlen("ConfigException: ") : reason);
+}
+
 int tool_broker_api_versions(int argc, char **argv)
 {
     struct args a;
     args_parse_jopt(&a, "This tool helps to retrieve broker version information.", options, argc,
                     argv);
+    a.no_client = no_client;
     struct client *c = client_open_args(&a, false);
     if (!client_refresh(c, "METADATA")) {
         struct str nodes = STR("");

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,37 +66,133 @@ const char *client_failure_line(const struct client *c)
 
 /* ---- opening */
 
-static void read_properties(struct client *c, const char *path)
+static _Noreturn void refuse(const struct args *a, const char *reason)
+{
+    if (a->no_client) a->no_client(a, reason);
+    args_fail(reason);
+}
+
+static void read_properties(struct client *c, const struct args *a, const char *path)
 {
     long size;
     int32_t line;
     char *text = tool_read_file(path, &size);
-    if (!text) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        exit(1);
-    }
-    if (properties_parse((struct str){text, (int32_t)size}, &c->arena, &c->properties, &line)) {
-        fprintf(stderr, "%s:%d: Malformed \\uxxxx encoding.\n", path, line);
-        exit(1);
-    }
+    if (!text) refuse(a, arena_printf(&c->arena, "%s: %s", path, strerror(errno)).data);
+    if (properties_parse((struct str){text, (int32_t)size}, &c->arena, &c->properties, &line))
+        refuse(a, arena_printf(&c->arena, "%s:%d: Malformed \\uxxxx encoding.", path, line).data);
 }
 
-static int64_t property_ms(const struct client *c, const char *key, int64_t fallback)
+static int64_t property_ms(struct client *c, const struct args *a, const char *key,
+                           int64_t fallback)
 {
     struct str text = properties_get(&c->properties, key);
     if (str_is_null(text)) return fallback;
     char *end;
+    errno = 0;
     long long ms = strtoll(text.data, &end, 10);
     while (*end == ' ') end++;
-    if (!*text.data || *end || ms < 0) {
-        fprintf(stderr, "Invalid value %s for configuration %s: Not a number of type INT\n",
-                text.data, key);
-        exit(1);
-    }
-    return ms;
+    bool number = *text.data && !*end && !errno && ms >= INT32_MIN && ms <= INT32_MAX;
+    if (number && ms >= 0) return ms;
+    refuse(a, arena_printf(&c->arena, "Invalid value %s for configuration %s: %s", text.data, key,
+                           number ? "Value must be at least 0" : "Not a number of type INT")
+                  .data);
 }
 
-struct client *client_open(const char *addresses, bool controllers, const char *config_path)
+#define WRAPPED                               \
+    "Failed to create new KafkaAdminClient\n" \
+    "Caused by: org.apache.kafka.common.config.ConfigException: "
+
+static void read_timeouts(struct client *c, const struct args *a)
+{
+    c->api_timeout_ms = property_ms(c, a, "default.api.timeout.ms", 60000);
+    c->request_timeout_ms = property_ms(c, a, "request.timeout.ms", 30000);
+    if (c->api_timeout_ms >= c->request_timeout_ms) return;
+    if (!str_is_null(properties_get(&c->properties, "default.api.timeout.ms")))
+        refuse(a, WRAPPED "The specified value of default.api.timeout.ms must be no smaller than "
+                          "the value of request.timeout.ms.");
+    c->api_timeout_ms = c->request_timeout_ms;
+}
+
+static void check_security(struct client *c, const struct args *a)
+{
+    struct str security = properties_get(&c->properties, "security.protocol");
+    if (str_is_null(security)) return;
+    static const char *const names[] = {"PLAINTEXT", "SASL_SSL", "SSL", "SASL_PLAINTEXT"};
+    int i = 0;
+    while (i < 4 && strcasecmp(names[i], security.data) != 0) i++;
+    if (i == 0) return;
+    refuse(a, arena_printf(&c->arena,
+                           i < 4 ? "security.protocol=%s is not supported by Samsa's tools yet"
+                                 : "Invalid value %s for configuration security.protocol: String "
+                                   "must be one of (case insensitive): SASL_SSL, PLAINTEXT, SSL, "
+                                   "SASL_PLAINTEXT",
+                           security.data)
+                  .data);
+}
+
+static bool resolves(const char *host)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    if (getaddrinfo(host, NULL, &hints, &list)) return false;
+    freeaddrinfo(list);
+    return true;
+}
+
+/* The next of the addresses, without the blanks around it. */
+static struct str next_address(const char **at)
+{
+    size_t len = strcspn(*at, ",");
+    struct str item = {*at, (int32_t)len};
+    *at += len + ((*at)[len] == ',');
+    while (item.len && *item.data == ' ') item.data++, item.len--;
+    while (item.len && item.data[item.len - 1] == ' ') item.len--;
+    return item;
+}
+
+static const char *no_client_text(struct arena *arena, const char *addresses, const char *key)
+{
+    size_t len = strlen(addresses);
+    bool empty_item = *addresses == ',' || (len && addresses[len - 1] == ',');
+    for (const char *at = addresses; *at && !empty_item;) empty_item = !next_address(&at).len;
+    if (empty_item && addresses[strspn(addresses, " ")])
+        return arena_printf(arena, "Configuration '%s' values must not be empty.", key).data;
+    bool any = false;
+    for (const char *at = addresses; addresses[strspn(addresses, " ")] && *at;) {
+        struct str item = next_address(&at);
+        struct host_port address;
+        if (host_port_parse(item, arena, &address) || !*address.host)
+            return arena_printf(arena, WRAPPED "Invalid url in %s: %.*s", key, STR_ARG(item)).data;
+        any = any || resolves(address.host);
+    }
+    /* Java's client says bootstrap.servers of controllers too */
+    return any ? NULL : WRAPPED "No resolvable bootstrap urls given in bootstrap.servers";
+}
+
+void client_check_addresses(const struct args *a)
+{
+    const char *at = args_value(a, "bootstrap-server");
+    struct arena arena;
+    struct host_port address;
+    size_t len = strlen(at);
+    if (!at[strspn(at, " ")]) args_usage(a, "Error while validating the bootstrap address\n");
+    arena_init(&arena, 0);
+    while (len && at[len - 1] == ',') len--; /* what is empty at the end does not count */
+    bool wrong = len == 0;
+    for (const char *end = at + len; at < end && !wrong;)
+        wrong = host_port_parse(next_address(&at), &arena, &address) || !*address.host;
+    arena_free(&arena);
+    if (wrong) args_usage(a, "Please provide valid host:port like host1:9091,host2:9092\n");
+}
+
+const char *client_addresses_wrong(struct arena *arena, const char *addresses, const char *key)
+{
+    const char *why = no_client_text(arena, addresses, key);
+    const char *cause = why ? strstr(why, "ConfigException: ") : NULL;
+    return cause ? cause + strlen("ConfigException: ") : why;
+}
+
+struct client *client_open(const struct args *a, const char *addresses, bool controllers,
+                           const char *config_path)
 {
     struct client *c = MEM_NEW(struct client);
     arena_init(&c->arena, 65536);
@@ -104,37 +201,19 @@ struct client *client_open(const char *addresses, bool controllers, const char *
     c->controller_id = -1;
     c->nodes = ARENA_ARRAY(&c->arena, struct client_node *, CLIENT_NODES_MAX);
     c->bootstrap = ARENA_ARRAY(&c->arena, struct client_node, strlen(addresses) + 1);
-    if (config_path) read_properties(c, config_path);
-    c->api_timeout_ms = property_ms(c, "default.api.timeout.ms", 60000);
-    c->request_timeout_ms = property_ms(c, "request.timeout.ms", 30000);
-    struct str security = properties_get(&c->properties, "security.protocol");
-    if (!str_is_null(security) && strncmp(security.data, "PLAINTEXT", 9) != 0) {
-        fprintf(stderr, "security.protocol=%s is not supported by Samsa's tools yet\n",
-                security.data);
-        exit(1);
-    }
+    if (config_path) read_properties(c, a, config_path);
+    read_timeouts(c, a);
+    check_security(c, a);
+    const char *wrong = no_client_text(&c->arena, addresses,
+                                       controllers ? "bootstrap.controllers" : "bootstrap.servers");
+    if (wrong) refuse(a, wrong);
     for (const char *at = addresses; *at;) {
-        size_t len = strcspn(at, ",");
-        struct str item = {at, (int32_t)len};
-        at += len + (at[len] == ',');
-        while (item.len && *item.data == ' ') item.data++, item.len--;
-        while (item.len && item.data[item.len - 1] == ' ') item.len--;
-        if (!item.len) continue;
         struct host_port address;
-        if (host_port_parse(item, &c->arena, &address) || !*address.host) {
-            fprintf(stderr,
-                    "org.apache.kafka.common.config.ConfigException: Invalid url in %s: %.*s\n",
-                    controllers ? "bootstrap.controllers" : "bootstrap.servers", STR_ARG(item));
-            exit(1);
-        }
+        if (host_port_parse(next_address(&at), &c->arena, &address)) continue;
         struct client_node *n = &c->bootstrap[c->bootstrap_count];
         *n = (struct client_node){
             .id = -1 - c->bootstrap_count, .host = address.host, .port = address.port, .fd = -1};
         c->bootstrap_count++;
-    }
-    if (!c->bootstrap_count) {
-        fprintf(stderr, "No resolvable bootstrap urls given in bootstrap.servers\n");
-        exit(1);
     }
     return c;
 }
@@ -143,7 +222,7 @@ struct client *client_open_args(const struct args *a, bool with_controllers)
 {
     const char *servers = args_value(a, "bootstrap-server");
     const char *controllers = with_controllers ? args_value(a, "bootstrap-controller") : NULL;
-    return client_open(controllers ? controllers : servers, controllers != NULL,
+    return client_open(a, controllers ? controllers : servers, controllers != NULL,
                        args_value(a, "command-config"));
 }
 

@@ -56,9 +56,19 @@ struct client {
     struct client_failure failure;
 };
 
-/* Addresses are "host:port,…". `config_path` may be NULL. A mistake in either ends the process with
- * Kafka's message on standard error. Connects to nothing yet. */
-struct client *client_open(const char *addresses, bool controllers, const char *config_path);
+/* Addresses are "host:port,…". `config_path` may be NULL. A mistake in either, or that no address
+ * is a host's, is answered by a->no_client with Kafka's message, which may have a second line for
+ * the cause, and ends the process. Connects to nothing yet. */
+struct client *client_open(const struct args *a, const char *addresses, bool controllers,
+                           const char *config_path);
+
+/* What some tools check of --bootstrap-server before all else; ends the process with the
+ * options. */
+void client_check_addresses(const struct args *a);
+
+/* The same for a tool that makes its client in another way: whether these addresses would do; a
+ * reason, or NULL. */
+const char *client_addresses_wrong(struct arena *arena, const char *addresses, const char *key);
 void client_close(struct client *c);
 
 /* Open from the options bootstrap-server, bootstrap-controller (when the tool has it) and

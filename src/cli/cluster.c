@@ -64,7 +64,7 @@ static struct client *open_client(const struct args *a)
     if (old)
         printf("Option --config has been deprecated and will be removed in a future version. Use "
                "--command-config instead.\n");
-    return client_open(controllers ? controllers : args_value(a, "bootstrap-server"),
+    return client_open(a, controllers ? controllers : args_value(a, "bootstrap-server"),
                        controllers != NULL, old ? old : config);
 }
 

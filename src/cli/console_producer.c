@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/client.h"
 #include "cli/rdkafka.h"
 #include "cli/tool.h"
 
@@ -295,6 +296,7 @@ int tool_console_producer(int argc, char **argv)
     args_parse_jopt(&a, "This tool helps to read data from standard input and publish it to Kafka.",
                     options, argc, argv);
     a.renaming = ARGS_RENAMED_WARNING;
+    client_check_addresses(&a);
     struct reader reader = read_properties(&a);
     struct producer p = {.topic_name = args_value(&a, "topic"), .sync = args_has(&a, "sync")};
     rd_kafka_conf_t *conf = configure(&a);

@@ -70,6 +70,16 @@ static _Noreturn void fail_for(const char *reason)
     exit(0);
 }
 
+static _Noreturn void no_client(const struct args *a, const char *reason)
+{
+    const char *cause = strchr(reason, '\n');
+    (void)a;
+    if (cause) fprintf(stderr, "%s\n", cause + 1);
+    printf("\nError: Executing consumer group command failed due to %.*s\n",
+           (int)strcspn(reason, "\n"), reason);
+    exit(0);
+}
+
 /* Kafka's tool answers what it calls an illegal argument as a mistake, at whatever point it
  * comes. */
 static _Noreturn void fail(const struct client *c)
@@ -693,6 +703,7 @@ int tool_consumer_groups(int argc, char **argv)
         snprintf(reason, sizeof reason, "java.nio.file.NoSuchFileException: %s", config);
         fail_for(reason);
     }
+    a.no_client = no_client;
     struct client *c = client_open_args(&a, false);
     int64_t timeout_ms = args_number(&a, "timeout", 30000);
     if (timeout_ms < c->api_timeout_ms) c->api_timeout_ms = timeout_ms;

@@ -124,10 +124,18 @@ static void receive_one(struct test *t)
 
 /* ---- set-up */
 
+static _Noreturn void no_client(const struct args *a, const char *reason)
+{
+    const char *cause = strchr(reason, '\n');
+    (void)a;
+    if (cause) fprintf(stderr, "Failed to construct kafka consumer");
+    args_fail(cause ? cause : reason);
+}
+
 static void ensure_topic(const struct args *a, const char *topic)
 {
     struct client *c =
-        client_open(args_value(a, "bootstrap-server"), false, args_value(a, "command-config"));
+        client_open(a, args_value(a, "bootstrap-server"), false, args_value(a, "command-config"));
     if (!client_refresh(c, "listTopics")) args_fail(client_failure_line(c));
     struct str name = str_of(topic);
     const struct metadata_response *m = client_topics(c, &name, 1);
@@ -347,6 +355,7 @@ int tool_e2e_latency(int argc, char **argv)
     t.value = space(t.value_len);
     t.header_name = space(t.header_name_len);
     t.header = space(t.header_len > 0 ? (size_t)t.header_len : 0);
+    a.no_client = no_client;
     ensure_topic(&a, t.topic);
     rdkafka_catch_signals();
     open_producer(&t, &a);

@@ -34,6 +34,12 @@ static _Noreturn void fail(const char *text)
     exit(1);
 }
 
+static _Noreturn void no_client(const struct args *a, const char *reason)
+{
+    (void)a;
+    fail(reason);
+}
+
 static int64_t parse_time(struct client *c, const char *text)
 {
     static const char *const names[] = {"latest",        "earliest",
@@ -151,6 +157,8 @@ int tool_get_offsets(int argc, char **argv)
     struct args a;
     args_parse_jopt_with(&a, fail, "An interactive shell for getting topic-partition offsets.",
                          options, argc, argv);
+    client_check_addresses(&a);
+    a.no_client = no_client;
     struct client *c = client_open_args(&a, false);
     c->client_id = "GetOffsetShell";
     int64_t time_ms = parse_time(c, args_value(&a, "time"));

@@ -195,7 +195,7 @@ int tool_leader_election(int argc, char **argv)
                "Use --command-config instead.\n");
         config = args_value(&a, "admin.config");
     }
-    struct client *c = client_open(args_value(&a, "bootstrap-server"), false, config);
+    struct client *c = client_open(&a, args_value(&a, "bootstrap-server"), false, config);
     if (str_is_null(properties_get(&c->properties, "default.api.timeout.ms")))
         c->api_timeout_ms = API_TIMEOUT_MS;
     if (str_is_null(properties_get(&c->properties, "request.timeout.ms")))

@@ -71,6 +71,12 @@ __attribute__((noreturn)) static void fail(const char *text)
     exit(1);
 }
 
+static _Noreturn void no_client(const struct args *a, const char *reason)
+{
+    (void)a;
+    fail(reason);
+}
+
 /* What Kafka calls a terse mistake: only what is said. */
 static _Noreturn void refuse(const char *text)
 {
@@ -165,7 +171,10 @@ static int32_t *read_brokers(struct client *c, const char *text, int32_t *count)
 {
     int32_t *ids = ARENA_ARRAY(&c->arena, int32_t, strlen(text) + 1);
     *count = 0;
-    for (const char *at = text; *at;) {
+    size_t size = strlen(text);
+    while (size && text[size - 1] == ',') size--; /* Java's split leaves out what is empty there */
+    if (!*text) fail("For input string: \"\"");
+    for (const char *at = text; at < text + size;) {
         size_t len = strcspn(at, ",");
         char *end;
         ids[(*count)++] = (int32_t)strtol(at, &end, 10);
@@ -559,6 +568,7 @@ int tool_reassign_partitions(int argc, char **argv)
     args_parse_jopt(&a, "This tool helps to move topic partitions between replicas.", options, argc,
                     argv);
     const char *action = check_options(&a);
+    a.no_client = no_client;
     struct client *c = client_open_args(&a, true);
     c->client_id = "reassign-partitions-tool";
     struct json_reader r = {&c->arena, fail};
