@@ -14,4 +14,9 @@ enum err scram_parse(const char *text, struct rng *rng, struct arena *arena,
                      struct user_scram_credential_record *out,
                      struct config_error *error) MUST_CHECK;
 
+/* A password with a new random salt. `mechanism` is 1 (SCRAM-SHA-256) or 2 (-512). */
+void scram_salt_password(int8_t mechanism, const char *password, int32_t iterations,
+                         struct rng *rng, struct arena *arena, struct bytes *salt,
+                         struct bytes *salted);
+
 #endif
