@@ -1,12 +1,13 @@
 /* kafka-configs.sh for what is a resource: topics, brokers, broker-loggers, groups,
- * client-metrics. Quotas and SCRAM credentials (users, clients, ips) are refused by name until
- * the broker has them. */
+ * client-metrics. Users, clients and ips are quota_entities.h's. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/metadata_view.h"
 #include "cli/client.h"
+#include "cli/quota_entities.h"
 #include "cli/tool.h"
 #include "protocol/describe_configs.h"
 #include "protocol/incremental_alter_configs.h"
@@ -73,9 +74,8 @@ struct command {
     struct client *client;
     const struct args *args;
     const struct entity_type *type;
-    const char *name; /* NULL: not given; "": the default */
-    int argc;
-    char **argv;
+    const char *name;               /* NULL: not given; "": the default */
+    struct quota_entities entities; /* of a type that is no resource */
 };
 
 static _Noreturn void fail(const char *text)
@@ -85,13 +85,18 @@ static _Noreturn void fail(const char *text)
     exit(1);
 }
 
-static _Noreturn void fail_executing(const struct command *k, const char *class, const char *text)
+static _Noreturn void no_client(const struct args *a, const char *reason)
 {
     fflush(stdout);
     fprintf(stderr, "Error while executing config command with args '");
-    for (int i = 1; i < k->argc; i++) fprintf(stderr, "%s%s", i > 1 ? " " : "", k->argv[i]);
-    fprintf(stderr, "'\n%s: %s\n", class, text);
+    for (int i = 0; i < a->words_count; i++) fprintf(stderr, "%s%s", i ? " " : "", a->words[i]);
+    fprintf(stderr, "'\n%s\n", reason);
     exit(1);
+}
+
+static _Noreturn void fail_executing(const struct command *k, const char *class, const char *text)
+{
+    no_client(k->args, arena_printf(&k->client->arena, "%s: %s", class, text).data);
 }
 
 static _Noreturn void fail_client(const struct command *k)
@@ -166,7 +171,9 @@ static void check_types(struct command *k, const struct chosen *c)
                     .data);
     if (!c->count) fail("At least one entity type must be specified");
     k->type = type_of(c->types[0]);
-    bool users = strcmp(c->types[0], "users") == 0 || strcmp(c->types[0], "clients") == 0;
+    bool users = true;
+    for (int32_t i = 0; i < c->count; i++)
+        users &= strcmp(c->types[i], "users") == 0 || strcmp(c->types[i], "clients") == 0;
     if (c->count > 1 && !users)
         fail("Only 'users' and 'clients' entity types may be specified together");
     if (c->by_flag &&
@@ -216,12 +223,9 @@ static void choose_entity(struct command *k)
     struct chosen c = choose(k);
     check_types(k, &c);
     check_names(k, &c);
-    if (!k->type->resource_type)
-        fail(arena_printf(&k->client->arena,
-                          "Samsa has no quotas and credentials yet: --entity-type "
-                          "%s is not supported",
-                          k->type->plural)
-                 .data);
+    if (k->type->resource_type) return;
+    k->entities = quota_entities_of(k->args);
+    quota_entities_check(&k->entities, &k->client->arena);
 }
 
 /* A broker's own resources must be asked of that broker; among controllers, all of the active
@@ -367,6 +371,14 @@ static void describe(struct command *k)
 {
     struct entities e = {0};
     bool all_known = true;
+    if (!k->type->resource_type) {
+        quota_entities_describe(k->client, k->args, &k->entities);
+        return;
+    }
+    if (k->name && k->type->resource_type == 2) {
+        struct str fault = view_topic_name_fault(str_of(k->name), &k->client->arena);
+        if (!str_is_null(fault)) fail(arena_str(&k->client->arena, fault).data);
+    }
     if (k->name && args_has(k->args, "all")) { /* whether it is there is not asked then */
         describe_one(k, str_of(k->name));
         return;
@@ -490,6 +502,29 @@ static void check_loggers(struct command *k,
         fail(arena_printf(&k->client->arena, "Invalid broker logger(s): %s", strange.data).data);
 }
 
+static void print_completed(const struct command *k)
+{
+    if (*k->name)
+        printf("Completed updating config for %s %s.\n", k->type->singular, k->name);
+    else
+        printf("Completed updating default config for %s in the cluster.\n", k->type->plural);
+}
+
+/* The changes that were read as a resource's. */
+static void alter_quotas(struct command *k,
+                         const struct incremental_alter_configs_request_alter_configs_resource *r)
+{
+    struct quota_change *changes =
+        ARENA_ARRAY(&k->client->arena, struct quota_change, r->configs_count + 1);
+    for (int32_t i = 0; i < r->configs_count; i++)
+        changes[i] = (struct quota_change){r->configs[i].name, r->configs[i].value,
+                                           r->configs[i].config_operation == OPERATION_DELETE};
+    quota_entities_alter(k->client, k->args, &k->entities, changes, r->configs_count);
+    k->type = type_of(k->entities.types[0]);
+    k->name = k->entities.names[0];
+    print_completed(k);
+}
+
 static void alter(struct command *k)
 {
     struct client *c = k->client;
@@ -512,6 +547,10 @@ static void alter(struct command *k)
         }
     if (args_has(a, "add-config-file")) add_from_file(k, args_value(a, "add-config-file"), r);
     if (args_has(a, "add-config")) add_from_text(k, args_value(a, "add-config"), r);
+    if (!k->type->resource_type) {
+        alter_quotas(k, r);
+        return;
+    }
     if (k->type->resource_type == 8) check_loggers(k, r);
     const struct incremental_alter_configs_response *answer;
     for (int64_t deadline_ms = client_now_ms() + c->api_timeout_ms;;) {
@@ -526,10 +565,7 @@ static void alter(struct command *k)
         client_fail_code(c, answer->responses[0].error_code, answer->responses[0].error_message);
         fail_client(k);
     }
-    if (*k->name)
-        printf("Completed updating config for %s %s.\n", k->type->singular, k->name);
-    else
-        printf("Completed updating default config for %s in the cluster.\n", k->type->plural);
+    print_completed(k);
 }
 
 int tool_configs(int argc, char **argv)
@@ -545,8 +581,8 @@ int tool_configs(int argc, char **argv)
     args_exclude(&a, "describe", "delete-config");
     if (!args_has(&a, "bootstrap-server") && !args_has(&a, "bootstrap-controller"))
         fail("Either --bootstrap-server or --bootstrap-controller must be specified.");
-    struct command k = {
-        .client = client_open_args(&a, true), .args = &a, .argc = argc, .argv = argv};
+    a.no_client = no_client;
+    struct command k = {.client = client_open_args(&a, true), .args = &a};
     choose_entity(&k);
     if (!client_refresh(k.client, args_has(&a, "alter") ? "incrementalAlterConfigs" : "listNodes"))
         fail_client(&k);

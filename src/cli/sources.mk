@@ -31,6 +31,7 @@ cli_SOURCES := \
     pace.c \
     perf_stats.c \
     producer_perf_test.c \
+    quota_entities.c \
     rdkafka.c \
     record_format.c \
     reassign.c \
