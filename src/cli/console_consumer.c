@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/java_config.h"
 #include "cli/rdkafka.h"
 #include "cli/record_format.h"
 #include "cli/tool.h"
@@ -110,6 +111,42 @@ static void log_end(const char *why)
                      "Error processing message, terminating consumer process: %s", why);
 }
 
+/* What a property of the consumer says that librdkafka does not have. */
+static bool java_value(const struct args *a, const char *key, char value[256])
+{
+    const char *option =
+        args_has(a, "consumer-property") ? "consumer-property" : "command-property";
+    const char *file =
+        args_value(a, args_has(a, "consumer.config") ? "consumer.config" : "command-config");
+    return rdkafka_java_value(a, option, file, key, value);
+}
+
+/* auto.offset.reset=by_duration:…; -1: not that. */
+static int64_t begin_ago_ms(const struct args *a)
+{
+    char value[256];
+    int64_t ms;
+    return java_value(a, "auto.offset.reset", value) && java_config_by_duration(value, &ms) ? ms
+                                                                                            : -1;
+}
+
+static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *list,
+                      void *opaque)
+{
+    const int64_t *ago_ms = opaque;
+    bool assigned = e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+    if (assigned && *ago_ms >= 0) rdkafka_begin_ago(rk, list, *ago_ms);
+    rdkafka_take_assignment(rk, assigned, list);
+}
+
+/* Why there is no group of the protocol that is asked for; NULL: there is. */
+static const char *no_protocol(const struct args *a)
+{
+    char value[256];
+    if (!java_value(a, "group.protocol", value) || strcasecmp(value, "consumer") != 0) return NULL;
+    return rdkafka_no_consumer_protocol(a, args_value(a, "bootstrap-server"));
+}
+
 /* All partitions of a topic, waiting until it exists (the broker may create it for us) for as long
  * as a record may be waited for. NULL: it does not, or cannot, exist. */
 static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const struct args *a,
@@ -155,7 +192,8 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
 }
 
 /* False: there is nothing to read. */
-static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, bool from_start)
+static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, bool from_start,
+                  int64_t ago_ms)
 {
     const char *topic = args_value(a, "topic"), *pattern = args_value(a, "include");
     rd_kafka_topic_partition_list_t *list = NULL;
@@ -176,6 +214,7 @@ static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, boo
     } else {
         list = all_partitions(handle, a, from_start ? RD_KAFKA_OFFSET_BEGINNING : start_offset(a));
         if (!list) return false;
+        if (ago_ms >= 0) rdkafka_begin_ago(handle, list, ago_ms);
         e = rd_kafka_assign(handle, list);
     }
     if (list) rd_kafka_topic_partition_list_destroy(list);
@@ -336,11 +375,21 @@ int tool_console_consumer(int argc, char **argv)
     bool with_group, failed = false;
     rd_kafka_conf_t *conf = configure(&a, group, &with_group);
     bool from_start = begins_at_start(&a, conf);
+    int64_t ago_ms = begin_ago_ms(&a);
+    if (ago_ms >= 0) {
+        from_start = false;
+        rd_kafka_conf_set_rebalance_cb(conf, rebalance);
+        rd_kafka_conf_set_opaque(conf, &ago_ms);
+    }
     rd_kafka_t *handle = rdkafka_new(RD_KAFKA_CONSUMER, conf);
     rdkafka_catch_signals();
     rd_kafka_poll_set_consumer(handle);
     int64_t count = 0;
-    if (begin(handle, &a, with_group, from_start)) count = consume(handle, &a, &f, &failed);
+    const char *unserved = no_protocol(&a);
+    if (unserved)
+        log_end(unserved);
+    else if (begin(handle, &a, with_group, from_start, ago_ms))
+        count = consume(handle, &a, &f, &failed);
     if (args_has(&a, "enable-systest-events")) printf("shutdown_complete\n");
     fflush(stdout);
     fprintf(stderr, "Processed a total of %lld messages\n", (long long)count);

@@ -1,15 +1,19 @@
 /* kafka-consumer-perf-test.sh: read so many records, and how fast. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <strings.h>
 
+#include "broker/metadata_view.h"
+#include "cli/date_format.h"
 #include "cli/pace.h"
+#include "cli/perf_stats.h"
 #include "cli/rdkafka.h"
 #include "cli/tool.h"
 
-enum { POLL_MS = 100, POLL_RECORDS_MAX = 500 };
+enum { TIMEOUT_MS = 10000, POLL_MS = 100 };
 
 #define MB (1024.0 * 1024.0)
 
@@ -41,7 +45,8 @@ static const struct option options[] = {
     {"reporting-interval", 0, OPTION_VALUE, false, false, "Long: interval_ms",
      "Milliseconds between lines of detail.", "5000"},
     {"date-format", 0, OPTION_VALUE, false, false, "String: date format",
-     "How times are printed, with Java's letters y M d H m s S.", "yyyy-MM-dd HH:mm:ss:SSS"},
+     "How times are printed, with the letters of Java's SimpleDateFormat.",
+     "yyyy-MM-dd HH:mm:ss:SSS"},
     {"hide-header", 0, OPTION_FLAG, false, false, NULL, "No line of titles."},
     {0},
 };
@@ -50,6 +55,7 @@ struct test {
     rd_kafka_t *handle;
     const char *date_format;
     int64_t records, timeout_ms, interval_ms;
+    int32_t poll_records;
     bool detailed;
     int64_t read, bytes, last_read, last_bytes; /* until now, and until the last report */
     int32_t assigned;
@@ -68,32 +74,15 @@ static int64_t number(const struct args *a, const char *name)
     exit(1);
 }
 
-/* SimpleDateFormat, its numbers only; text in quotes stands for itself. */
-static void print_time(const char *format, int64_t ms)
+/* As Java prints it. */
+static void print_decimal(double number)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm t;
-    localtime_r(&seconds, &t);
-    for (const char *at = format; *at;) {
-        int run = 1;
-        while (at[run] == *at) run++;
-        switch (*at) {
-        case 'y': printf("%0*d", run, run == 2 ? t.tm_year % 100 : t.tm_year + 1900); break;
-        case 'M': printf("%0*d", run, t.tm_mon + 1); break;
-        case 'd': printf("%0*d", run, t.tm_mday); break;
-        case 'H': printf("%0*d", run, t.tm_hour); break;
-        case 'm': printf("%0*d", run, t.tm_min); break;
-        case 's': printf("%0*d", run, t.tm_sec); break;
-        case 'S': printf("%0*d", run, (int)(ms % 1000)); break;
-        case '\'':
-            run = 1;
-            while (at[run] && at[run] != '\'') putchar(at[run++]);
-            run += at[run] == '\'';
-            break;
-        default: printf("%.*s", run, at);
-        }
-        at += run;
-    }
+    if (isinf(number))
+        printf(", %sInfinity", number < 0 ? "-" : "");
+    else if (isnan(number))
+        printf(", NaN");
+    else
+        printf(", %.4f", number);
 }
 
 static void print_header(bool detailed)
@@ -108,7 +97,7 @@ static void print_interval(const struct test *t, int64_t from_ms, int64_t to_ms)
     double elapsed_ms = (double)(to_ms - from_ms);
     int64_t fetch_ms = to_ms - from_ms - t->join_ms_in_interval, records = t->read - t->last_read;
     double mb = (double)(t->bytes - t->last_bytes) / MB;
-    print_time(t->date_format, to_ms);
+    date_format_print(t->date_format, to_ms);
     printf(", 0, %.4f, %.4f, %lld, %.4f, %lld, %lld, %.4f, %.4f\n", (double)t->bytes / MB,
            1000.0 * mb / elapsed_ms, (long long)t->read, (double)records / elapsed_ms * 1000.0,
            (long long)t->join_ms_in_interval, (long long)fetch_ms,
@@ -121,13 +110,17 @@ static void print_summary(const struct test *t, int64_t start_ms, int64_t end_ms
 {
     double seconds = (double)(end_ms - start_ms) / 1000.0, mb = (double)t->bytes / MB;
     int64_t fetch_ms = end_ms - start_ms - t->join_ms;
-    print_time(t->date_format, start_ms);
+    date_format_print(t->date_format, start_ms);
     printf(", ");
-    print_time(t->date_format, end_ms);
-    printf(", %.4f, %.4f, %lld, %.4f, %lld, %lld, %.4f, %.4f\n", mb, mb / seconds,
-           (long long)t->read, (double)t->read / seconds, (long long)t->join_ms,
-           (long long)fetch_ms, mb / ((double)fetch_ms / 1000.0),
-           (double)t->read / ((double)fetch_ms / 1000.0));
+    date_format_print(t->date_format, end_ms);
+    print_decimal(mb);
+    print_decimal(mb / seconds);
+    printf(", %lld", (long long)t->read);
+    print_decimal((double)t->read / seconds);
+    printf(", %lld, %lld", (long long)t->join_ms, (long long)fetch_ms);
+    print_decimal(mb / ((double)fetch_ms / 1000.0));
+    print_decimal((double)t->read / ((double)fetch_ms / 1000.0));
+    printf("\n");
 }
 
 /* ---- the group */
@@ -150,11 +143,19 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
 static void subscribe(struct test *t, const struct args *a)
 {
     const char *pattern = args_value(a, "include");
+    if (!pattern && !args_value(a, "topic")[strspn(args_value(a, "topic"), " ")])
+        args_fail("Topic collection to subscribe to cannot contain null or empty topic");
     char regex[1024];
     snprintf(regex, sizeof regex, "^(%s)$", pattern ? pattern : "");
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, pattern ? regex : args_value(a, "topic"),
                                       RD_KAFKA_PARTITION_UA);
+    struct arena arena;
+    arena_init(&arena, 0);
+    /* librdkafka would wait for a topic of that name */
+    if (!pattern && !str_is_null(view_topic_name_fault(str_of(args_value(a, "topic")), &arena)))
+        args_fail(arena_printf(&arena, "Invalid topics: [%s]", args_value(a, "topic")).data);
+    arena_free(&arena);
     rd_kafka_resp_err_t e = rd_kafka_subscribe(t->handle, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (!e) return;
@@ -185,15 +186,17 @@ static void count_one(struct test *t, const rd_kafka_message_t *m, int64_t now_m
 
 static void consume(struct test *t)
 {
-    rd_kafka_message_t *messages[POLL_RECORDS_MAX];
+    rd_kafka_message_t **messages = calloc((size_t)t->poll_records, sizeof *messages);
+    if (!messages) abort();
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(t->handle);
     int64_t now_ms = pace_wall_ms(), report_ms = now_ms, last_ms = now_ms;
     while (t->read < t->records && now_ms - last_ms <= t->timeout_ms && !rdkafka_signal()) {
         rd_kafka_message_t *first = rd_kafka_consumer_poll(t->handle, POLL_MS);
         ssize_t more = 0;
         messages[0] = first;
-        if (first)
-            more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, POLL_RECORDS_MAX - 1);
+        if (first && t->poll_records > 1)
+            more =
+                rd_kafka_consume_batch_queue(queue, 0, messages + 1, (size_t)t->poll_records - 1);
         now_ms = pace_wall_ms();
         if (first) last_ms = now_ms;
         for (ssize_t i = 0; first && i < 1 + (more > 0 ? more : 0); i++) {
@@ -202,6 +205,7 @@ static void consume(struct test *t)
         }
     }
     rd_kafka_queue_destroy(queue);
+    free(messages);
     if (t->read < t->records)
         printf(
             "WARNING: Exiting before consuming the expected number of records: timeout (%lld ms) "
@@ -225,6 +229,24 @@ static void check_options(const struct args *a)
         printf("Warning: --consumer.config is deprecated. Use --command-config instead.\n");
 }
 
+/* The option's number; what is none is not taken for its value. */
+static int64_t timeout_of(const struct args *a)
+{
+    const char *text = args_value(a, "timeout");
+    char *end;
+    errno = 0;
+    int64_t ms = text ? strtoll(text, &end, 10) : TIMEOUT_MS;
+    return text && (end == text || *end || errno) ? TIMEOUT_MS : ms;
+}
+
+static void check_protocol(const struct args *a, const char *text)
+{
+    const char *why = strcasecmp(text, "consumer") == 0
+                          ? rdkafka_no_consumer_protocol(a, args_value(a, "bootstrap-server"))
+                          : NULL;
+    if (why) args_fail(why);
+}
+
 static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -245,20 +267,38 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
         size_t len = equals ? (size_t)(equals - pair) : strlen(pair);
         char name[256];
         snprintf(name, sizeof name, "%.*s", (int)len, pair);
+        if (strcmp(name, "group.protocol") == 0) check_protocol(a, equals ? equals + 1 : "");
         rdkafka_set_java(conf, name, equals ? equals + 1 : "");
     }
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     rdkafka_set(conf, "group.id", args_has(a, "group") ? args_value(a, "group") : group);
+    t->poll_records = rdkafka_poll_records(a, "command-property", file);
     snprintf(text, sizeof text, "%lld", (long long)number(a, "socket-buffer-size"));
-    rdkafka_set(conf, "socket.receive.buffer.bytes", text);
+    rdkafka_set_java(conf, "receive.buffer.bytes", text);
     snprintf(text, sizeof text, "%lld", (long long)number(a, "fetch-size"));
-    rdkafka_set(conf, "max.partition.fetch.bytes", text);
+    rdkafka_set_java(conf, "max.partition.fetch.bytes", text);
     rdkafka_set(conf, "auto.offset.reset", args_has(a, "from-latest") ? "latest" : "earliest");
     rdkafka_set(conf, "check.crcs", "false");
     rdkafka_set(conf, "queued.min.messages", "1000000");
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_conf_set_opaque(conf, t);
     return conf;
+}
+
+static void print_metrics(const struct test *t, const char *topic)
+{
+    static const char name[] = "consumer-fetch-manager-metrics:records-consumed-total";
+    char client[256] = "", texts[2][1024];
+    size_t size = sizeof client;
+    struct perf_metric metrics[2];
+    int count = 0;
+    rd_kafka_conf_get(rd_kafka_conf(t->handle), "client.id", client, &size);
+    snprintf(texts[0], sizeof texts[0], "%s:{client-id=%s, topic=%s}", name, client,
+             topic ? topic : "");
+    snprintf(texts[1], sizeof texts[1], "%s:{client-id=%s}", name, client);
+    if (topic) metrics[count++] = (struct perf_metric){texts[0], t->read};
+    metrics[count++] = (struct perf_metric){texts[1], t->read};
+    perf_metrics_print(metrics, count);
 }
 
 int tool_consumer_perf_test(int argc, char **argv)
@@ -272,13 +312,16 @@ int tool_consumer_perf_test(int argc, char **argv)
     if (!args_has(&a, "hide-header")) print_header(t.detailed);
     t.handle = rdkafka_new(RD_KAFKA_CONSUMER, configure(&a, &t));
     t.records = number(&a, args_has(&a, "messages") ? "messages" : "num-records");
-    t.timeout_ms = number(&a, "timeout");
+    t.timeout_ms = timeout_of(&a);
     t.interval_ms = number(&a, "reporting-interval");
     if (t.interval_ms <= 0) {
         fflush(stdout);
         fprintf(stderr, "Reporting interval must be greater than 0.\n");
         return 1;
     }
+    char reason[64];
+    const char *wrong = date_format_wrong(t.date_format, reason);
+    if (wrong) args_fail(wrong);
     rdkafka_catch_signals();
     rd_kafka_poll_set_consumer(t.handle);
     int64_t start_ms = pace_wall_ms();
@@ -286,13 +329,7 @@ int tool_consumer_perf_test(int argc, char **argv)
     subscribe(&t, &a);
     consume(&t);
     if (!t.detailed) print_summary(&t, start_ms, pace_wall_ms());
-    if (args_has(&a, "print-metrics")) {
-        printf("\n%-60s %s\n", "Metric Name", "Value");
-        printf("%-60s : %lld\n", "consumer-fetch-manager-metrics:records-consumed-total",
-               (long long)t.read);
-        printf("%-60s : %lld\n", "consumer-fetch-manager-metrics:bytes-consumed-total",
-               (long long)t.bytes);
-    }
+    if (args_has(&a, "print-metrics")) print_metrics(&t, args_value(&a, "topic"));
     fflush(stdout);
     rd_kafka_consumer_close(t.handle);
     rd_kafka_destroy(t.handle);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MB (1024.0 * 1024.0)
 
@@ -90,4 +91,16 @@ void perf_stats_print_total(struct perf_stats *s, int64_t now_ms)
            decimal(megabytes, 2, 1000.0 * (double)s->bytes / elapsed_ms / MB),
            decimal(latency, 2, (double)s->latency_ms_total / (double)s->count),
            (double)s->latency_ms_max, values[0], values[1], values[2], values[3]);
+}
+
+void perf_metrics_print(const struct perf_metric *metrics, int count)
+{
+    int width = 0;
+    for (int i = 0; i < count; i++) {
+        int len = (int)strlen(metrics[i].name);
+        if (len > width) width = len;
+    }
+    printf("\n%-*s   %s\n", width, "Metric Name", "Value");
+    for (int i = 0; i < count; i++)
+        printf("%-*s : %.3f\n", width, metrics[i].name, (double)metrics[i].value);
 }

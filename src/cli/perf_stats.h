@@ -29,4 +29,12 @@ void perf_stats_record(struct perf_stats *s, int32_t latency_ms, int64_t bytes, 
 
 void perf_stats_print_total(struct perf_stats *s, int64_t now_ms);
 
+struct perf_metric {
+    const char *name; /* "producer-metrics:record-send-total:{client-id=x}" */
+    int64_t value;
+};
+
+/* The table of --print-metrics. The metrics are in the order of their names. */
+void perf_metrics_print(const struct perf_metric *metrics, int count);
+
 #endif

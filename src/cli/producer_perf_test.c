@@ -328,20 +328,34 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
     return conf;
 }
 
-/* What librdkafka's client counts, under Java's names. */
-static void print_metrics(const struct test *t)
+/* Those of Java's metrics that mean the same here. */
+static void print_metrics(const struct test *t, const char *topic)
 {
-    const char *client = "client-id=perf-producer-client";
-    double seconds = (double)(pace_wall_ms() - t->stats.start_ms) / 1000;
-    printf("\n%-60s %s\n", "Metric Name", "Value");
-    printf("%-60s : %lld\n", "producer-metrics:record-send-total", (long long)t->stats.count);
-    printf("%-60s : %lld\n", "producer-metrics:record-error-total", (long long)t->failed);
-    printf("%-60s : %.3f\n", "producer-metrics:record-send-rate", (double)t->stats.count / seconds);
-    printf("%-60s : %lld\n", "producer-topic-metrics:byte-total", (long long)t->stats.bytes);
-    printf("%-60s : %.3f\n", "producer-metrics:request-latency-avg",
-           (double)t->stats.latency_ms_total / (double)(t->stats.count ? t->stats.count : 1));
-    printf("%-60s : %d\n", "producer-metrics:request-latency-max", t->stats.latency_ms_max);
-    printf("(of {%s}, as librdkafka's client saw them)\n", client);
+    static const char *const names[] = {"record-error-total", "record-send-total"};
+    int64_t values[] = {t->failed, t->stats.count + t->failed};
+    char client[256] = "", texts[4][1024];
+    size_t size = sizeof client;
+    struct perf_metric metrics[4];
+    rd_kafka_conf_get(rd_kafka_conf(t->handle), "client.id", client, &size);
+    for (int i = 0; i < 2; i++) {
+        snprintf(texts[i], sizeof texts[i], "producer-metrics:%s:{client-id=%s}", names[i], client);
+        snprintf(texts[2 + i], sizeof texts[i],
+                 "producer-topic-metrics:%s:{client-id=%s, topic=%s}", names[i], client, topic);
+        metrics[i] = (struct perf_metric){texts[i], values[i]};
+        metrics[2 + i] = (struct perf_metric){texts[2 + i], values[i]};
+    }
+    perf_metrics_print(metrics, 4);
+}
+
+/* librdkafka would look for the coordinator for as long as it may. */
+static void check_coordinator(const struct test *t, const struct args *a)
+{
+    const rd_kafka_conf_t *conf = rd_kafka_conf(t->handle);
+    char servers[4096] = "", id[256] = "", why[512];
+    size_t servers_len = sizeof servers, id_len = sizeof id;
+    rd_kafka_conf_get(conf, "bootstrap.servers", servers, &servers_len);
+    rd_kafka_conf_get(conf, "transactional.id", id, &id_len);
+    if (rdkafka_no_transactions(a, servers, id, why)) args_fail(why);
 }
 
 int tool_producer_perf_test(int argc, char **argv)
@@ -367,7 +381,10 @@ int tool_producer_perf_test(int argc, char **argv)
     t.handle = rdkafka_new(RD_KAFKA_PRODUCER, configure(&a, &t));
     t.topic = rd_kafka_topic_new(t.handle, args_value(&a, "topic"), NULL);
     rdkafka_catch_signals();
-    if (t.transaction_ms) check_transaction(rd_kafka_init_transactions(t.handle, TRANSACTION_MS));
+    if (t.transaction_ms) {
+        check_coordinator(&t, &a);
+        check_transaction(rd_kafka_init_transactions(t.handle, TRANSACTION_MS));
+    }
     if (t.warmup)
         printf("Warmup first %lld records. Steady state results will print after the complete test "
                "summary.\n",
@@ -377,7 +394,7 @@ int tool_producer_perf_test(int argc, char **argv)
     run(&t);
     perf_stats_print_total(&t.stats, pace_wall_ms());
     if (t.has_steady) perf_stats_print_total(&t.steady, pace_wall_ms());
-    if (args_has(&a, "print-metrics")) print_metrics(&t);
+    if (args_has(&a, "print-metrics")) print_metrics(&t, args_value(&a, "topic"));
     rd_kafka_topic_destroy(t.topic);
     rd_kafka_destroy(t.handle);
     perf_stats_free(&t.stats);

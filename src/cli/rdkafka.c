@@ -1,3 +1,4 @@
+#include "cli/client.h"
 #include "cli/rdkafka.h"
 
 #include <errno.h>
@@ -10,10 +11,14 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "cli/java_config.h"
 #include "cli/tool.h"
 #include "config/listeners.h"
 #include "config/properties.h"
 #include "protocol/error.h"
+#include "protocol/find_coordinator.h"
+
+enum { POLL_RECORDS = 500, POLL_RECORDS_MAX = 100000 };
 
 static volatile sig_atomic_t caught; /* a handler has nothing else */
 
@@ -83,7 +88,13 @@ static const char *translate_assignor(const char *value)
 void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
     const char *known = name;
-    char why[512] = "it has no meaning here", scaled[32];
+    char why[JAVA_CONFIG_TEXT_MAX] = "it has no meaning here", scaled[32];
+    int64_t ago_ms;
+    if (java_config_wrong(name, value, why)) {
+        fflush(stdout);
+        fprintf(stderr, "%s\n", why);
+        exit(1);
+    }
     for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
         if (strcmp(renamed[i].java, name) != 0) continue;
         known = renamed[i].name;
@@ -92,10 +103,12 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
         value = scaled;
     }
     if (strcmp(name, "auto.offset.reset") == 0 && strcmp(value, "none") == 0) value = "error";
+    if (java_config_by_duration(value, &ago_ms)) value = "earliest"; /* see rdkafka_begin_ago */
     if (strcmp(name, "partition.assignment.strategy") == 0) value = translate_assignor(value);
     rd_kafka_conf_res_t result =
         known ? rd_kafka_conf_set(conf, known, value, why, sizeof why) : RD_KAFKA_CONF_UNKNOWN;
     if (result == RD_KAFKA_CONF_OK) return;
+    if (strcmp(name, "max.poll.records") == 0) return; /* the tools' loops obey it */
     if (result == RD_KAFKA_CONF_UNKNOWN) {
         rdkafka_log_line("WARN", "samsa", "The configuration '%s' is not used by this tool", name);
         return;
@@ -194,33 +207,25 @@ void rdkafka_catch_signals(void)
 }
 
 /* librdkafka tries for ever what Java's client refuses at once. */
-static void check_servers(const rd_kafka_conf_t *conf)
+static void check_servers(rd_kafka_type_t type, const rd_kafka_conf_t *conf)
 {
     char text[4096] = "";
     size_t size = sizeof text;
     struct arena arena;
-    struct host_port address;
     rd_kafka_conf_get(conf, "bootstrap.servers", text, &size);
     arena_init(&arena, 0);
-    int count = 0;
-    for (const char *at = text; *at;) {
-        struct str item = {at, (int32_t)strcspn(at, ",")};
-        at += item.len + (at[item.len] == ',');
-        while (item.len && *item.data == ' ') item.data++, item.len--;
-        while (item.len && item.data[item.len - 1] == ' ') item.len--;
-        if (!item.len) continue;
-        count++;
-        if (!host_port_parse(item, &arena, &address) && *address.host) continue;
-        fflush(stdout);
-        fprintf(stderr,
-                "org.apache.kafka.common.config.ConfigException: Invalid url in bootstrap.servers: "
-                "%.*s\n",
-                STR_ARG(item));
-        exit(1);
+    const char *why = client_addresses_wrong(&arena, text, "bootstrap.servers");
+    if (!why) {
+        arena_free(&arena);
+        return;
     }
-    arena_free(&arena);
-    if (count) return;
-    fprintf(stderr, "No resolvable bootstrap urls given in bootstrap.servers\n");
+    fflush(stdout);
+    if (strncmp(why, "Configuration", 13) != 0)
+        fprintf(stderr,
+                "Failed to construct kafka %s\n"
+                "Caused by: org.apache.kafka.common.config.ConfigException: ",
+                type == RD_KAFKA_PRODUCER ? "producer" : "consumer");
+    fprintf(stderr, "%s\n", why);
     exit(1);
 }
 
@@ -239,7 +244,7 @@ static void settle_idempotence(rd_kafka_conf_t *conf)
 rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
 {
     char why[512];
-    check_servers(conf);
+    check_servers(type, conf);
     if (type == RD_KAFKA_PRODUCER) settle_idempotence(conf);
     rd_kafka_t *handle = rd_kafka_new(type, conf, why, sizeof why);
     if (handle) return handle;
@@ -296,6 +301,109 @@ void args_properties(const struct args *a, const char *option, const char *old_n
             struct str key = {text, equals ? (int32_t)(equals - text) : (int32_t)strlen(text)};
             properties_add(out, arena, key, str_of(equals ? equals + 1 : ""));
         }
+}
+
+bool rdkafka_java_value(const struct args *a, const char *option, const char *path, const char *key,
+                        char value[256])
+{
+    struct arena arena;
+    struct properties p = {0};
+    const char *text;
+    arena_init(&arena, 0);
+    if (path) read_properties_file(a, path, &arena, &p);
+    for (int32_t i = 0; option && (text = args_value_at(a, option, i)); i++) {
+        const char *equals = strchr(text, '=');
+        if (!equals) continue;
+        properties_add(&p, &arena, (struct str){text, (int32_t)(equals - text)},
+                       str_of(equals + 1));
+    }
+    struct str found = properties_get(&p, key);
+    bool said = !str_is_null(found);
+    if (said) snprintf(value, 256, "%.*s", STR_ARG(found));
+    arena_free(&arena);
+    return said;
+}
+
+int32_t rdkafka_poll_records(const struct args *a, const char *option, const char *path)
+{
+    char value[256] = "";
+    if (!rdkafka_java_value(a, option, path, "max.poll.records", value)) return POLL_RECORDS;
+    long most = strtol(value, NULL, 10);
+    return most < POLL_RECORDS_MAX ? (int32_t)most : POLL_RECORDS_MAX;
+}
+
+/* ---- what the brokers do not have */
+
+enum { ASK_MS = 10000 };
+
+/* A client of our own beside librdkafka's, or NULL: nobody answers yet. */
+static struct client *ask(const struct args *a, const char *servers)
+{
+    struct client *c = client_open(a, servers, false, NULL);
+    c->api_timeout_ms = ASK_MS;
+    if (client_refresh(c, "listNodes")) return c;
+    client_close(c);
+    return NULL;
+}
+
+const char *rdkafka_no_consumer_protocol(const struct args *a, const char *servers)
+{
+    struct client *c = ask(a, servers);
+    if (!c) return NULL;
+    bool served = client_serves(c, client_any(c), API_CONSUMER_GROUP_HEARTBEAT, 0);
+    client_close(c);
+    return served ? NULL
+                  : "The cluster does not support the new CONSUMER group protocol. Set "
+                    "group.protocol=classic on the consumer configs to revert to the CLASSIC "
+                    "protocol until the cluster is upgraded.";
+}
+
+const char *rdkafka_no_transactions(const struct args *a, const char *servers, const char *id,
+                                    char text[512])
+{
+    struct client *c = ask(a, servers);
+    if (!c) return NULL;
+    struct find_coordinator_request request;
+    find_coordinator_request_init(&request);
+    struct str key = str_of(id);
+    request.key_type = 1;
+    request.coordinator_keys = &key;
+    request.coordinator_keys_count = 1;
+    const struct find_coordinator_response *r =
+        client_serves(c, client_any(c), API_FIND_COORDINATOR, 4)
+            ? client_call(c, client_any(c), API_FIND_COORDINATOR, -1, &request, NULL)
+            : NULL;
+    int16_t code = r && r->coordinators_count ? r->coordinators[0].error_code : KAFKA_NONE;
+    bool refused = code != KAFKA_NONE && !kafka_error_is_retriable(code);
+    if (refused)
+        snprintf(text, 512,
+                 "org.apache.kafka.common.KafkaException: Could not find a coordinator with type "
+                 "TRANSACTION with key %s due to unexpected error: %.*s\n"
+                 "Caused by: org.apache.kafka.common.errors.%s: %s",
+                 id, STR_ARG(r->coordinators[0].error_message), kafka_error_exception(code),
+                 kafka_error_text(code));
+    client_close(c);
+    return refused ? text : NULL;
+}
+
+void rdkafka_begin_ago(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t ago_ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    rd_kafka_topic_partition_list_t *ask_for = rd_kafka_topic_partition_list_new(list->cnt);
+    rd_kafka_committed(rk, list, ASK_MS);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset < 0)
+            rd_kafka_topic_partition_list_add(ask_for, list->elems[i].topic,
+                                              list->elems[i].partition)
+                ->offset = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - ago_ms;
+    rd_kafka_resp_err_t e = rd_kafka_offsets_for_times(rk, ask_for, ASK_MS);
+    for (int i = 0; i < ask_for->cnt; i++) {
+        rd_kafka_topic_partition_t *p = &ask_for->elems[i];
+        int64_t offset = e || p->err || p->offset < 0 ? RD_KAFKA_OFFSET_END : p->offset;
+        rd_kafka_topic_partition_list_set_offset(list, p->topic, p->partition, offset);
+    }
+    rd_kafka_topic_partition_list_destroy(ask_for);
 }
 
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)

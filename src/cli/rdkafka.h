@@ -19,6 +19,27 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
 /* The properties of a file, likewise. False when it cannot be read (errno). */
 bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path);
 
+/* What the options of that name (NULL: none), or else the file at `path` (may be NULL), say of a
+ * Java property that librdkafka does not have. False: nothing. */
+bool rdkafka_java_value(const struct args *a, const char *option, const char *path, const char *key,
+                        char value[256]);
+
+/* max.poll.records likewise, which is Java's 500 unless something is said. */
+int32_t rdkafka_poll_records(const struct args *a, const char *option, const char *path);
+
+/* As Java's client ends where a group's protocol is one that the brokers do not have: the reason,
+ * static, or NULL: they have it. `servers` are the bootstrap servers. */
+const char *rdkafka_no_consumer_protocol(const struct args *a, const char *servers);
+
+/* Where a group has no offset of a partition of `list`, the one of `ago_ms` before now (KIP-1106),
+ * or the end. Waits for the brokers. */
+void rdkafka_begin_ago(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t ago_ms);
+
+/* Why the brokers have no coordinator for a transactional id, in `text`; NULL: they have, or that
+ * cannot be told yet. librdkafka would ask for it again and again. */
+const char *rdkafka_no_transactions(const struct args *a, const char *servers, const char *id,
+                                    char text[512]);
+
 /* What Java's producer and consumer do when nothing is said: idempotent writes of 16 KiB batches
  * within 32 MiB, keys where its partitioner sends them; no waiting for more to send in one
  * packet. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "cli/java_config.h"
 #include "cli/offsets.h"
 #include "cli/tool.h"
 #include "protocol/offset_commit.h"
@@ -149,39 +150,6 @@ static bool parse_datetime(struct client *c, const char *text, int64_t *ms)
     *ms = (int64_t)timegm(&t) * 1000 + fraction -
           (*zone == '-' ? -1 : 1) * ((int64_t)hours * 60 + minutes) * 60000;
     return true;
-}
-
-/* An ISO-8601 duration, PnDTnHnMnS, in milliseconds. False: failure. */
-static bool parse_duration(struct client *c, const char *text, int64_t *duration_ms)
-{
-    const char *at = text;
-    int64_t ms = 0;
-    bool time_part = false, any = false;
-    if (toupper((unsigned char)*at++) != 'P') goto malformed;
-    for (; *at; at++) {
-        if (toupper((unsigned char)*at) == 'T' && !time_part) {
-            time_part = true;
-            continue;
-        }
-        char *end;
-        double number = strtod(at, &end);
-        if (end == at) goto malformed;
-        int letter = toupper((unsigned char)*end);
-        double unit = letter == 'D' && !time_part  ? 86400e3
-                      : letter == 'H' && time_part ? 3600e3
-                      : letter == 'M' && time_part ? 60e3
-                      : letter == 'S' && time_part ? 1e3
-                                                   : 0;
-        if (unit == 0) goto malformed;
-        ms += (int64_t)(number * unit);
-        any = true;
-        at = end;
-    }
-    *duration_ms = ms;
-    if (any) return true;
-malformed:
-    client_fail(c, "", "Text cannot be parsed to a Duration");
-    return false;
 }
 
 /* ---- scenarios */
@@ -358,7 +326,10 @@ bool reset_prepare(struct client *c, const struct args *a, const char *group,
         return parse_datetime(c, args_value(a, "to-datetime"), &time_ms) &&
                by_time(c, &p, time_ms, out);
     if (args_has(a, "by-duration")) {
-        if (!parse_duration(c, args_value(a, "by-duration"), &duration_ms)) return false;
+        if (!java_config_duration(args_value(a, "by-duration"), &duration_ms)) {
+            client_fail(c, "", "Text cannot be parsed to a Duration");
+            return false;
+        }
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
         int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;

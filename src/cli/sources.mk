@@ -9,6 +9,7 @@ cli_SOURCES := \
     consumer_groups.c \
     consumer_perf_test.c \
     coordinator_format.c \
+    date_format.c \
     delete_records.c \
     dump_batches.c \
     dump_index.c \
@@ -21,6 +22,7 @@ cli_SOURCES := \
     format.c \
     get_offsets.c \
     groups.c \
+    java_config.c \
     json.c \
     leader_election.c \
     log_dirs.c \

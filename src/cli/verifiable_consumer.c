@@ -1,17 +1,19 @@
 /* kafka-verifiable-consumer.sh: a member of a group that tells in lines of JSON what it is
  * assigned, what it has read and what it has committed. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "cli/java_config.h"
 #include "cli/json.h"
 #include "cli/pace.h"
 #include "cli/rdkafka.h"
 #include "cli/tool.h"
 
-enum { POLL_MS = 100, POLL_RECORDS_MAX = 500 };
+enum { POLL_MS = 100 };
 
 static const char program[] = "verifiable-consumer";
 static const char description[] =
@@ -32,8 +34,8 @@ static const struct option options[] = {
     {"session-timeout", 0, OPTION_VALUE, false, false, "TIMEOUT-MS", "session.timeout.ms."},
     {"verbose", 0, OPTION_FLAG, false, false, NULL, "A line for each record too."},
     {"enable-autocommit", 0, OPTION_FLAG, false, false, NULL, "Commit from time to time."},
-    {"reset-policy", 0, OPTION_VALUE, false, false, "RESET-POLICY", "earliest, latest or none.",
-     "earliest"},
+    {"reset-policy", 0, OPTION_VALUE, false, false, "RESET-POLICY",
+     "earliest, latest, none or by_duration:PnDTnHnMnS.", "earliest"},
     {"assignment-strategy", 0, OPTION_VALUE, false, false, "ASSIGNMENT-STRATEGY",
      "range, roundrobin, cooperative-sticky, or the Java class of one of them.",
      "org.apache.kafka.clients.consumer.RangeAssignor"},
@@ -51,6 +53,9 @@ struct consumer {
     struct arena arena; /* of one batch's lines */
     bool verbose, auto_commit, failed;
     int64_t most, consumed; /* most -1: no bound */
+    int32_t poll_records;
+    int64_t ago_ms;       /* where a group without offsets begins; -1: as librdkafka is told */
+    const char *unserved; /* the group's protocol is one that the brokers do not have: says so */
 };
 
 static void print_start(const char *name)
@@ -89,6 +94,7 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     bool assigned = e == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     if (assigned || list->cnt)
         print_partitions(c, assigned ? "partitions_assigned" : "partitions_revoked", list);
+    if (assigned && list->cnt && c->ago_ms >= 0) rdkafka_begin_ago(rk, list, c->ago_ms);
     rdkafka_take_assignment(rk, assigned, list);
 }
 
@@ -184,28 +190,39 @@ static void handle_records(struct consumer *c, rd_kafka_message_t **messages, ss
 
 static void consume(struct consumer *c)
 {
-    rd_kafka_message_t *messages[POLL_RECORDS_MAX];
+    rd_kafka_message_t **messages = calloc((size_t)c->poll_records, sizeof *messages);
+    if (!messages) abort();
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(c->handle);
     while (!rdkafka_signal() && !c->failed && (c->most < 0 || c->consumed < c->most)) {
         /* the first one is waited for, the rest is taken as it is there */
         rd_kafka_message_t *first = rd_kafka_consumer_poll(c->handle, POLL_MS);
         if (!first) continue;
         messages[0] = first;
-        ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, POLL_RECORDS_MAX - 1);
+        ssize_t more =
+            c->poll_records > 1
+                ? rd_kafka_consume_batch_queue(queue, 0, messages + 1, (size_t)c->poll_records - 1)
+                : 0;
         handle_records(c, messages, 1 + (more > 0 ? more : 0));
     }
     rd_kafka_queue_destroy(queue);
+    free(messages);
 }
 
 /* ---- options */
 
-static void set_protocol(rd_kafka_conf_t *conf, const struct args *a)
+static void set_protocol(rd_kafka_conf_t *conf, const struct args *a, struct consumer *c)
 {
     const char *protocol = args_value(a, "group-protocol");
     bool consumer = strcasecmp(protocol, "consumer") == 0;
     char why[512];
     if (!consumer && strcasecmp(protocol, "classic") != 0) {
-        fprintf(stderr, "No such group protocol: %s (CLASSIC or CONSUMER)\n", protocol);
+        char name[128];
+        int len = snprintf(name, sizeof name, "%s", protocol);
+        for (int i = 0; i < len && name[i]; i++) name[i] = (char)toupper((unsigned char)name[i]);
+        fprintf(stderr,
+                "Exception in thread \"main\" java.lang.IllegalArgumentException: No enum constant "
+                "org.apache.kafka.clients.consumer.GroupProtocol.%s\n",
+                name);
         exit(1);
     }
     if (!consumer) {
@@ -213,6 +230,8 @@ static void set_protocol(rd_kafka_conf_t *conf, const struct args *a)
                          args_value(a, "assignment-strategy"));
         return;
     }
+    c->unserved = rdkafka_no_consumer_protocol(a, args_value(a, "bootstrap-server"));
+    if (c->unserved) return;
     if (rd_kafka_conf_set(conf, "group.protocol", "consumer", why, sizeof why) !=
         RD_KAFKA_CONF_OK) {
         fprintf(stderr, "The group protocol CONSUMER is not in this machine's librdkafka %s\n",
@@ -236,7 +255,7 @@ static rd_kafka_conf_t *configure(const struct args *a, struct consumer *c)
             "Use --command-config instead.\n");
     if (old) file = old;
     if (file && !rdkafka_set_file(conf, file)) args_error(a, "%s", file);
-    set_protocol(conf, a);
+    set_protocol(conf, a, c);
     if (args_has(a, "session-timeout"))
         rdkafka_set_java(conf, "session.timeout.ms", args_value(a, "session-timeout"));
     if (args_has(a, "group-instance-id"))
@@ -245,6 +264,8 @@ static rd_kafka_conf_t *configure(const struct args *a, struct consumer *c)
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     rdkafka_set(conf, "enable.auto.commit", c->auto_commit ? "true" : "false");
     rdkafka_set_java(conf, "auto.offset.reset", args_value(a, "reset-policy"));
+    if (!java_config_by_duration(args_value(a, "reset-policy"), &c->ago_ms)) c->ago_ms = -1;
+    c->poll_records = rdkafka_poll_records(a, NULL, file);
     rd_kafka_conf_set_rebalance_cb(conf, rebalance);
     rd_kafka_conf_set_opaque(conf, c);
     return conf;
@@ -267,12 +288,13 @@ int tool_verifiable_consumer(int argc, char **argv)
     print_event("startup_complete");
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, args_value(&a, "topic"), RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t e = rd_kafka_subscribe(c.handle, topics);
+    rd_kafka_resp_err_t e =
+        c.unserved ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_subscribe(c.handle, topics);
     rd_kafka_topic_partition_list_destroy(topics);
-    if (e)
+    if (e || c.unserved)
         rdkafka_log_line("ERROR", "org.apache.kafka.tools.VerifiableConsumer",
                          "Error during processing, terminating consumer process: %s",
-                         rd_kafka_err2str(e));
+                         c.unserved ? c.unserved : rd_kafka_err2str(e));
     else
         consume(&c);
     if (rdkafka_signal()) print_event("shutdown_requested");
