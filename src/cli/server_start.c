@@ -1,5 +1,6 @@
 /* kafka-server-start.sh [-daemon] FILE [--override key=value]*: hands over to the server. */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,19 @@ static void make_directories(const char *dir)
     mkdir(path, 0755);
 }
 
+/* $LOG_DIR/server.log, where Kafka's log is looked for: the same lines. A file of that name which
+ * is none of ours stays. */
+static void name_server_log(const char *dir)
+{
+    char path[4096];
+    struct stat there;
+    snprintf(path, sizeof path, "%s/server.log", dir);
+    bool missing = lstat(path, &there) != 0;
+    if (!missing && !S_ISLNK(there.st_mode)) return;
+    if (!missing) unlink(path);
+    if (symlink("kafkaServer.out", path) != 0) perror(path); /* the node starts all the same */
+}
+
 /* Go on in the background, output to $LOG_DIR/kafkaServer.out. bin/kafka-server-start.sh sets
  * LOG_DIR to the distribution's logs/ where it is not set; ./logs without that script. */
 static void become_daemon(void)
@@ -37,6 +51,7 @@ static void become_daemon(void)
         perror(path);
         exit(1);
     }
+    name_server_log(dir);
     pid_t child = fork();
     if (child < 0) {
         perror("fork");

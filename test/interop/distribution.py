@@ -184,6 +184,8 @@ def daemon(count, directory):
             with open(path, encoding="utf-8", errors="replace") as f:
                 said = f.read()
     count.check("a daemon writes to logs/ beside bin/", "Server started" in said, said[-2000:])
+    with open(os.path.join(directory, "logs", "server.log"), encoding="utf-8", errors="replace") as f:
+        count.check("logs/server.log says the same", said in f.read())
     terminal.type(f"until ! {directory}/bin/kafka-server-stop.sh; do sleep 0.1; done")
 
 
