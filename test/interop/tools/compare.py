@@ -7,6 +7,7 @@ Starts a node of Samsa (or, with --server, of the Kafka laid out in DIR) and run
 tools; comparison.py says what of the answers must be equal. PART runs only the cases whose title contains it.
 
 A case with {T} in it changes something: each side gets a name of its own there, of the same length."""
+import glob
 import json
 import os
 import re
@@ -19,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from comparison import NOISE, Case, Comparison, json_lines, json_values  # noqa: E402
 from lib import ROOT, Count, Node  # noqa: E402
-from mistakes import mistakes, unreachable  # noqa: E402
+from mistakes import mistakes, quotas, unreachable  # noqa: E402
 
 KAFKA_VERSION = "4.3.1"
 
@@ -190,6 +191,10 @@ def others():
     yield Case("features", "describe")
     yield Case("log-dirs", "--describe --topic-list nosuch")
     yield Case("log-dirs", "--describe --broker-list 9")
+    for brokers in (",", ",1,", "+1", "01"):
+        yield Case("log-dirs", f"--describe --broker-list {brokers} --topic-list ,first,",
+                   view=lambda text: json_lines(text.splitlines()[-1], in_order))
+    yield Case("topics", "--describe --topic-id AAAAAAAAAAAAAAAAAAAAAA==", unordered=True, shared=True)
     yield Case("log-dirs", "--describe --topic-list first", view=lambda text: json_lines(text.splitlines()[-1], in_order))
     yield Case("configs", "--bootstrap-controller {C} --describe --broker 1", server=False)
     yield Case("configs", "--bootstrap-controller {C} --describe --entity-type brokers", server=False)
@@ -253,6 +258,14 @@ def read(text):
                                for i, c in enumerate(row)) for row in rows)
 
 
+# Metrics that Samsa's tools print too.
+COMMON = re.compile(r"^\S*:record(-error|-send|s-consumed)-total:\{.*\} *: .*")
+
+
+def metrics(text):
+    return "\n".join(re.sub(r" +", " ", line) for line in text.splitlines() if COMMON.match(line))
+
+
 def steps(text):
     """Events of a verifiable consumer: how it cuts records into batches, and which partition comes first, is
     its own."""
@@ -300,6 +313,22 @@ def measurements():
     yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --hide-header --show-detailed-stats")
     yield Case("consumer-perf-test", "--include {T}-w --messages 60", view=read)
     yield Case("consumer-perf-test", "--topic {T}-z --num-records 1 --timeout 300", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --timeout x", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --print-metrics", view=metrics)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 3 --command-property max.poll.records=1", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 0 --timeout -5", view=read)
+    yield Case("consumer-perf-test", "--topic {T}-w --num-records 60 --hide-header --date-format "
+                                     "\"'at' y M d E EEEE MMM D F W w Y u G '' XXX Z yy MMMM\"",
+               view=lambda text: text.split(",")[0])
+    yield Case("producer-perf-test", "--topic {T}-w --num-records 5 --record-size 10 --throughput -1 --print-metrics "
+                                     "--command-property client.id=c", view=metrics)
+    yield Case("verifiable-consumer", "--topic {T}-v --group-id {T}-ago --max-messages 20 --reset-policy "
+                                      "by_duration:PT1H", view=steps)
+    yield Case("verifiable-consumer", "--topic {T}-v --group-id {T}-new --max-messages 1 --group-protocol consumer",
+               view=steps)
+    yield Case("console-consumer", "--topic {T}-c --group {T}-ago --max-messages 2 --command-property "
+                                   "auto.offset.reset=by_duration:P1D")
+    yield Case("console-consumer", "--topic {T}-c --max-messages 2 --command-property group.protocol=consumer")
     yield Case("e2e-latency", "--topic {T}-e --num-records 5 --producer-acks all --record-size 100 "
                               "--record-key-size 5 --num-headers 2 --record-header-key-size 3 "
                               "--record-header-size 4", view=figures)
@@ -312,7 +341,19 @@ def measurements():
                                    "--formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter")
 
 
+def named(text):
+    """The options and commands that a help text explains: what it says of them is each program's own."""
+    return "\n".join(sorted(re.findall(r"^ {2,4}(-\S+(?: [A-Z_]+)?(?:, -\w(?: [A-Z_]+)?)?|[a-z]+(?:-[a-z]+)*)(?= |$)",
+                                       text, re.M)))
+
+
 def without_server():
+    for tool, command in (("storage", ""), ("storage", "format"), ("storage", "info"), ("storage", "random-uuid"),
+                          ("storage", "version-mapping"), ("storage", "feature-dependencies"),
+                          ("metadata-quorum", "add-controller"), ("metadata-quorum", "remove-controller"),
+                          ("metadata-quorum", "describe"), ("metadata-quorum", ""), ("features", ""),
+                          ("features", "upgrade"), ("cluster", ""), ("cluster", "unregister")):
+        yield Case(tool, f"{command} --help", server=False, view=named)
     yield Case("storage", "version-mapping", server=False)
     yield Case("storage", "version-mapping -r 4.0", server=False)
     yield Case("storage", "version-mapping -r 3.7-IV2", server=False)
@@ -426,21 +467,30 @@ def compare_dumps(node, kafka, part, count):
             "records": ("first-2", "--deep-iteration"), "values": ("first-2", "--print-data-log "
                                                                    "--skip-record-metadata"),
             "metadata": ("__cluster_metadata-0", "--cluster-metadata-decoder")}
-    for folder in sorted(os.listdir(node.logs)):
-        log = os.path.join(node.logs, folder, "00000000000000000000.log")
-        if folder.startswith("__consumer_offsets-") and os.path.exists(log) and os.path.getsize(log):
-            logs[f"offsets {folder}"] = (folder, "--offsets-decoder")
-    for name, (folder, options) in logs.items():
-        path = os.path.join(node.logs, folder)
-        files = [os.path.join(path, f) for f in sorted(os.listdir(path))
+    # how many partitions of groups there are depends on random names, so they are one case
+    logs["offsets"] = ("__consumer_offsets-*", "--offsets-decoder")
+    for name, (folders, options) in logs.items():
+        files = [f for f in sorted(glob.glob(os.path.join(node.logs, folders, "*")))
                  if f.split(".")[-1] in ("log", "index", "timeindex", "snapshot", "checkpoint")
-                 and os.path.getsize(os.path.join(path, f))]
+                 and os.path.getsize(f)]
         title = f"dump-log: {name}"
         if part in title:
             words = [",".join(files), *options.split()]
             expected, got = dumped(kafka, words), dumped(samsa, words)
             shown = [f"{e}\n  {g}" for e, g in zip(expected.splitlines(), got.splitlines()) if e != g][:5]
             count.check(title, got == expected, "\n" + "\n".join(shown))
+
+
+def compare_quotas(kafka, comparison, part):
+    """Users, clients and ips against an Apache Kafka, which serves their requests."""
+    chosen = [case for case in quotas() if part in case.title]
+    if not chosen:
+        return
+    with Node(home=kafka) as node:
+        node.format().start()
+        comparison.words = {**comparison.words, "{B}": node.bootstrap, "{C}": f"127.0.0.1:{node.controller_port}"}
+        for case in chosen:
+            comparison.run(case)
 
 
 def prepare(node, kafka):
@@ -514,6 +564,7 @@ def main():
         node.stop()
         compare_dumps(node, comparison.resident.run, part, count)
         compare_formats(node, comparison.resident.run, part, count)
+        compare_quotas(kafka, comparison, part)
         comparison.close()
     return count.finish()
 

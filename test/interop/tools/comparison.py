@@ -32,6 +32,8 @@ REPLACED = [
     (re.compile(r"(\tID[^\t]*\t)\d+ *\t"), r"\1N\t"),
     # rows of describe --replication: offset, lag
     (re.compile(r"^(\d+ *\t\S+ *\t)\d+ *\t\d+ *\t", re.M), r"\1N\tN\t"),
+    # of a file that is not there, Kafka's say the name and ours why
+    (re.compile(r": No such file or directory$", re.M), ""),
     # texts of errors are each program's own; their class is not
     (re.compile(r"(org\.apache\.kafka\.common\.errors\.\w+: ).*"), r"\1TEXT"),
 ]
@@ -53,6 +55,7 @@ def normalised(text, name, unordered):
 def complaint(text):
     """What a mistake's message says: argparse's "PROG: error: …", which it breaks and fills with blanks, or
     the first line. Blanks do not count."""
+    text = text.replace(": No such file or directory", "")
     error = re.search(r"^[\w-]+:\s+error:.*", text, re.S | re.M)
     lines = [line for line in text.splitlines() if not re.match(r"\[\d{4}-|\tat ", line)]
     return re.sub(r"\s", "", error[0] if error else lines[0] if lines else "")

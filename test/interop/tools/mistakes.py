@@ -102,6 +102,24 @@ features --bootstrap-server {B} describe --node-id x
 features --bootstrap-server {B} --bootstrap-controller {C} describe
 features --bootstrap-controller {C} --bootstrap-server {B} describe
 features describe --bootstrap-server {B}
+storage random-uuid x
+storage info -c {P} x
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,password=b,iterations=1]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,password=b,iterations=x]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-512=[name=a,password=b,iterations=99999]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-1=[name=a,password=b]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,password=b,salt=x]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,password=b,foo=x]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,saltedpassword=YCE=]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name=a,salt=YCE=]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[password=a]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[name]
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=x
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --add-scram SCRAM-SHA-256=[x
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --release-version x
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --release-version 3.2
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s --feature group.version=1 --feature group.version=0
+storage format -c {bootstrap} -t MkU3OEVBNTcwNTJENDM2Qk -s -I 1@localhost:9093:JEXY6aqzQY-32P5TStzaFg
 storage feature-dependencies --feature group.version
 storage feature-dependencies --feature group.version=x
 storage feature-dependencies --feature group.version=7
@@ -150,6 +168,20 @@ consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --reporting-
 consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --consumer.config a --command-config b
 consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --consumer.config /nosuch
 consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --bogus
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --date-format Q
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --date-format XXXX
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --fetch-size x
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --fetch-size -1
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --socket-buffer-size -2
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property max.poll.records=0
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property max.poll.records=x
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property isolation.level=bogus
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property fetch.min.bytes=-1
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property session.timeout.ms=x
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --command-property group.protocol=consumer
+consumer-perf-test --bootstrap-server {B} --topic t --num-records 1 --date-format "yyyy'x"
+consumer-perf-test --bootstrap-server {B} --topic "" --num-records 1
+consumer-perf-test --bootstrap-server {B} --topic bad/topic --num-records 1
 e2e-latency
 e2e-latency a b
 e2e-latency --topic t
@@ -252,6 +284,79 @@ delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"top
 delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"topic":"first","partition":0,"offset":"x"}]}}
 """
 
+# Users, clients and ips: requests that a node of Samsa does not serve.
+QUOTAS = """
+configs --bootstrap-server {B} --describe --topic ""
+configs --bootstrap-server {B} --describe --topic bad/name
+configs --bootstrap-server {B} --describe --topic ..
+configs --bootstrap-server {B} --describe --user x
+configs --bootstrap-server {B} --describe --entity-type users
+configs --bootstrap-server {B} --describe --entity-type users --entity-default
+configs --bootstrap-server {B} --describe --client c
+configs --bootstrap-server {B} --describe --client-defaults
+configs --bootstrap-server {B} --describe --ip 127.0.0.1
+configs --bootstrap-server {B} --describe --ip-defaults
+configs --bootstrap-server {B} --describe --ip nosuch.invalid
+configs --bootstrap-server {B} --describe --user x --client y
+configs --bootstrap-server {B} --describe --entity-type users --entity-name x --entity-type clients --entity-name y
+configs --bootstrap-server {B} --describe --ip 127.0.0.1 --user x
+configs --bootstrap-server {B} --describe --user x --topic first
+configs --bootstrap-server {B} --describe --entity-type users --entity-name x --entity-name y
+configs --bootstrap-server {B} --alter --user {T} --add-config producer_byte_rate=1024
+configs --bootstrap-server {B} --alter --user {T} --add-config nosuch=1024
+configs --bootstrap-server {B} --alter --user {T} --add-config producer_byte_rate=y
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-512=[iterations=8192,password=abc]
+configs --bootstrap-server {B} --describe --user {T}
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=1,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=x,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=-1,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=99999999999,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[iterations=99999,password=abc]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[abc=1]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-256=[password=]
+configs --bootstrap-server {B} --alter --user {T} --add-config SCRAM-SHA-1=[password=abc]
+configs --bootstrap-server {B} --alter --user {T} --delete-config SCRAM-SHA-256
+configs --bootstrap-server {B} --describe --user {T}
+configs --bootstrap-server {B} --alter --user {T} --delete-config SCRAM-SHA-256
+configs --bootstrap-server {B} --alter --user {T} --delete-config consumer_byte_rate
+configs --bootstrap-server {B} --alter --user {T} --delete-config nosuch
+configs --bootstrap-server {B} --alter --user {T} --delete-config producer_byte_rate
+configs --bootstrap-server {B} --alter --user-defaults --add-config SCRAM-SHA-256=[password=abc]
+configs --bootstrap-server {B} --alter --user {T} --client y --add-config SCRAM-SHA-256=[password=abc]
+configs --bootstrap-server {B} --alter --user {T} --client y --add-config consumer_byte_rate=5
+configs --bootstrap-server {B} --describe --user {T} --client y
+configs --bootstrap-server {B} --alter --user {T} --client-defaults --add-config consumer_byte_rate=5.5,request_percentage=20
+configs --bootstrap-server {B} --describe --user {T} --client-defaults
+configs --bootstrap-server {B} --alter --client {T} --add-config consumer_byte_rate=1e9
+configs --bootstrap-server {B} --describe --client {T}
+configs --bootstrap-server {B} --alter --client-defaults --add-config consumer_byte_rate=5
+configs --bootstrap-server {B} --describe --client-defaults
+configs --bootstrap-server {B} --alter --client-defaults --delete-config consumer_byte_rate
+configs --bootstrap-server {B} --alter --ip 127.0.0.1 --add-config connection_creation_rate=5
+configs --bootstrap-server {B} --describe --ip 127.0.0.1
+configs --bootstrap-server {B} --alter --ip 127.0.0.1 --delete-config connection_creation_rate
+configs --bootstrap-server {B} --alter --ip 127.0.0.1 --add-config consumer_byte_rate=5
+configs --bootstrap-server {B} --alter --ip nosuch.invalid --add-config connection_creation_rate=5
+configs --bootstrap-server {B} --alter --ip-defaults --add-config connection_creation_rate=5
+configs --bootstrap-server {B} --alter --ip-defaults --delete-config connection_creation_rate
+configs --bootstrap-server {B} --alter --user {T} --add-config producer_byte_rate=1024,SCRAM-SHA-256=[password=abc]
+configs --bootstrap-server {B} --alter --user {T} --delete-config producer_byte_rate,SCRAM-SHA-256
+configs --bootstrap-server {B} --alter --entity-type users --add-config producer_byte_rate=1024
+configs --bootstrap-server {B} --alter --entity-type users --entity-name x --entity-type clients --add-config producer_byte_rate=1024
+configs --bootstrap-server {B} --alter --entity-type users --entity-name x --entity-type topics --entity-name y --add-config producer_byte_rate=1024
+configs --bootstrap-server {B} --alter --entity-type users --entity-name {T} --entity-type clients --entity-default --add-config producer_byte_rate=3
+configs --bootstrap-server {B} --describe --entity-type users --entity-name {T} --entity-type clients
+configs --bootstrap-server {B} --alter --entity-type users --entity-name {T} --entity-type clients --entity-default --delete-config producer_byte_rate
+configs --bootstrap-server {B} --alter --user {T} --add-config producer_byte_rate=0
+configs --bootstrap-server {B} --alter --user {T} --add-config producer_byte_rate=-1
+configs --bootstrap-server {B} --alter --user {T} --add-config controller_mutation_rate=2.5
+configs --bootstrap-server {B} --alter --user {T} --add-config a=1 --delete-config a
+configs --bootstrap-controller {C} --describe --user x
+configs --bootstrap-controller {C} --alter --user x --add-config producer_byte_rate=1
+"""
+
 # What each says on standard error is its parser's; its output and status are compared.
 QUIET = """
 storage info -c {J:process.roles=broker\\nnode.id=1\\ncontroller.listener.names=C\\ncontroller.quorum.voters=2@h:1\\nlog.dirs=/nosuch/a,/etc/passwd}
@@ -293,16 +398,133 @@ consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file /nosuch
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --group nosuch --from-file {J:committed,first,0,3}
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-latest --members
+consumer-groups --bootstrap-server 127.0.0.1 --list
+consumer-groups --bootstrap-server {B}, --list
+consumer-groups --bootstrap-server {B} --list --command-config {J:request.timeout.ms=x}
+verifiable-consumer --bootstrap-server {B} --topic t --group-id g --reset-policy by_duration:x
+verifiable-consumer --bootstrap-server {B} --topic t --group-id g --group-protocol bogus
+producer-perf-test --bootstrap-server {B} --topic t --num-records 5 --throughput -1 --record-size 1 --transactional-id t
+producer-perf-test --bootstrap-server {B} --topic t --num-records 5 --throughput -1 --record-size 1 --command-property batch.size=x
+producer-perf-test --bootstrap-server {B} --topic t --num-records 5 --throughput -1 --record-size 1 --command-property acks=x
+console-consumer --bootstrap-server {B} --topic first --command-property auto.offset.reset=by_duration:x
+"""
+
+
+# What makes the client: addresses, the properties file, ids.
+CLIENTS = """
+log-dirs --bootstrap-server {B} --describe --broker-list " 1"
+log-dirs --bootstrap-server {B} --describe --broker-list 9,8,1
+log-dirs --bootstrap-server {B} --describe --broker-list 9,9
+log-dirs --bootstrap-server {B} --describe --command-config /nosuch
+log-dirs --describe --bootstrap-server ""
+log-dirs --describe --bootstrap-server {B},
+log-dirs --describe --bootstrap-server {B}x
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[{"topic":"first"}]}} --broker-list ,
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[{"topic":"first"}]}} --broker-list ""
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[{"topic":"first"}]}} --broker-list ,1
+reassign-partitions --bootstrap-server {B} --generate --topics-to-move-json-file {J:{"topics":[{"topic":"first"}]}} --broker-list 7
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d bad
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d x
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAA
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAA.
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAA=
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AA==A
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAA=A
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d ====
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AA=A
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAAAAAAAAAAAAAAAAAAAAAA
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAAAAAAAAAAAAAAAAAAAA==
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAAAAAAAAAAAAAAAAAAA=
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d "AA AAAA"
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d ""
+metadata-quorum --bootstrap-server {B} remove-controller -i 4 -d AAAAA
+topics --bootstrap-server {B} --describe --topic-id AAAAA
+get-offsets --bootstrap-server {B} --topic first --command-config /nosuch
+get-offsets --bootstrap-server 127.0.0.1 --topic first
+get-offsets --bootstrap-server {B}, --topic first
+get-offsets --bootstrap-server "" --topic first
+topics --bootstrap-server {B} --list --command-config /nosuch
+topics --bootstrap-server {B} --list --command-config {J:request.timeout.ms=-1}
+topics --bootstrap-server {B} --list --command-config {J:request.timeout.ms=99999999999}
+topics --bootstrap-server {B} --list --command-config {J:default.api.timeout.ms=5\\nrequest.timeout.ms=10}
+topics --bootstrap-server {B} --list --command-config {J:security.protocol=x}
+topics --bootstrap-server ,{B} --list
+topics --bootstrap-server a:b:9092 --list
+topics --bootstrap-server 127.0.0.1 --list
+topics --bootstrap-server nosuch.invalid:9092,{B} --describe --topic nosuch
+configs --bootstrap-server {B} --describe --topic first --command-config /nosuch
+configs --bootstrap-server 127.0.0.1 --describe --topic first
+configs --bootstrap-server {B}, --describe --topic first
+delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[]}} --command-config /nosuch
+delete-records --bootstrap-server 127.0.0.1 --offset-json-file {J:{"partitions":[]}}
+leader-election --bootstrap-server {B} --election-type preferred --all-topic-partitions --command-config /nosuch
+leader-election --bootstrap-server 127.0.0.1 --election-type preferred --all-topic-partitions
+reassign-partitions --bootstrap-server {B} --list --command-config /nosuch
+reassign-partitions --bootstrap-server 127.0.0.1 --list
+reassign-partitions --bootstrap-server {B}, --list
+features --bootstrap-server {B} --command-config /nosuch describe
+features --bootstrap-controller {C}, describe
+features --bootstrap-server 127.0.0.1 describe
+cluster cluster-id --bootstrap-server {B} --command-config /nosuch
+cluster cluster-id --bootstrap-server 127.0.0.1
+metadata-quorum --bootstrap-server 127.0.0.1 describe --status
+broker-api-versions --bootstrap-server {B} --command-config /nosuch
+broker-api-versions --bootstrap-server 127.0.0.1
+consumer-perf-test --bootstrap-server 127.0.0.1 --topic first --num-records 1
+e2e-latency --bootstrap-server 127.0.0.1 --topic first --num-records 1 --record-size 1 --producer-acks 1
+e2e-latency --bootstrap-server {B} --topic first --num-records 1 --record-size 1 --producer-acks 1 --command-config /nosuch
+console-producer --bootstrap-server 127.0.0.1 --topic first
+console-producer --bootstrap-server " " --topic first
 """
 
 
 def mistakes():
-    for line in LINES.strip().splitlines():
+    for line in (LINES + CLIENTS + QUOTAS).strip().splitlines():
+        if not line:
+            continue
         tool, _, args = line.partition(" ")
         yield Case(tool, args, server=False, mistake=True)
     for line in QUIET.strip().splitlines():
         tool, _, args = line.partition(" ")
         yield Case(tool, args, server=False)
+
+
+SERVED = """
+--alter --user {T} --add-config producer_byte_rate=1024,request_percentage=12.5
+--alter --user {T} --add-config SCRAM-SHA-256=[password=abc]
+--alter --user {T} --add-config SCRAM-SHA-512=[iterations=8192,password=abc]
+--describe --user {T}
+--alter --user {T} --add-config SCRAM-SHA-256=[iterations=99999,password=abc]
+--alter --user {T} --add-config SCRAM-SHA-256=[iterations=,password=abc]
+--alter --user {T} --add-config SCRAM-SHA-256=[password=]
+--alter --user {T} --add-config producer_byte_rate=y
+--alter --user {T} --add-config producer_byte_rate=-1
+--alter --user {T} --delete-config SCRAM-SHA-256
+--alter --user {T} --delete-config SCRAM-SHA-256
+--alter --user {T} --delete-config consumer_byte_rate
+--alter --user {T} --delete-config producer_byte_rate
+--describe --user {T}
+--describe --user nosuch
+--alter --user {T} --client a --add-config consumer_byte_rate=5
+--alter --user {T} --client-defaults --add-config consumer_byte_rate=1e9
+--alter --entity-type users --entity-name {T} --entity-type clients --entity-default --add-config producer_byte_rate=3
+--describe --user {T} --client a
+--describe --user {T} --client-defaults
+--describe --user {T} --client nosuch
+--alter --client {T} --add-config controller_mutation_rate=2.5
+--describe --client {T}
+--describe --entity-type users --entity-name {T} --entity-name y
+--alter --ip-defaults --add-config connection_creation_rate=5
+--describe --ip-defaults
+--alter --ip 127.0.0.1 --add-config connection_creation_rate=500
+--describe --ip 127.0.0.1
+--describe --entity-type ips
+"""
+
+
+def quotas():
+    for line in SERVED.strip().splitlines():
+        yield Case("configs", line, mistake=True, unordered=True)
 
 
 UNREACHABLE = """
@@ -331,6 +553,7 @@ features --bootstrap-server nowhere describe
 metadata-quorum --bootstrap-server nowhere describe --status
 log-dirs --bootstrap-server nowhere --describe
 get-offsets --bootstrap-server nowhere
+cluster cluster-id --bootstrap-server nosuch.invalid:9092
 """
 
 
@@ -339,6 +562,6 @@ def unreachable():
     config = "{J:default.api.timeout.ms=1200\\nrequest.timeout.ms=800}"
     for line in UNREACHABLE.strip().splitlines():
         tool, _, args = line.partition(" ")
-        # kafka-topics.sh says it on its output; of an address that is none Kafka's say that there is no client
-        mistake = tool != "topics" and "nowhere" not in args
+        # kafka-topics.sh says on its output that nobody answers, and on the other that an address is none
+        mistake = tool != "topics" or "nowhere" in args
         yield Case(tool, args.replace("{X}", config), server=False, mistake=mistake)
