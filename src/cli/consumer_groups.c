@@ -13,7 +13,7 @@
 #include "protocol/offset_delete.h"
 
 static const struct option options[] = {
-    {"bootstrap-server", 0, OPTION_VALUE, true, false, "String: server to connect to",
+    {"bootstrap-server", 0, OPTION_VALUE, false, false, "String: server to connect to",
      "REQUIRED: the brokers to connect to first."},
     {"command-config", 0, OPTION_VALUE, false, false, "String: command config property file",
      "File with properties of the client."},
@@ -611,8 +611,22 @@ static void validate_regex(const char *text)
         printf("The regular expression `%s` is valid.\n", text);
         return;
     }
+    /* as RE2, which a broker would ask, says it */
+    static const struct {
+        int code;
+        const char *text;
+    } known[] = {
+        {REG_EBRACK, "missing closing ]"},
+        {REG_BADPAT, "missing closing ]"},
+        {REG_EPAREN, "missing closing )"},
+        {REG_BADBR, "invalid repeat count"},
+        {REG_BADRPT, "missing argument to repetition operator"},
+        {REG_EESCAPE, "trailing backslash at end of expression"},
+    };
     char why[128];
     regerror(e, &regex, why, sizeof why);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].code == e) snprintf(why, sizeof why, "%s", known[i].text);
     printf("The regular expression `%s` is invalid: %s.\n", text, why);
 }
 
@@ -637,10 +651,10 @@ static void check_reset_options(const struct args *a)
         for (int k = 0; k < i; k++) args_exclude(a, scenarios[i], scenarios[k]);
     }
     if (!count)
-        args_usage(a,
-                   "Option '[reset-offsets]' requires one of the following scenarios: [to-offset], "
-                   "[shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], "
-                   "[to-current], [from-file]");
+        args_usage(
+            a, "Option '[reset-offsets]' requires one of the following scenarios: [[to-offset], "
+               "[shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], "
+               "[to-current], [from-file]]");
 }
 
 static void check_options(const struct args *a)
@@ -652,6 +666,7 @@ static void check_options(const struct args *a)
     ARGS_AVAILABLE(a, "offsets", "describe");
     ARGS_AVAILABLE(a, "state", "describe", "list");
     ARGS_AVAILABLE(a, "type", "list");
+    if (!args_has(a, "validate-regex")) args_require(a, "bootstrap-server");
     bool groups = args_has(a, "group") || args_has(a, "all-groups");
     if (args_has(a, "describe")) {
         if (!groups)

@@ -124,29 +124,43 @@ bool java_config_by_duration(const char *value, int64_t *ms)
            java_config_duration(value + sizeof prefix - 1, ms) && *ms >= 0;
 }
 
+/* "[-+]digits" and a unit's letter; false, and *at stays, when that is not what stands there. Of
+ * seconds (`fraction` is not NULL) up to nine digits may stand behind a point or a comma. */
+static bool take_part(const char **at, char letter, int64_t *number, int64_t *fraction)
+{
+    const char *sign = *at, *digits = sign + (*sign == '-' || *sign == '+');
+    const char *end = digits + strspn(digits, "0123456789");
+    int64_t thousandths = 0;
+    if (end == digits || end - digits > 12) return false;
+    if (fraction && (*end == '.' || *end == ',')) {
+        size_t len = strspn(end + 1, "0123456789");
+        if (len > 9) return false;
+        for (size_t i = 0; i < 3; i++)
+            thousandths = thousandths * 10 + (i < len ? end[1 + i] - '0' : 0);
+        end += 1 + len;
+    }
+    if (toupper((unsigned char)*end) != letter) return false;
+    *number = strtoll(sign, NULL, 10);
+    if (fraction) *fraction = *sign == '-' ? -thousandths : thousandths;
+    *at = end + 1;
+    return true;
+}
+
 bool java_config_duration(const char *text, int64_t *ms)
 {
-    bool time_part = false, any = false;
-    *ms = 0;
-    if (toupper((unsigned char)*text) != 'P') return false;
-    for (const char *at = text + 1; *at; at++) {
-        if (toupper((unsigned char)*at) == 'T' && !time_part) {
-            time_part = true;
-            continue;
-        }
-        char *end;
-        double number = strtod(at, &end);
-        if (end == at) return false;
-        int letter = toupper((unsigned char)*end);
-        double unit = letter == 'D' && !time_part  ? 86400e3
-                      : letter == 'H' && time_part ? 3600e3
-                      : letter == 'M' && time_part ? 60e3
-                      : letter == 'S' && time_part ? 1e3
-                                                   : 0;
-        if (unit == 0) return false;
-        *ms += (int64_t)(number * unit);
-        any = true;
-        at = end;
+    int64_t days = 0, hours = 0, minutes = 0, seconds = 0, fraction = 0;
+    bool negative = *text == '-', any, any_of_time = false;
+    const char *at = text + (*text == '-' || *text == '+');
+    if (toupper((unsigned char)*at++) != 'P') return false;
+    any = take_part(&at, 'D', &days, NULL);
+    if (toupper((unsigned char)*at) == 'T') {
+        at++;
+        any_of_time |= take_part(&at, 'H', &hours, NULL);
+        any_of_time |= take_part(&at, 'M', &minutes, NULL);
+        any_of_time |= take_part(&at, 'S', &seconds, &fraction);
+        if (!any_of_time) return false;
     }
-    return any;
+    *ms = ((days * 24 + hours) * 60 + minutes) * 60000 + seconds * 1000 + fraction;
+    if (negative) *ms = -*ms;
+    return !*at && (any || any_of_time);
 }

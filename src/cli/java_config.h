@@ -15,7 +15,8 @@ const char *java_config_wrong(const char *name, const char *value, char text[JAV
 /* "by_duration:PT1H" of auto.offset.reset (KIP-1106): the milliseconds. False: it is not that. */
 bool java_config_by_duration(const char *value, int64_t *ms);
 
-/* An ISO-8601 duration, PnDTnHnMnS. False: it is none. */
+/* A duration as Java's Duration.parse takes it: PnDTnHnMn.nS, each number with a sign of its own if
+ * need be. False: it is none. */
 bool java_config_duration(const char *text, int64_t *ms);
 
 #endif

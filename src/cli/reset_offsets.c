@@ -40,7 +40,7 @@ bool reset_parse_topics(struct client *c, const char *const *texts, int32_t coun
             if (!add_all(c, topic, out)) return false;
             continue;
         }
-        if (!colon[1]) {
+        if (!colon[1] || strchr(colon + 1, ':')) {
             client_fail(c, "java.lang.IllegalArgumentException",
                         "Invalid topic arg '%s', expected topic name and partitions", texts[i]);
             return false;
@@ -133,8 +133,11 @@ static bool parse_datetime(struct client *c, const char *text, int64_t *ms)
     int fields = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d%n", &t.tm_year, &t.tm_mon, &t.tm_mday,
                         &t.tm_hour, &t.tm_min, &t.tm_sec, &fraction, &at);
     const char *zone = text + at;
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (t.tm_year % 4 == 0 && t.tm_year % 100 != 0) || t.tm_year % 400 == 0;
     bool fits = fields == 7 && t.tm_mon >= 1 && t.tm_mon <= 12 && t.tm_mday >= 1 &&
-                t.tm_mday <= 31 && t.tm_hour < 24 && t.tm_min < 60 && t.tm_sec < 60;
+                t.tm_mday <= days[t.tm_mon - 1] - (t.tm_mon == 2 && !leap) && t.tm_hour < 24 &&
+                t.tm_min < 60 && t.tm_sec < 60;
     if (fits && (*zone == '+' || *zone == '-'))
         fits = sscanf(zone + 1, "%2d:%2d", &hours, &minutes) == 2 ||
                sscanf(zone + 1, "%2d%2d", &hours, &minutes) >= 1;
@@ -257,6 +260,7 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
         return false;
     }
     plan->items = ARENA_ARRAY(&c->arena, struct reset_target, strlen(text) + 1);
+    p->count = 0; /* what --topic names is not what is reset */
     for (char *save = NULL, *line = strtok_r(text, "\r\n", &save); line;
          line = strtok_r(NULL, "\r\n", &save)) {
         char *fields[4];
