@@ -74,6 +74,27 @@ struct rules {
     int32_t partitions_count;
 };
 
+/* The digits at *at, which go; -1: there are none. */
+static long take_number(struct client *c, const char **at)
+{
+    size_t len = strspn(*at, "0123456789");
+    if (!len) return -1;
+    errno = 0;
+    long number = strtol(*at, NULL, 10);
+    if (errno || number > INT32_MAX)
+        fail(arena_printf(&c->arena, "For input string: \"%.*s\"", (int)len, *at).data);
+    *at += len;
+    return number;
+}
+
+/* Digits, which may be missing, with at most one dash among them. */
+static bool is_rule(const char *at, const char *end)
+{
+    at += strspn(at, "0123456789");
+    if (*at == '-') at++;
+    return at + strspn(at, "0123456789") == end;
+}
+
 /* TOPIC, TOPIC:N, TOPIC:A-B, TOPIC:A-, TOPIC:-B */
 static void parse_rule(struct client *c, struct str text, bool exclude_internal, struct rule *r)
 {
@@ -82,24 +103,20 @@ static void parse_rule(struct client *c, struct str text, bool exclude_internal,
     *r = (struct rule){.from = 0, .to = INT32_MAX};
     if (colon) {
         const char *end = text.data + text.len, *at = colon + 1;
-        long from = 0, to = 0;
-        bool has_from = false, has_to = false, range = false;
-        for (; at < end && isdigit((unsigned char)*at); at++)
-            from = from * 10 + *at - '0', has_from = true;
-        if (at < end && *at == '-') {
-            range = true;
-            for (at++; at < end && isdigit((unsigned char)*at); at++)
-                to = to * 10 + *at - '0', has_to = true;
-        }
-        if (at != end || from > INT32_MAX || to > INT32_MAX)
+        bool right = is_rule(at, end);
+        long from = right ? take_number(c, &at) : -1, to = -1;
+        bool range = right && *at == '-';
+        if (range) at++;
+        if (range) to = take_number(c, &at);
+        if (!right)
             fail(arena_printf(&c->arena,
                               "org.apache.kafka.tools.TerseException: Invalid rule specification: "
                               "%.*s",
                               STR_ARG(text))
                      .data);
-        if (has_from) r->from = (int32_t)from;
-        if (range && has_to) r->to = (int32_t)to;
-        if (!range && has_from) r->to = (int32_t)from + 1;
+        if (from >= 0) r->from = (int32_t)from;
+        if (to >= 0) r->to = (int32_t)to;
+        if (!range && from >= 0) r->to = (int32_t)(from + (from < INT32_MAX));
     }
     const char *pattern = name.len ? arena_str(&c->arena, name).data : NULL;
     if (!name_filter_init(&r->topics, pattern, exclude_internal))
@@ -114,6 +131,7 @@ static void read_rules(struct client *c, const struct args *a, struct rules *r)
         fail("--topic-partitions cannot be used with --topic or --partitions");
     *r = (struct rules){ARENA_ARRAY(&c->arena, struct rule, list ? strlen(list) + 1 : 1), 0, NULL,
                         0};
+    if (list && !*list) parse_rule(c, STR(""), exclude, &r->items[r->count++]);
     for (const char *at = list; at && *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
         parse_rule(c, (struct str){at, len}, exclude, &r->items[r->count++]);

@@ -7,7 +7,8 @@
 json_t *json_parse(const struct json_reader *r, const char *text, const char **why)
 {
     json_error_t error;
-    json_t *root = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    json_t *root =
+        json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
     if (!root)
         *why =
             arena_printf(r->arena, "line %d, column %d: %s", error.line, error.column, error.text)

@@ -145,6 +145,7 @@ static struct replicas *parse_assignment(struct client *c, const char *text, int
     *count = 0;
     for (const char *at = text; *at;) {
         struct replicas *r = &all[(*count)++];
+        if (*at == ',') fail("For input string: \"\"");
         r->ids = ARENA_ARRAY(&c->arena, int32_t, strlen(at) + 1);
         for (; *at && *at != ','; at += *at == ':') {
             char *end;
