@@ -173,8 +173,9 @@ void client_check_addresses(const struct args *a)
     const char *at = args_value(a, "bootstrap-server");
     struct arena arena;
     struct host_port address;
-    size_t len = strlen(at);
-    if (!at[strspn(at, " ")]) args_usage(a, "Error while validating the bootstrap address\n");
+    size_t len = at ? strlen(at) : 0;
+    if (!at || !at[strspn(at, " ")])
+        args_usage(a, "Error while validating the bootstrap address\n");
     arena_init(&arena, 0);
     while (len && at[len - 1] == ',') len--; /* what is empty at the end does not count */
     bool wrong = len == 0;

@@ -206,8 +206,6 @@ static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, boo
     } else if (pattern || with_group) {
         char regex[1024];
         snprintf(regex, sizeof regex, "^(%s)$", pattern ? pattern : "");
-        for (char *c = regex; pattern && *c; c++)
-            if (*c == ',') *c = '|';
         list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, pattern ? regex : topic, RD_KAFKA_PARTITION_UA);
         e = rd_kafka_subscribe(handle, list);
@@ -319,7 +317,7 @@ static rd_kafka_conf_t *configure(const struct args *a, char group[64], bool *wi
     rdkafka_log_to_stderr(conf);
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     rdkafka_set(conf, "client.id", "console-consumer");
-    rdkafka_set(conf, "isolation.level", args_value(a, "isolation-level"));
+    rdkafka_set_java(conf, "isolation.level", args_value(a, "isolation-level"));
     rdkafka_set(conf, "auto.offset.reset", args_has(a, "from-beginning") ? "earliest" : "latest");
     rdkafka_set(conf, "allow.auto.create.topics", "true");
     rdkafka_set(conf, "fetch.wait.max.ms", "500");

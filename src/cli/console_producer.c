@@ -9,7 +9,7 @@
 #include "cli/tool.h"
 
 static const struct option options[] = {
-    {"bootstrap-server", 0, OPTION_VALUE, true, false, "String: server to connect to",
+    {"bootstrap-server", 0, OPTION_VALUE, false, false, "String: server to connect to",
      "REQUIRED: the brokers to connect to first."},
     {"topic", 0, OPTION_VALUE, true, false, "String: topic", "REQUIRED: the topic to write to."},
     {"sync", 0, OPTION_FLAG, false, false, NULL, "Wait for each record before the next is sent."},
@@ -240,12 +240,23 @@ static void send_line(struct producer *p, const struct reader *r, char *line)
     send_record(p, key, key ? key_len : 0, value, value ? strlen(value) : 0, headers);
 }
 
-static void set_number(rd_kafka_conf_t *conf, const struct args *a, const char *option,
-                       const char *name)
+/* Options and the properties they stand for: one that is given outranks a property, a property
+ * outranks an option's default. */
+static void set_options(rd_kafka_conf_t *conf, const struct args *a, bool given)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)args_number(a, option, 0));
-    rdkafka_set(conf, name, text);
+    static const char *const pairs[][2] = {
+        {"timeout", "linger.ms"},
+        {"request-required-acks", "acks"},
+        {"request-timeout-ms", "request.timeout.ms"},
+        {"message-send-max-retries", "retries"},
+        {"retry-backoff-ms", "retry.backoff.ms"},
+        {"socket-buffer-size", "send.buffer.bytes"},
+        {"batch-size", "batch.size"},
+        {"metadata-expiry-ms", "metadata.max.age.ms"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (args_has(a, pairs[i][0]) == given)
+            rdkafka_set_java(conf, pairs[i][1], args_value(a, pairs[i][0]));
 }
 
 static rd_kafka_conf_t *configure(const struct args *a)
@@ -258,20 +269,13 @@ static rd_kafka_conf_t *configure(const struct args *a)
                 "murmur2_random"); /* keys go where Java's producer sends them */
     /* a topic that the broker creates for us is found at once, not after a quarter second */
     rdkafka_set(conf, "topic.metadata.refresh.fast.interval.ms", "10");
-    const char *codec = args_value(a, "compression-codec");
-    if (args_has(a, "compression-codec") && (!codec || !*codec)) codec = "gzip";
-    if (codec) rdkafka_set(conf, "compression.type", codec);
-    set_number(conf, a, "batch-size", "batch.size");
-    set_number(conf, a, "message-send-max-retries", "retries");
-    set_number(conf, a, "retry-backoff-ms", "retry.backoff.ms");
-    set_number(conf, a, "timeout", "linger.ms");
-    set_number(conf, a, "request-timeout-ms", "request.timeout.ms");
-    set_number(conf, a, "metadata-expiry-ms", "topic.metadata.refresh.interval.ms");
-    set_number(conf, a, "socket-buffer-size", "socket.send.buffer.bytes");
-    const char *acks = args_value(a, "request-required-acks");
-    rdkafka_set(conf, "acks", strcmp(acks, "all") == 0 ? "-1" : acks);
+    set_options(conf, a, false);
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rdkafka_set_from_args(conf, a, "producer-property", "producer.config");
+    set_options(conf, a, true);
+    const char *codec = args_value(a, "compression-codec");
+    if (args_has(a, "compression-codec"))
+        rdkafka_set_java(conf, "compression.type", codec && *codec ? codec : "gzip");
     return conf;
 }
 

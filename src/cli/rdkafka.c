@@ -105,6 +105,8 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
     if (strcmp(name, "auto.offset.reset") == 0 && strcmp(value, "none") == 0) value = "error";
     if (java_config_by_duration(value, &ago_ms)) value = "earliest"; /* see rdkafka_begin_ago */
     if (strcmp(name, "partition.assignment.strategy") == 0) value = translate_assignor(value);
+    bool of_socket = strstr(name, ".buffer.bytes") != NULL;
+    if (of_socket && strcmp(value, "-1") == 0) value = "0"; /* the system's own size */
     rd_kafka_conf_res_t result =
         known ? rd_kafka_conf_set(conf, known, value, why, sizeof why) : RD_KAFKA_CONF_UNKNOWN;
     if (result == RD_KAFKA_CONF_OK) return;
