@@ -180,6 +180,7 @@ def others():
         yield Case("get-offsets", f"--topic first --time {when}", mistake=True)
     yield Case("get-offsets", "--topic-partitions first:-1,first:2-,fi.*:1 --exclude-internal-topics")
     yield Case("get-offsets", "--exclude-internal-topics", shared=True)
+    yield Case("get-offsets", "--topic-partitions '' --exclude-internal-topics", shared=True)
     yield Case("cluster", "cluster-id --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-server {B}", server=False)
     yield Case("cluster", "list-endpoints --bootstrap-controller {C}", server=False)

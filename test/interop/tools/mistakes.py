@@ -210,6 +210,10 @@ get-offsets --topic t
 get-offsets --bootstrap-server {B} --topic nosuch
 get-offsets --bootstrap-server {B} --time soon
 get-offsets --bootstrap-server {B} --topic-partitions first:x
+get-offsets --bootstrap-server {B} --topic-partitions first:0-99999999999
+get-offsets --bootstrap-server {B} --topic-partitions first:99999999999999999999
+get-offsets --bootstrap-server {B} --topic-partitions first:0-1-2
+get-offsets --bootstrap-server {B} --topic-partitions first:2147483647
 get-offsets --bootstrap-server {B} --topic-partitions first:0 --topic first
 get-offsets --bootstrap-server {B} --topic first --partitions x
 console-consumer --bootstrap-server {B} --topic first --formatter nosuch
@@ -273,10 +277,16 @@ consumer-groups --bootstrap-server {B} --delete-offsets --group committed --topi
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first --to-earliest --execute --dry-run
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --all-groups --topic first:0 --to-earliest --dry-run
 consumer-groups --bootstrap-server {B} --reset-offsets --group nosuch --topic first:0 --shift-by 1 --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0:1 --to-earliest --dry-run
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:x --to-earliest --dry-run
 delete-records --bootstrap-server {B} --offset-json-file /nosuch
 delete-records --bootstrap-server {B} --offset-json-file {J:}
 delete-records --bootstrap-server {B} --offset-json-file {J:[]}
+delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[]}x}
+delete-records --bootstrap-server {B} --offset-json-file {J:null}
+leader-election --bootstrap-server {B} --election-type preferred --path-to-json-file {J:{"partitions":[]}}
+cluster cluster-id -b={B}
+cluster unregister -b {B} -i -1
 delete-records --bootstrap-server {B} --offset-json-file {J:{"version":"x","partitions":[]}}
 delete-records --bootstrap-server {B} --offset-json-file {J:{"version":2,"partitions":[]}}
 delete-records --bootstrap-server {B} --offset-json-file {J:{"partitions":[{"topic":"first"}]}}
@@ -398,6 +408,41 @@ consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file /nosuch
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --group nosuch --from-file {J:committed,first,0,3}
 consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-latest --members
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2020-02-31T00:00:00.000 --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2021-02-29T00:00:00.000 --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --to-datetime 2020-02-29T00:00:00.000 --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration P1M --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration pt1h --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT1.5H --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT1S1H --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration P1DT --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration -PT1H --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration +PT1H --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT1e2S --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --topic first:0 --by-duration PT50H-5M --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file {J:first,0,3} --topic nosuch --dry-run
+consumer-groups --bootstrap-server {B} --reset-offsets --group committed --from-file {J:first,0,3} --topic first --dry-run
+consumer-groups --bootstrap-server {B} --delete-offsets --group nosuch --topic first
+consumer-groups --bootstrap-server {B} --delete-offsets --group member --topic first
+consumer-groups --bootstrap-server {B} --list --members
+consumer-groups --bootstrap-server {B} --describe --group committed --offsets --verbose
+consumer-groups --bootstrap-server {B} --describe --group committed --group nosuch
+consumer-groups --validate-regex a.*
+consumer-groups --validate-regex [
+consumer-groups --validate-regex (a
+consumer-groups --validate-regex *
+consumer-groups --validate-regex a{2,1}
+consumer-groups --list
+topics --bootstrap-server {B} --create --topic {T}h --replica-assignment ,1
+topics --bootstrap-server {B} --list --topic "["
+topics --bootstrap-server {B} --list --topic first,nosuch
+topics --bootstrap-server {B} --describe --partition-size-limit-per-response x --topic first
+topics --bootstrap-server {B} --describe --partition-size-limit-per-response 0 --topic first
+topics --bootstrap-server {B} --describe --topic first --under-replicated-partitions --unavailable-partitions
+topics --bootstrap-server {B} --create --topic {T}f --replication-factor 65537
+topics --bootstrap-server {B} --alter --topic first --partitions 0
+topics --bootstrap-server {B} --delete --topic "["
 consumer-groups --bootstrap-server 127.0.0.1 --list
 consumer-groups --bootstrap-server {B}, --list
 consumer-groups --bootstrap-server {B} --list --command-config {J:request.timeout.ms=x}
@@ -475,6 +520,7 @@ e2e-latency --bootstrap-server 127.0.0.1 --topic first --num-records 1 --record-
 e2e-latency --bootstrap-server {B} --topic first --num-records 1 --record-size 1 --producer-acks 1 --command-config /nosuch
 console-producer --bootstrap-server 127.0.0.1 --topic first
 console-producer --bootstrap-server " " --topic first
+console-producer --topic first
 """
 
 
