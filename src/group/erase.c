@@ -287,6 +287,17 @@ static void forget_in_group(const struct forget_op *op, const struct group *g,
     }
 }
 
+/* What stays expires like other offsets. A topic that is made again under the name has another id,
+ * so it is not told as the new one's, unless a record of an older Kafka carries none. */
+static void forget_done(void *context, enum kafka_error error)
+{
+    struct group_shard *s = context;
+    if (error)
+        trace_warn(s->env->trace, "group",
+                   "%s: the offsets of deleted topics stay until they expire: error %d", s->name,
+                   error);
+}
+
 static void forget_settled(struct rsm_write *write, enum kafka_error error)
 {
     struct forget_op *op = CONTAINER_OF(write, struct forget_op, barrier);
@@ -299,10 +310,8 @@ static void forget_settled(struct rsm_write *write, enum kafka_error error)
         const struct shard_group *sg = s->groups.entries[i].value;
         forget_in_group(op, sg->group, &l);
     }
-    if (l.count > 0) {
-        error = shard_write_bulk(s, &l, s, expire_done);
-        if (error) expire_done(s, error);
-    }
+    if (!error && l.count > 0) error = shard_write_bulk(s, &l, s, forget_done);
+    if (error) forget_done(s, error);
     record_list_free(&l);
     arena_free(&arena);
     forget_free(op);
