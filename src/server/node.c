@@ -65,7 +65,7 @@ static void node_stop_now(struct task *t)
 
 void node_stop_soon(struct node *n, bool clean)
 {
-    n->clean = clean;
+    n->clean = clean && !n->failed; /* whoever asks meanwhile, it did not end well */
     task_post(n->env.clock, &n->stop);
 }
 

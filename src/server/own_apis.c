@@ -68,6 +68,7 @@ static void fill(struct read_events_response_event *to, const struct history_eve
 static void list_events(const struct history *h, struct request *rq, struct read_events_response *r)
 {
     const struct read_events_request *q = rq->body;
+    if (q->after_sequence >= history_after(h)) return;
     int64_t from = q->after_sequence < 0 ? 0 : q->after_sequence + 1;
     if (from < history_first(h)) from = history_first(h);
     int32_t max = q->events_max < READ_EVENTS_MAX ? q->events_max : READ_EVENTS_MAX;

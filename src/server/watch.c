@@ -184,7 +184,7 @@ static void overdue_fired(struct timer *t)
     struct watch *w = CONTAINER_OF(t, struct watch, overdue);
     if (!is_active(w)) return;
     int64_t late_ms =
-        2 * config_int(w->config, CONFIG_BROKER_HEARTBEAT_INTERVAL_MS) + OVERDUE_GRACE_MS;
+        2LL * config_int(w->config, CONFIG_BROKER_HEARTBEAT_INTERVAL_MS) + OVERDUE_GRACE_MS;
     arena_reset(&w->scratch);
     struct controller_session *sessions;
     int32_t count = controller_sessions(w->parts.controller, &w->scratch, &sessions);

@@ -100,6 +100,18 @@ static bool all_stopped(const struct cluster *c)
     return true;
 }
 
+TEST(a_node_that_fails_while_it_stops_has_not_ended_well)
+{
+    struct cluster *c = cluster_new(31, both, 3, "");
+    UNTIL(c, all_started(c) && active(c));
+    node_shutdown(c->machines[1].node);
+    node_fatal(c->machines[1].node, "as a test wants it");
+    node_shutdown(c->machines[1].node); /* at once */
+    UNTIL(c, c->machines[1].stopped);
+    assert_false(c->machines[1].clean);
+    cluster_free(c);
+}
+
 /* Whoever is last finds nobody to grant its controlled shutdown. */
 TEST(nodes_that_are_told_to_stop_at_once_all_do)
 {
