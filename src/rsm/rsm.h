@@ -103,9 +103,11 @@ struct rsm_shard {
     int64_t write_timeout_ms;
     enum compression compression; /* of what is written; NONE unless set after init */
     struct list_node pending;     /* of struct rsm_pending, by offset */
+    /* The first of them that has not timed out; those before it have all. The list's head: none. */
+    struct list_node *waiting;
     int64_t pending_bytes;
     struct task step;     /* load on, or complete what has committed */
-    struct timer timeout; /* of the oldest pending write */
+    struct timer timeout; /* of `waiting` */
     struct batch_builder builder;
     struct byte_buffer scratch;
     struct codec *codec; /* made when a compressed batch is met or written */

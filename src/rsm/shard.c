@@ -30,6 +30,7 @@ void rsm_shard_init(struct rsm_shard *s, const struct env *env, struct rsm_machi
     *s = (struct rsm_shard){
         .env = env, .machine = machine, .name = name, .write_timeout_ms = write_timeout_ms};
     list_init(&s->pending);
+    s->waiting = &s->pending;
     task_init(&s->step, step_run);
     timer_init(&s->timeout, timeout_fired);
 }
@@ -185,15 +186,27 @@ static void load_step(struct rsm_shard *s)
 
 /* ---- writing ---- */
 
+/* All writes have the same time: they run out of it in their order. */
+static struct rsm_pending *first_waiting(struct rsm_shard *s)
+{
+    return s->waiting == &s->pending ? NULL : CONTAINER_OF(s->waiting, struct rsm_pending, node);
+}
+
 static void pending_timer(struct rsm_shard *s)
 {
-    LIST_EACH(&s->pending, n) {
-        struct rsm_pending *p = CONTAINER_OF(n, struct rsm_pending, node);
-        if (!p->write) continue;
+    const struct rsm_pending *p = first_waiting(s);
+    if (p)
         timer_arm(s->env->clock, &s->timeout, p->deadline);
-        return;
-    }
-    timer_cancel(s->env->clock, &s->timeout);
+    else
+        timer_cancel(s->env->clock, &s->timeout);
+}
+
+static struct rsm_pending *pending_take_first(struct rsm_shard *s)
+{
+    struct rsm_pending *p = CONTAINER_OF(s->pending.next, struct rsm_pending, node);
+    if (s->waiting == &p->node) s->waiting = p->node.next;
+    list_remove(&p->node);
+    return p;
 }
 
 static void write_end(struct rsm_pending *p, enum kafka_error e)
@@ -218,7 +231,7 @@ static void complete_step(struct rsm_shard *s)
         struct rsm_pending *p = CONTAINER_OF(s->pending.next, struct rsm_pending, node);
         bool committed = p->end_offset <= s->log->ops->high_watermark(s->log);
         if (!committed && !MUTANT(COORDINATOR_ANSWERS_EARLY)) break;
-        list_remove(&p->node);
+        pending_take_first(s);
         int64_t size;
         if (p->size > 0) {
             enum err e = replay_batch(s, bytes_of(p->batch, p->size), 0, &size);
@@ -244,18 +257,10 @@ static void timeout_fired(struct timer *t)
 {
     struct rsm_shard *s = CONTAINER_OF(t, struct rsm_shard, timeout);
     struct mono_time now = clock_mono(s->env->clock);
-    /* `done` may write anew, at the end of the list, or unload, which empties it: look again from
-     * the front each time. */
-    for (bool found = true; found;) {
-        found = false;
-        LIST_EACH(&s->pending, n) {
-            struct rsm_pending *p = CONTAINER_OF(n, struct rsm_pending, node);
-            if (!p->write) continue;
-            if (p->deadline.ns > now.ns) break;
-            found = true;
-            write_end(p, KAFKA_REQUEST_TIMED_OUT);
-            break;
-        }
+    struct rsm_pending *p;
+    while ((p = first_waiting(s)) != NULL && p->deadline.ns <= now.ns) {
+        s->waiting = p->node.next;
+        write_end(p, KAFKA_REQUEST_TIMED_OUT); /* may write anew, or unload, which frees it */
     }
     if (s->state == RSM_ACTIVE) pending_timer(s);
 }
@@ -270,6 +275,7 @@ static void pending_add(struct rsm_shard *s, struct rsm_pending *p, struct rsm_w
     p->deadline = mono_add_ms(clock_mono(s->env->clock), s->write_timeout_ms);
     write->pending = p;
     list_push_back(&s->pending, &p->node);
+    if (s->waiting == &s->pending) s->waiting = &p->node;
     s->pending_bytes += (int64_t)size;
     if (!timer_armed(&s->timeout)) timer_arm(s->env->clock, &s->timeout, p->deadline);
     if (end_offset <= s->log->ops->high_watermark(s->log) || MUTANT(COORDINATOR_ANSWERS_EARLY))
@@ -339,8 +345,7 @@ void rsm_shard_unload(struct rsm_shard *s)
     task_cancel(&s->step);
     timer_cancel(s->env->clock, &s->timeout);
     while (!list_empty(&s->pending)) {
-        struct rsm_pending *p = CONTAINER_OF(s->pending.next, struct rsm_pending, node);
-        list_remove(&p->node);
+        struct rsm_pending *p = pending_take_first(s);
         write_end(p, KAFKA_NOT_COORDINATOR); /* may not write: not admitted */
         pending_free(s, p);
     }

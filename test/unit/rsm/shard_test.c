@@ -242,6 +242,31 @@ TEST(a_write_that_does_not_commit_in_time_is_answered_and_takes_effect_if_it_eve
     world_free(w);
 }
 
+/* While followers are away: those that have been answered stay in the log, and in the way. */
+TEST(very_many_writes_are_answered_in_time_when_none_of_them_commits)
+{
+    enum { MANY = 60000 };
+    struct world *w = world_new();
+    load(w);
+    w->log.hold = true;
+    struct write *all = mem_zalloc(MANY, sizeof *all);
+    for (int i = 0; i < MANY; i++) {
+        all[i] = write_new();
+        assert_int_equal(write(w, &all[i], "x"), KAFKA_NONE);
+    }
+    sim_run_ms(w->sim, 10000);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(all[i].done, 1);
+        assert_int_equal(all[i].error, KAFKA_REQUEST_TIMED_OUT);
+    }
+    struct write last = write_new();
+    assert_int_equal(write(w, &last, "y"), KAFKA_NONE);
+    rsm_shard_unload(&w->shard);
+    assert_int_equal(last.error, KAFKA_NOT_COORDINATOR);
+    mem_free(all);
+    world_free(w);
+}
+
 TEST(writes_in_flight_end_when_leadership_does)
 {
     struct world *w = world_new();
