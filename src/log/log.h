@@ -202,7 +202,7 @@ enum err log_read(struct log *log, const struct log_read_options *options,
                   struct log_slice *slice) MUST_CHECK;
 
 /* The same, whole batches only, copied into the arena; the first always. For raft and coordinators.
- */
+ * Err: CORRUPT too (what was read is no batch). */
 enum err log_read_batches(struct log *log, int64_t offset, int64_t end_offset, int64_t bytes_max,
                           struct arena *arena, struct bytes *batches) MUST_CHECK;
 

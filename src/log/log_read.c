@@ -136,7 +136,7 @@ enum err log_read_batches(struct log *log, int64_t offset, int64_t end_offset, i
     if (e) return log_read_failed(log, e, "read");
     *batches = (struct bytes){to, slice.len};
     batches->len = whole_batches(*batches);
-    return ERR_OK;
+    return batches->len > 0 ? ERR_OK : ERR_CORRUPT; /* a batch was there a moment ago */
 }
 
 /* ---- read_committed ---- */

@@ -89,6 +89,8 @@ enum {
     RSM_LOAD_STEP_BYTES = 1 << 20,    /* read and replayed in one turn of the loop */
     RSM_PENDING_BYTES_MAX = 64 << 20, /* of batches that wait for the high watermark */
     RSM_RECORD_BYTES_MAX = 256 << 20, /* decompressed, of one batch */
+    RSM_REREADS_MAX = 3,              /* of a place that makes no sense; then the load has failed */
+    RSM_REREAD_MS = 100,              /* before each, and while there are no descriptors */
 };
 
 struct rsm_shard {
@@ -100,6 +102,7 @@ struct rsm_shard {
     int32_t leader_epoch;
     int64_t replayed; /* everything below this offset is in the state */
     int64_t load_end; /* log end offset at election */
+    int32_t rereads;  /* since the load got on */
     int64_t write_timeout_ms;
     enum compression compression; /* of what is written; NONE unless set after init */
     struct list_node pending;     /* of struct rsm_pending, by offset */
@@ -107,7 +110,7 @@ struct rsm_shard {
     struct list_node *waiting;
     int64_t pending_bytes;
     struct task step;     /* load on, or complete what has committed */
-    struct timer timeout; /* of `waiting` */
+    struct timer timeout; /* of `waiting`; while loading, of the next reread */
     struct batch_builder builder;
     struct byte_buffer scratch;
     struct codec *codec; /* made when a compressed batch is met or written */

@@ -43,6 +43,7 @@ void rsm_shard_load(struct rsm_shard *s, struct rsm_log *log, int32_t leader_epo
     s->state = RSM_LOADING;
     s->replayed = log->ops->start_offset(log);
     s->load_end = log->ops->end_offset(log);
+    s->rereads = 0;
     task_post(s->env->clock, &s->step);
 }
 
@@ -138,6 +139,18 @@ static void load_failed(struct rsm_shard *s, enum err e)
     s->machine->ops->loaded(s->machine, false);
 }
 
+/* A disk, or what leads to it, may give wrong bytes once. */
+static bool read_again(struct rsm_shard *s, enum err e)
+{
+    bool makes_no_sense = e == ERR_CORRUPT || e == ERR_CRC;
+    if (e != ERR_NO_DESCRIPTORS && !(makes_no_sense && s->rereads < RSM_REREADS_MAX)) return false;
+    if (makes_no_sense) s->rereads++;
+    trace_warn(s->env->trace, "rsm", "%s: is read again at offset %lld: %s", s->name,
+               (long long)s->replayed, err_text(e));
+    timer_arm_in_ms(s->env->clock, &s->timeout, RSM_REREAD_MS);
+    return true;
+}
+
 static enum err load_some(struct rsm_shard *s, int64_t end)
 {
     struct arena arena;
@@ -169,9 +182,10 @@ static void load_step(struct rsm_shard *s)
             e = ERR_OK;
         }
         if (e) {
-            load_failed(s, e);
+            if (!read_again(s, e)) load_failed(s, e);
             return;
         }
+        s->rereads = 0;
     }
     if (s->replayed >= s->load_end) {
         s->state = RSM_ACTIVE;
@@ -258,6 +272,10 @@ static void timeout_fired(struct timer *t)
     struct rsm_shard *s = CONTAINER_OF(t, struct rsm_shard, timeout);
     struct mono_time now = clock_mono(s->env->clock);
     struct rsm_pending *p;
+    if (s->state == RSM_LOADING) {
+        task_post(s->env->clock, &s->step);
+        return;
+    }
     while ((p = first_waiting(s)) != NULL && p->deadline.ns <= now.ns) {
         s->waiting = p->node.next;
         write_end(p, KAFKA_REQUEST_TIMED_OUT); /* may write anew, or unload, which frees it */

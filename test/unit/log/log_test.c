@@ -41,6 +41,20 @@ TEST(appended_batches_read_back_at_their_offsets)
     world_free(&w);
 }
 
+TEST(bytes_that_are_no_batch_are_not_taken_for_nothing)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    world_append_ok(&w, 10);
+    struct bytes batches;
+    sim_disk_misread(w.node, SIM_MISREAD_STALE, ".log", 1); /* as before it was written */
+    assert_int_equal(log_read_batches(w.log, 0, 10, 1 << 20, &w.arena, &batches), ERR_CORRUPT);
+    assert_int_equal(sim_disk_misreads(w.node), 1);
+    assert_ok(log_read_batches(w.log, 0, 10, 1 << 20, &w.arena, &batches));
+    assert_true(batches.len > 1000);
+    world_free(&w);
+}
+
 TEST(reads_stop_at_the_bound_the_byte_limit_and_the_segment)
 {
     struct log_world w;

@@ -376,6 +376,10 @@ TEST(an_unreadable_log_leaves_the_shard_failed_until_the_next_election)
     put(w, "a", &BATCH_OPTIONS_DEFAULT);
     w->log.bytes.data[w->log.bytes.len - 1] ^= 1; /* the checksum does not hold */
     load(w);
+    sim_run_ms(w->sim, RSM_REREADS_MAX * RSM_REREAD_MS - 10);
+    assert_int_equal(w->failed, 0);
+    assert_int_equal(rsm_shard_admit(&w->shard), KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+    sim_run_ms(w->sim, 20);
     assert_int_equal(w->failed, 1);
     assert_int_equal(rsm_shard_admit(&w->shard), KAFKA_NOT_COORDINATOR);
     w->log.bytes.data[w->log.bytes.len - 1] ^= 1;
@@ -383,6 +387,21 @@ TEST(an_unreadable_log_leaves_the_shard_failed_until_the_next_election)
     rsm_shard_load(&w->shard, &w->log.log, 4);
     sim_run_ms(w->sim, 1);
     assert_int_equal(w->loaded, 1);
+    world_free(w);
+}
+
+TEST(what_is_misread_once_is_read_again)
+{
+    struct world *w = world_new();
+    put(w, "a", &BATCH_OPTIONS_DEFAULT);
+    put(w, "b", &BATCH_OPTIONS_DEFAULT);
+    w->log.bytes.data[w->log.bytes.len - 1] ^= 1; /* of the second */
+    load(w);
+    w->log.bytes.data[w->log.bytes.len - 1] ^= 1;
+    assert_int_equal(w->loaded, 0);
+    sim_run_ms(w->sim, RSM_REREAD_MS);
+    assert_int_equal(w->loaded, 1);
+    assert_string_equal(w->journal, "a@0 b@1 "); /* each once */
     world_free(w);
 }
 
