@@ -2,6 +2,9 @@
  * away.
  *
  *     load produce PORT TOPIC --batch 65536 --total N [--in-flight 5] [--acks 1] [--record 1024]
+ *             [--gap 0]
+ *             with a gap it is a client that has work to do: a thread that computes for so many us
+ *             before each batch, and one that sleeps until an answer comes, as the Java client's
  *     load fetch   PORT TOPIC --total N [--max 1048576]
  *     load latency PORT TOPIC --count 20000 [--record 1024] [--acks 1]
  *     load endtoend PORT TOPIC --count 20000 [--record 1024] [--acks -1]
@@ -19,6 +22,8 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,10 +186,53 @@ static int64_t expect_produced(int fd, const char *topic)
 
 struct options {
     size_t batch, record, max;
-    int64_t total, count, rate;
+    int64_t total, count, rate, gap;
     int in_flight;
     int16_t acks;
 };
+
+/* The thread that waits for the answers of a client with a gap. */
+struct answers {
+    const char *topic;
+    int64_t count;
+    int fd;
+    atomic_llong seen;
+};
+
+static void *wait_for_answers(void *owner)
+{
+    struct answers *a = owner;
+    while (a->seen < a->count) {
+        expect_produced(a->fd, a->topic);
+        a->seen++;
+    }
+    return NULL;
+}
+
+/* What a client does between two batches, for so long: memory is read, the caches are its own. */
+static void compute(int64_t us)
+{
+    static uint8_t memory[4 << 20];
+    static volatile uint32_t sum;
+    int64_t end = now_ns() + us * 1000;
+    for (size_t at = 0; now_ns() < end; at = (at + 16384) % sizeof memory)
+        sum += crc32c(memory + at, 16384);
+}
+
+/* Batches with `gap` us of work before each. */
+static void send_with_gaps(int fd, const char *topic, const uint8_t *frame, size_t frame_len,
+                           int64_t batches, const struct options *o)
+{
+    struct answers answers = {.topic = topic, .count = batches, .fd = fd};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_for_answers, &answers)) fail("pthread_create");
+    for (int64_t sent = 0; sent < batches; sent++) {
+        do compute(o->gap);
+        while (sent - answers.seen >= o->in_flight);
+        send_all(fd, frame, frame_len);
+    }
+    pthread_join(thread, NULL);
+}
 
 static void run_produce(uint16_t port, const char *topic, const struct options *o)
 {
@@ -195,6 +243,10 @@ static void run_produce(uint16_t port, const char *topic, const struct options *
     uint8_t *start = build_produce(frame, topic, o->acks, batch_len, &frame_len);
     int fd = dial(port);
     int64_t batches = o->total / (int64_t)batch_len + 1, sent = 0, answered = 0, begin = now_ns();
+    if (o->gap > 0) {
+        send_with_gaps(fd, topic, start, frame_len, batches, o);
+        answered = batches;
+    }
     while (answered < batches) {
         while (sent < batches && sent - answered < o->in_flight) {
             send_all(fd, start, frame_len);
@@ -454,6 +506,8 @@ int main(int argc, char **argv)
             o.total = v;
         else if (!strcmp(argv[i], "--count"))
             o.count = v;
+        else if (!strcmp(argv[i], "--gap"))
+            o.gap = v;
         else if (!strcmp(argv[i], "--rate"))
             o.rate = v;
         else if (!strcmp(argv[i], "--in-flight"))
