@@ -16,7 +16,8 @@ enum {
     SETUP_MS_MAX = 60000, /* the topics of the plan must be there */
     HEAL_MS_MAX = 120000,
     READ_MS_MAX = 600000,
-    LOOK_MS = 100, /* between two looks at whether all is well */
+    COMMIT_MS_MAX = 10000, /* what has been acknowledged with acks=1, once all links are well */
+    LOOK_MS = 100,         /* between two looks at whether all is well */
 };
 
 struct run {
@@ -155,6 +156,12 @@ static bool all_is_read(struct run *r)
     return true;
 }
 
+static bool all_is_committed(struct run *r)
+{
+    return values_are_committed(&r->cluster->oracles->values) ||
+           no(r, "S1: what was acknowledged is not committed");
+}
+
 /* ---- phases */
 
 static void add_producer(struct run *r, int16_t acks)
@@ -218,7 +225,9 @@ static void heal(struct run *r)
     for (int32_t i = 0; i < r->sprays_count; i++) spray_send_last(r->sprays[i]);
     if (r->readers_count == 0) add_reader(r);
     for (int32_t i = 0; i < r->readers_count; i++) reader_read_all(r->readers[i]);
-    if (run_until(r, all_is_read, READ_MS_MAX)) values_check(&c->oracles->values);
+    if (!run_until(r, all_is_read, READ_MS_MAX)) return;
+    (void)run_until(r, all_is_committed, COMMIT_MS_MAX);
+    values_check(&c->oracles->values);
 }
 
 static void gather(const struct run *r, struct run_result *result)

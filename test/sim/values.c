@@ -188,13 +188,25 @@ void values_were_cut(void *values, struct truth *t)
         if (v->lines[i].truth == t) v->lines[i].line = 0;
 }
 
+static bool is_missing(const struct value *x)
+{
+    if (x->state != VALUE_ACKED || x->truth->losses > 0 || x->truth->deleted) return false;
+    if (!x->all && (!x->stays || x->leaders != x->truth->leaders_count)) return false;
+    return x->committed_offset < 0;
+}
+
+bool values_are_committed(const struct values *v)
+{
+    for (int32_t i = 0; i < v->count; i++)
+        if (is_missing(&v->items[i])) return false;
+    return true;
+}
+
 void values_check(struct values *v)
 {
     for (int32_t i = 0; i < v->count; i++) {
         const struct value *x = &v->items[i];
-        if (x->state != VALUE_ACKED || x->truth->losses > 0 || x->truth->deleted) continue;
-        if (!x->all && (!x->stays || x->leaders != x->truth->leaders_count)) continue;
-        if (x->committed_offset < 0)
+        if (is_missing(x))
             cluster_broken(v->cluster, "S1", "value %d, acknowledged at %lld of %s, is gone", i,
                            (long long)x->acked_offset, x->truth->directory);
     }

@@ -75,7 +75,9 @@ void values_unknown(struct values *v, int32_t number);
 void values_told(void *values, struct truth *t, const struct record *r);
 void values_were_cut(void *values, struct truth *t);
 
-/* At the end: what was acknowledged is committed, in partitions that lost nothing. */
+/* At the end: what was acknowledged is committed, in partitions that lost nothing. With acks=1 it
+ * may still be on its way to followers: values_are_committed asks whether it is there. */
+bool values_are_committed(const struct values *v);
 void values_check(struct values *v);
 
 #endif
