@@ -164,6 +164,7 @@ class Subject:
 
     def note(self, key, *values):
         self.figures.setdefault(key, []).extend(values)
+        print(f"  {key}: {', '.join(f'{v:.2f}' for v in values)}", file=sys.stderr, flush=True)
 
 
 # ---- the parts
@@ -195,15 +196,18 @@ def gaps(subject, cluster, options):
 def many(subject, cluster, options):
     """Many partitions at RF 3: led again, in sync again, a controlled shutdown, the cost of being there."""
     cluster.topic("many", options.partitions)
-    watch = Probe("watch", cluster.bootstrap, "many")
+    victim = (cluster.leader() + 1) % 3
+    # Not by way of the victim: librdkafka asks whom it asked again, until its own time is over.
+    watch = Probe("watch", ",".join(f"127.0.0.1:{p}" for i, p in enumerate(cluster.clients) if i != victim), "many")
     watch.ask("whole")
-    cluster.prefer()
     time.sleep(20)
     before, pids = cpu_seconds(cluster.pids()), cluster.pids()
     time.sleep(10)
     subject.note(f"{options.partitions} partitions: idle CPU, % of a core",
                  (cpu_seconds(pids) - before) / 10 * 100)
-    victim = (cluster.leader() + 1) % 3
+    watch.ask("whole")
+    cluster.prefer()
+    time.sleep(SETTLE_SECONDS)
     at = cluster.end(victim, signal.SIGKILL)
     subject.note(f"{options.partitions} partitions: led again after kill -9, ms",
                  (int(watch.ask(f"led {victim}").split("=")[1]) - at) / 1e6)
@@ -243,12 +247,21 @@ def produce(subject, cluster, options):
     for label, more in (("", []), (", without the client's first 5 s", ["--warmup-records", "25000"])):
         last = perf(cluster, options.kafka, "paced", 5000 * 20, throughput=5000, more=more)
         subject.note(f"paced at 5 MB/s{label}, p99 ms", float(re.search(r"([\d.]+) ms 99th", last)[1]))
+    # What the client itself costs while it warms up: the same without replication.
+    cluster.tool("topics", "--create", "--topic", "alone", "--partitions", "3", "--replication-factor", "1", "--config",
+                 "min.insync.replicas=1", "--bootstrap-server", cluster.bootstrap, home=ROOT)
+    last = perf(cluster, options.kafka, "alone", 5000 * 20, "acks=1", throughput=5000)
+    subject.note("paced at 5 MB/s, one replica and acks=1, p99 ms", float(re.search(r"([\d.]+) ms 99th", last)[1]))
 
 
 def latency(subject, cluster, options):
     """End to end by Kafka's own tool, whose percentiles are whole milliseconds, and by bench/load."""
     cluster.tool("topics", "--create", "--topic", "native", "--replica-assignment", "0:1:2", "--bootstrap-server",
                  cluster.bootstrap, home=ROOT)
+    watch = Probe("watch", cluster.bootstrap, "native")
+    watch.ask("whole")
+    watch.close()
+    cluster.prefer()
     time.sleep(SETTLE_SECONDS)
     done = subprocess.run([LOAD, "endtoend", str(cluster.clients[0]), "native", "--count", "10000", "--acks", "-1"],
                           capture_output=True, text=True, check=True, timeout=600).stdout
