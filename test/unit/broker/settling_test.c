@@ -45,6 +45,17 @@ static void ask(struct cluster *c, int32_t id, const char *topic, struct asked *
     channel_call(cluster_channel(c, id), &a->call, API_METADATA, -1, &q, answered);
 }
 
+/* So 2 says, which has asked 1 by now. */
+static void assert_led_by_1(struct cluster *c, const char *topic)
+{
+    struct asked first;
+    cluster_pass(c, LITTLE_MS);
+    ask(c, 2, topic, &first);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(first.answered);
+    assert_int_equal(first.leader, 1);
+}
+
 /* "t" is led by 1 and followed by 2 and 3, "u" is led by 3; both are known to be reached. */
 static struct cluster *open_cluster(const char *const *config)
 {
@@ -52,12 +63,7 @@ static struct cluster *open_cluster(const char *const *config)
     struct cluster *c = cluster_open(1, 3, config);
     cluster_topic(c, "t", TOPIC, 1, led_by_1, 3);
     cluster_topic(c, "u", TOPIC + 1, 1, led_by_3, 3);
-    cluster_pass(c, LITTLE_MS);
-    struct asked first;
-    ask(c, 2, "t", &first);
-    cluster_pass(c, LITTLE_MS);
-    assert_true(first.answered);
-    assert_int_equal(first.leader, 1);
+    assert_led_by_1(c, "t");
     return c;
 }
 
@@ -255,12 +261,7 @@ static struct cluster *open_unfollowed(const char *const *config)
     static const int32_t led_by_1[] = {1};
     struct cluster *c = cluster_open(1, 3, config);
     cluster_topic(c, "v", TOPIC, 1, led_by_1, 1);
-    cluster_pass(c, LITTLE_MS);
-    struct asked first;
-    ask(c, 2, "v", &first);
-    cluster_pass(c, 5);
-    assert_true(first.answered);
-    assert_int_equal(first.leader, 1);
+    assert_led_by_1(c, "v");
     return c;
 }
 
