@@ -5,10 +5,18 @@
 #include "oracles.h"
 #include "quorum/quorum.h"
 
+enum { BROKER_PORT = 9092 };
+
+/* Asked to stop, and its clients are drained: it takes nobody on any more, and is about to end. */
+static bool has_left(const struct machine *m)
+{
+    return m->stopping && !sim_node_listens(m->sim, BROKER_PORT);
+}
+
 static bool is_broker_of(const struct machine *m, int64_t epoch)
 {
     const struct broker *b = machine_broker(m);
-    return b && b->epoch == epoch;
+    return b && b->epoch == epoch && !has_left(m);
 }
 
 static bool leads(const struct machine *m, int64_t epoch)

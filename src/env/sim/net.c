@@ -454,6 +454,11 @@ static struct sim_listener *listener_on(const struct sim_node *n, uint16_t port)
     return NULL;
 }
 
+bool sim_node_listens(const struct sim_node *n, uint16_t port)
+{
+    return listener_on(n, port) != NULL;
+}
+
 static void outcome_run(struct sim_event *e)
 {
     struct sim_conn *c = CONTAINER_OF(e, struct sim_conn, life);

@@ -75,6 +75,9 @@ struct env *sim_node_env(struct sim *s, const char *name);
 struct env *sim_node_start(struct sim_node *n);
 bool sim_node_running(const struct sim_node *n);
 
+/* Does a process of it listen there? */
+bool sim_node_listens(const struct sim_node *n, uint16_t port);
+
 /* The process is killed: written bytes survive, its connections end as the kernel ends them. */
 void sim_node_crash(struct sim_node *n);
 
