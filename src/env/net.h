@@ -70,6 +70,8 @@ struct net_ops {
     enum err (*recv)(struct net_conn *, void *to, size_t len, size_t *got);
     struct out *(*out)(struct net_conn *);
     void (*kick)(struct net_conn *);
+    void (*flush)(struct net_conn *);
+    bool (*waited)(const struct net *);
     int64_t (*unsent)(struct net_conn *);
     void (*pause)(struct net_conn *, bool paused);
     void (*expect)(struct net_conn *, size_t bytes);
@@ -135,6 +137,19 @@ static inline struct out *net_out(struct net_conn *c)
 static inline void net_kick(struct net_conn *c)
 {
     c->net->ops->kick(c);
+}
+
+/* Send of what net_out holds as much as goes now: the turn has much left to do, and the peer waits.
+ * Events come from the loop all the same. */
+static inline void net_flush(struct net_conn *c)
+{
+    c->net->ops->flush(c);
+}
+
+/* Was there nothing to do before this turn: had those to whom it listens to be waited for? */
+static inline bool net_waited(const struct net *n)
+{
+    return n->ops->waited(n);
 }
 
 /* Bytes handed over that the kernel has not taken. */

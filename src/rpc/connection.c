@@ -17,6 +17,8 @@ enum {
     /* A frame that claims more gets this much at first, then twice what has arrived. */
     TRUSTED_BYTES = 1 << 20,
     DRAIN_PROMPT_MS = 3,
+    /* Work enough for a client to be woken and send more meanwhile. */
+    HALF_BYTES_MIN = 28 << 10,
 };
 
 static void connection_more(struct task *task);
@@ -28,6 +30,7 @@ void connection_open(struct rpc_server *s, struct net_conn *net)
     c->net = net;
     c->active = clock_mono(s->env.clock);
     c->read_bytes = READ_BYTES_MIN;
+    c->half = SIZE_MAX;
     list_init(&c->node);
     list_init(&c->queue);
     list_init(&c->starved);
@@ -211,6 +214,24 @@ static void connection_handle_frame(struct connection *c, struct bytes frame)
     if (!c->broken) connection_advance(c);
 }
 
+/* A client that fills its window and sleeps until it is answered, and a broker that sleeps until
+ * the window has been filled again, take turns, and each pays for being woken. So when its requests
+ * had to be waited for, the first half is answered before the rest is worked on: then it sends
+ * while we write, and what it sends is there when we look. */
+static void connection_halve(struct connection *c)
+{
+    size_t half = (c->end - c->start) / 2;
+    bool both = c->prompt && half >= HALF_BYTES_MIN && net_waited(c->server->env.net);
+    c->half = both ? c->start + half : SIZE_MAX;
+}
+
+static void connection_answer_half(struct connection *c)
+{
+    if (c->start < c->half || c->foreseen > 0) return;
+    if (c->prompt) net_flush(c->net);
+    c->half = SIZE_MAX;
+}
+
 /* Handle the whole frames in the buffer, as long as there is room for their requests. */
 static void connection_handle_frames(struct connection *c)
 {
@@ -227,6 +248,8 @@ static void connection_handle_frames(struct connection *c)
         const uint8_t *frame = c->buffer->data + c->start + FRAME_LENGTH_BYTES;
         c->start += FRAME_LENGTH_BYTES + length;
         connection_handle_frame(c, bytes_of(frame, length));
+        c->prompt = list_empty(&c->queue);
+        if (!c->broken) connection_answer_half(c);
     }
     c->foreseen = 0;
 }
@@ -297,6 +320,7 @@ static void connection_readable(struct net_conn *net)
     c->active = clock_mono(s->env.clock);
     list_remove(&c->node);
     list_push_back(&s->connections, &c->node);
+    connection_halve(c);
     connection_take_frames(c);
 }
 

@@ -25,6 +25,8 @@ struct connection {
     size_t read_bytes;        /* what is asked for at once, at least */
     struct request *handling; /* whose handler runs, from this connection's frames */
     int32_t foreseen;         /* of the frames to come; see request_foresee */
+    size_t half;              /* where in `buffer` answers leave before the rest; SIZE_MAX: no */
+    bool prompt;              /* the last frame was answered by its handler */
     struct task more;         /* takes up frames that were left when it paused */
     struct mono_time active;
     struct net_address peer;

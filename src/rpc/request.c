@@ -118,6 +118,7 @@ struct bytes request_behind(const struct request *rq, int32_t n)
     for (size_t at = c->start; c->end - at >= FRAME_LENGTH_BYTES; n--) {
         uint32_t length = load_be32(c->buffer->data + at);
         if (c->end - at - FRAME_LENGTH_BYTES < length) break;
+        if (at >= c->half) break; /* they are answered first */
         at += FRAME_LENGTH_BYTES;
         if (n == 0) return bytes_of(c->buffer->data + at, length);
         at += length;

@@ -5,7 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256 };
+enum {
+    EVENTS_MAX = 256,
+    WAITED_NS = 5000, /* what takes longer was a sleep, not a look */
+};
 
 static struct os_loop *of(struct clock *c)
 {
@@ -141,10 +144,12 @@ static void notice_standstill(struct os_loop *l)
 void os_loop_turn(struct os_loop *l, int64_t wait_ms_max)
 {
     struct epoll_event events[EVENTS_MAX];
+    int64_t before_ns = read_ns(CLOCK_MONOTONIC);
     int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, wait_ms(l, wait_ms_max));
     INVARIANT(n >= 0 || errno == EINTR);
     l->busy = false;
     read_clocks(l);
+    l->waited = l->mono.ns - before_ns > WAITED_NS;
     timer_heap_fire(&l->timers, l->mono, &l->never);
     for (int i = 0; i < n; i++) {
         struct os_source *s = events[i].data.ptr;

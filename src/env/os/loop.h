@@ -21,8 +21,9 @@ struct os_loop {
     struct clock clock; /* first */
     int epoll_fd;
     bool stopping;
-    bool never; /* false: what interrupts a batch of timers or tasks here */
-    bool busy;  /* something is left to do: the next wait does not block */
+    bool never;  /* false: what interrupts a batch of timers or tasks here */
+    bool busy;   /* something is left to do: the next wait does not block */
+    bool waited; /* this turn's events were waited for */
     struct mono_time mono;
     struct wall_time wall;
     struct timer_heap timers;

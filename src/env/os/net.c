@@ -236,6 +236,14 @@ static void trim(struct os_conn *c)
     c->chunk_at = 0;
 }
 
+/* All of it has been sent. */
+static void emptied(struct os_conn *c)
+{
+    out_reset(&c->out);
+    c->chunk_at = 0;
+    c->chunk_sent = c->sent = 0;
+}
+
 static void flush(struct os_conn *c)
 {
     if (c->connecting || c->ended || !c->undrained) return;
@@ -248,9 +256,7 @@ static void flush(struct os_conn *c)
     if (e) trim(c);
     watch(c);
     if (e) return;
-    out_reset(&c->out);
-    c->chunk_at = 0;
-    c->chunk_sent = c->sent = 0;
+    emptied(c);
     c->undrained = false;
     if (c->conn.events->drained) c->conn.events->drained(&c->conn);
 }
@@ -487,6 +493,18 @@ static void os_kick(struct net_conn *conn)
     if (!c->blocked && !c->connecting) need_attention(c);
 }
 
+static void os_flush(struct net_conn *conn)
+{
+    struct os_conn *c = (struct os_conn *)conn;
+    if (c->blocked || c->connecting || c->ended) return;
+    if (send_some(c) == ERR_OK) emptied(c); /* what failed fails again as the turn ends */
+}
+
+static bool os_waited(const struct net *n)
+{
+    return CONTAINER_OF(n, const struct os_net, net)->loop->waited;
+}
+
 static int64_t os_unsent(struct net_conn *conn)
 {
     const struct os_conn *c = (const struct os_conn *)conn;
@@ -693,6 +711,8 @@ static const struct net_ops os_net_ops = {
     .recv = os_recv,
     .out = os_out,
     .kick = os_kick,
+    .flush = os_flush,
+    .waited = os_waited,
     .unsent = os_unsent,
     .pause = os_pause,
     .expect = os_expect,

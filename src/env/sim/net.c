@@ -299,9 +299,8 @@ static void retransmit(struct sim_event *e)
     }
 }
 
-static void flush(struct sim_conn *c)
+static enum err push(struct sim_conn *c)
 {
-    if (c->state != OPEN || c->ended || !c->undrained) return;
     bool sent_to_nobody = !c->peer && c->sent < c->out.len;
     bool tiny = c->process->sim->net_faults.write_max > 0;
     enum err e = ERR_OK;
@@ -316,6 +315,20 @@ static void flush(struct sim_conn *c)
         retransmit_start(c);
     else if (sent_to_nobody && !c->unread_end)
         send_end(c, ERR_RESET);
+    return e;
+}
+
+static void emptied(struct sim_conn *c)
+{
+    out_reset(&c->out);
+    c->chunk_at = 0;
+    c->chunk_sent = c->sent = 0;
+}
+
+static void flush(struct sim_conn *c)
+{
+    if (c->state != OPEN || c->ended || !c->undrained) return;
+    enum err e = push(c);
     if (e == ERR_AGAIN) {
         if (c->chunk_at < 256) return;
         out_drop_front(&c->out, c->chunk_at);
@@ -324,9 +337,7 @@ static void flush(struct sim_conn *c)
     } else if (e) {
         end(c, e);
     } else {
-        out_reset(&c->out);
-        c->chunk_at = 0;
-        c->chunk_sent = c->sent = 0;
+        emptied(c);
         c->undrained = false;
         if (c->conn.events->drained) c->conn.events->drained(&c->conn);
     }
@@ -592,6 +603,20 @@ static void op_kick(struct net_conn *conn)
     need_attention(c);
 }
 
+static void op_flush(struct net_conn *conn)
+{
+    struct sim_conn *c = (struct sim_conn *)conn;
+    if (c->state != OPEN || c->ended || !c->undrained) return;
+    if (push(c) == ERR_OK) emptied(c); /* what failed fails again as the turn ends */
+}
+
+/* Nobody knows: a real process may just have slept, or not. */
+static bool op_waited(const struct net *net)
+{
+    const struct sim_process *p = CONTAINER_OF(net, const struct sim_process, net);
+    return sim_draw(&p->sim->net_prng, 0, 1) == 0;
+}
+
 static int64_t op_unsent(struct net_conn *conn)
 {
     const struct sim_conn *c = (const struct sim_conn *)conn;
@@ -672,6 +697,8 @@ static const struct net_ops net_ops = {
     .recv = op_recv,
     .out = op_out,
     .kick = op_kick,
+    .flush = op_flush,
+    .waited = op_waited,
     .unsent = op_unsent,
     .pause = op_pause,
     .expect = op_expect,

@@ -1,8 +1,10 @@
 /* Produce requests that are there one behind the other when a connection is read: what is written
  * together (log/log_ahead.h), and that each is answered for itself. */
+#include "broker/handlers/handlers.h"
 #include "data_plane.h"
 #include "protocol/request_header.h"
 #include "protocol/response_header.h"
+#include "rpc/connection.h"
 
 enum { REQUESTS_MAX = 24, ROOM = 1 << 17 };
 
@@ -87,7 +89,7 @@ static void put(struct producer *c, struct spec s)
     struct produce_request_partition_produce_data data[2] = {
         {.index = s.partition, .records = batch_of(s.batch)},
         {.index = 1 - s.partition, .records = batch_of(s.batch)}};
-    uint8_t copy[8192];
+    static uint8_t copy[1 << 15];
     assert_true((size_t)data[0].records.len <= sizeof copy);
     memcpy(copy, data[0].records.data, (size_t)data[0].records.len);
     if (s.garbled) copy[data[0].records.len - 1] ^= 1;
@@ -192,6 +194,51 @@ TEST(requests_that_come_together_are_written_together_and_answered_each)
         }
         expect_log(&c, 0, end);
     }
+    producer_close(&c);
+}
+
+/* What the broker has answered, and not sent, as each request comes to its handler. */
+static struct noted {
+    int64_t unsent[REQUESTS_MAX];
+    int32_t count;
+} noted;
+
+static void note_and_produce(struct request *rq, void *context)
+{
+    noted.unsent[noted.count++] = net_unsent(rq->connection->net);
+    handle_produce(rq, context);
+}
+
+/* rpc/connection.c, connection_halve: when the broker had to wait for them, which a simulated net
+ * draws. */
+TEST(of_much_that_was_waited_for_a_half_is_answered_before_the_rest_is_written)
+{
+    static struct producer c;
+    static char value[15500];
+    static struct api_handler table[API_COUNT];
+    int32_t whole = 0, halved = 0;
+    memset(value, 'v', sizeof value - 1);
+    producer_open(&c, rpc_server_defaults());
+    memcpy(table, c.plane->dispatch.table, sizeof table);
+    table[API_PRODUCE].handle = note_and_produce;
+    c.plane->dispatch.table = table;
+    for (int32_t round = 0, end = 1; round < 20; round++) {
+        c.sent = c.answered = noted.count = 0;
+        for (int32_t i = 0; i < 4; i++) put(&c, (struct spec){.batch = {.value = value}});
+        int64_t writes = send_all(&c);
+        assert_int_equal(noted.count, 4);
+        assert_int_equal(noted.unsent[0], 0);
+        assert_true(noted.unsent[1] > 0);
+        if (noted.unsent[2] > 0)
+            whole++;
+        else
+            halved++;
+        assert_int_equal(noted.unsent[3] - noted.unsent[2], noted.unsent[1]);
+        assert_int_equal(writes, noted.unsent[2] > 0 ? 1 : 2);
+        for (int32_t i = 0; i < 4; i++) expect_offset(&c, end++);
+        expect_log(&c, 0, end);
+    }
+    assert_true(whole > 0 && halved > 0);
     producer_close(&c);
 }
 

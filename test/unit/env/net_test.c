@@ -164,6 +164,52 @@ BOTH(net_send_before_connected_queues)
     pair_free(p);
 }
 
+static void put_text(struct end *end, const char *text)
+{
+    out_put(net_out(end->conn), text, strlen(text));
+    net_kick(end->conn);
+}
+
+BOTH(what_is_flushed_leaves_at_once_and_in_order)
+{
+    struct pair *p = pair_listen(w);
+    pair_connect(p);
+    put_text(&p->client, "early ");
+    net_flush(p->client.conn); /* nothing to send to yet */
+    assert_int_equal(net_unsent(p->client.conn), 6);
+    WORLD_UNTIL(w, p->server.got_len == 6);
+    int drained = p->client.drained;
+    put_text(&p->client, "one ");
+    net_flush(p->client.conn);
+    assert_int_equal(net_unsent(p->client.conn), 0);
+    net_flush(p->client.conn);
+    put_text(&p->client, "two ");
+    assert_int_equal(net_unsent(p->client.conn), 4);
+    assert_int_equal(p->client.drained, drained); /* told from the loop */
+    WORLD_UNTIL(w, p->server.got_len == 14);
+    assert_memory_equal(p->server.got, "early one two ", 14);
+    WORLD_UNTIL(w, p->client.drained > drained);
+    pair_free(p);
+}
+
+BOTH(a_flush_sends_no_more_than_the_system_takes)
+{
+    struct pair *p = pair_new(w);
+    p->server.keep_unread = true;
+    static uint8_t much[8 << 20];
+    for (size_t i = 0; i < sizeof much; i++) much[i] = (uint8_t)(i * 31 >> 8);
+    out_put(net_out(p->client.conn), much, sizeof much);
+    net_kick(p->client.conn);
+    net_flush(p->client.conn);
+    assert_true(net_unsent(p->client.conn) > 0);
+    net_flush(p->client.conn);
+    put_text(&p->client, "and the end");
+    p->server.keep_unread = false;
+    WORLD_UNTIL(w, p->server.got_total == (int64_t)sizeof much + 11);
+    assert_memory_equal(p->server.got, much, sizeof p->server.got);
+    pair_free(p);
+}
+
 static void count_release(void *owner)
 {
     ++*(int *)owner;
