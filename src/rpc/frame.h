@@ -1,4 +1,4 @@
-/* How much of a half read frame to wait for. Private to rpc/. */
+/* What a frame begins with, and how much of a half read one to wait for. Private to rpc/. */
 #ifndef SAMSA_RPC_FRAME_H
 #define SAMSA_RPC_FRAME_H
 
@@ -6,6 +6,9 @@
 
 enum {
     FRAME_LENGTH_BYTES = 4,
+    /* Of a request, behind its length: API and version; then the correlation id. */
+    FRAME_KIND_BYTES = 4,
+    FRAME_FIXED_BYTES = 8,
     /* A missing rest below the first costs less to be woken for than to ask for; beyond the second,
      * what has come is read while more comes. */
     FRAME_EXPECT_BYTES_MIN = 32 << 10,

@@ -109,6 +109,22 @@ void request_in_turn(struct request *rq, void (*turn)(struct request *, void *co
     rq->context = context;
 }
 
+static struct bytes rest_of(struct bytes frame)
+{
+    return bytes_of(frame.data + FRAME_FIXED_BYTES, (size_t)frame.len - FRAME_FIXED_BYTES);
+}
+
+struct bytes request_rest(const struct request *rq)
+{
+    return rest_of(rq->frame);
+}
+
+static bool is_of_kind(const struct request *rq, struct bytes frame)
+{
+    return frame.len >= FRAME_FIXED_BYTES &&
+           memcmp(frame.data, rq->frame.data, FRAME_KIND_BYTES) == 0;
+}
+
 struct bytes request_behind(const struct request *rq, int32_t n)
 {
     const struct connection *c = rq->connection;
@@ -120,7 +136,8 @@ struct bytes request_behind(const struct request *rq, int32_t n)
         if (c->end - at - FRAME_LENGTH_BYTES < length) break;
         if (at >= c->half) break; /* they are answered first */
         at += FRAME_LENGTH_BYTES;
-        if (n == 0) return bytes_of(c->buffer->data + at, length);
+        struct bytes frame = bytes_of(c->buffer->data + at, length);
+        if (n == 0) return is_of_kind(rq, frame) ? rest_of(frame) : BYTES_NULL;
         at += length;
     }
     return BYTES_NULL;

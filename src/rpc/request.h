@@ -74,9 +74,13 @@ void request_reply_nothing(struct request *rq);
  * else is under way on it is abandoned. */
 void request_reply_last(struct request *rq, const void *response);
 
-/* The n-th frame behind this request's on its connection (0: the next one), when it is there whole
- * and will be handled right after those before it, with nothing in between; else null, and whenever
- * the request's own handler is not what runs. To be looked at only. */
+/* Its frame from the client id on. Before it stand API, version and correlation id. */
+struct bytes request_rest(const struct request *rq);
+
+/* The same of the n-th frame behind this request's on its connection (0: the next one), when it is
+ * of the same API and version, is there whole and will be handled right after those before it, with
+ * nothing in between; else null, and whenever the request's own handler is not what runs. To be
+ * looked at only. */
 struct bytes request_behind(const struct request *rq, int32_t n);
 
 /* The handler has acted on so many frames behind this one: their requests come with `foreseen`. */

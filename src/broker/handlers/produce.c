@@ -348,22 +348,14 @@ static bool relay(struct produce *p, const struct produce_request_topic_produce_
     return false;
 }
 
-/* Of the length of the records in a frame, which stands before them, the bytes it takes; 0 when it
- * is not one of `width` bytes (0: any). */
-static size_t records_length(const uint8_t *at, size_t width, bool flexible, size_t *len)
+/* The length of records, which stands before them in `width` bytes; -1 when it is of another width
+ * or none. */
+static int64_t records_length(const uint8_t *at, size_t width, bool flexible)
 {
-    if (!flexible) {
-        *len = load_be32(at);
-        return 4;
-    }
-    size_t n = 0, value = 0;
-    while (n < width && at[n] & 0x80) {
-        value |= (size_t)(at[n] & 0x7f) << (7 * n);
-        n++;
-    }
-    value |= (size_t)(at[n] & 0x7f) << (7 * n);
-    *len = value - 1;
-    return n + 1 == width && value > 0 ? width : 0;
+    if (!flexible) return (int32_t)load_be32(at);
+    struct cursor in = cursor_of_bytes(bytes_of(at, width));
+    int64_t length = (int64_t)cursor_uvarint(&in) - 1;
+    return cursor_finish(&in) ? -1 : length;
 }
 
 /* The batches of the requests behind this one which are the same but for correlation ids and
@@ -372,25 +364,21 @@ static size_t records_length(const uint8_t *at, size_t width, bool flexible, siz
 static void look_behind(const struct produce *p, const struct records *records,
                         struct append_ahead *ahead)
 {
-    enum { CORRELATION_AT = 4, CORRELATION_END = 8 };
     const struct request *rq = p->request;
     bool flexible = rq->api_version >= 9;
-    struct bytes mine = rq->frame, next = request_behind(rq, 0);
-    if (!next.data) return;
-    size_t before = (size_t)(records->data - mine.data), width = 4, len;
-    size_t behind = (size_t)mine.len - before - (size_t)records->len;
-    if (flexible) width = size_uvarint((uint32_t)records->len + 1);
+    struct bytes mine = request_rest(rq);
+    int64_t before = records->data - mine.data, behind = mine.len - before - records->len;
+    size_t width = flexible ? size_uvarint((uint32_t)records->len + 1) : 4;
     for (; ahead->count < APPEND_AHEAD_MAX; ahead->count++) {
-        next = request_behind(rq, ahead->count);
-        if (!next.data || next.len < (int64_t)(before + behind) ||
-            memcmp(next.data, mine.data, CORRELATION_AT) != 0 ||
-            memcmp(next.data + CORRELATION_END, mine.data + CORRELATION_END,
-                   before - width - CORRELATION_END) != 0 ||
-            records_length(next.data + before - width, width, flexible, &len) != width ||
-            (size_t)next.len != before + len + behind ||
-            memcmp(next.data + before + len, mine.data + before + records->len, behind) != 0)
+        struct bytes next = request_behind(rq, ahead->count);
+        if (!next.data || next.len < before + behind) return;
+        const uint8_t *theirs = next.data + before;
+        int64_t len = records_length(theirs - width, width, flexible);
+        if (len < 0 || next.len != before + len + behind ||
+            memcmp(next.data, mine.data, (size_t)before - width) != 0 ||
+            memcmp(theirs + len, records->data + records->len, (size_t)behind) != 0)
             return;
-        ahead->batches[ahead->count] = bytes_of(next.data + before, len);
+        ahead->batches[ahead->count] = bytes_of(theirs, (size_t)len);
     }
 }
 
