@@ -43,6 +43,17 @@ static bool storage_failed(struct append_result *r, enum err e)
     return refuse(r, APPEND_STORAGE, "log directory is offline");
 }
 
+/* May anything be appended? What was written ahead of another batch goes, unless this one is it. */
+static bool begin(struct appending *a)
+{
+    struct log *log = a->log;
+    result_init(a->result, log);
+    enum err e = log->dir->offline ? ERR_OFFLINE : ERR_OK;
+    if (!e && !a->checked) e = log_ahead_drop(log);
+    if (!e) e = log_settle_cut(log);
+    return !e || storage_failed(a->result, e);
+}
+
 /* ---- records ---- */
 
 static void record_error(struct appending *a, int32_t index, const char *message)
@@ -362,19 +373,9 @@ void log_append_as_leader(struct log *log, uint8_t *data, size_t len,
         .options = options,
         .result = result,
         .now_ms = clock_wall(log->dir->env->clock).ms,
+        .checked = options->foreseen && log_ahead_is_next(log, data, len),
     };
-    result_init(result, log);
-    if (log->dir->offline) {
-        storage_failed(result, ERR_OFFLINE);
-        return;
-    }
-    a.checked = options->foreseen && log_ahead_is_next(log, data, len);
-    enum err settled = a.checked ? ERR_OK : log_ahead_drop(log);
-    if (!settled) settled = log_settle_cut(log);
-    if (settled) {
-        storage_failed(result, settled);
-        return;
-    }
+    if (!begin(&a)) return;
     bool go = options->origin == APPEND_FROM_RAFT ? prepare_raft(&a, data, len)
                                                   : prepare_batch(&a, data, len);
     if (!go || result->duplicate) return;
@@ -432,17 +433,7 @@ void log_append_as_follower(struct log *log, const uint8_t *data, size_t len,
     struct append_options options = {.leader_epoch = leader_epoch_max};
     struct appending a = {.log = log, .options = &options, .result = result};
     size_t used;
-    result_init(result, log);
-    if (log->dir->offline) {
-        storage_failed(result, ERR_OFFLINE);
-        return;
-    }
-    enum err settled = log_ahead_drop(log);
-    if (!settled) settled = log_settle_cut(log);
-    if (settled) {
-        storage_failed(result, settled);
-        return;
-    }
+    if (!begin(&a)) return;
     if (!check_followed(&a, data, len, leader_epoch_max, &used) || used == 0) return;
     if (a.write.first_offset < log->end_offset) {
         /* the leader's log starts inside a batch; ours is empty and can start there */
