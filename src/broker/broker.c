@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/apis.h"
 #include "broker/absence.h"
+#include "broker/doubted_reads.h"
 #include "broker/auto_topics.h"
 #include "broker/controller_channel.h"
 #include "broker/coordinator_log.h"
@@ -199,6 +200,7 @@ static void lease(void *owner)
     struct broker *b = owner;
     absence_rest(b->absence);
     replica_manager_extend_lease(b->replicas, b->heartbeat_answered, b->session_timeout_ms);
+    doubted_reads_look(b->doubted_reads);
 }
 
 static void may_stop(void *owner)
@@ -307,6 +309,7 @@ struct broker *broker_create(const struct env *env, const struct broker_options 
     b->auto_topics = auto_topics_create(b);
     b->handover = handover_create(b, config_int(o->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
     b->absence = absence_create(b);
+    b->doubted_reads = doubted_reads_create(b);
     b->settling = settling_create(b, config_int(o->config, CONFIG_SAMSA_METADATA_WAIT_MS),
                                   config_int(o->config, CONFIG_SAMSA_METADATA_PULSE_MS));
     b->producer_ids = producer_id_source_create(b);
@@ -379,6 +382,7 @@ void broker_destroy(struct broker *b)
     producer_id_source_destroy(b->producer_ids);
     settling_destroy(b->settling);
     handover_destroy(b->handover);
+    doubted_reads_destroy(b->doubted_reads);
     absence_destroy(b->absence);
     auto_topics_destroy(b->auto_topics);
     while (b->parts->coordinator_logs.count > 0) {

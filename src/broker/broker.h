@@ -33,6 +33,7 @@ struct partition_changes;
 struct settling;
 struct handover;
 struct absence;
+struct doubted_reads;
 
 struct broker_endpoint {
     struct str listener; /* "PLAINTEXT" */
@@ -63,6 +64,7 @@ struct broker {
     struct settling *settling; /* NULL: nobody waits */
     struct handover *handover; /* NULL: nothing is given away */
     struct absence *absence;   /* who of the others is gone, while no controller answers */
+    struct doubted_reads *doubted_reads;
     struct producer_id_source *producer_ids;
     struct lifecycle *lifecycle;
     struct partition_changes *changes; /* for the history; NULL: nothing is kept */

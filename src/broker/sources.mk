@@ -1,5 +1,5 @@
 broker_SOURCES := absence.c apis.c auto_topics.c broker.c controller_channel.c coordinator_log.c \
-                  directory_assignments.c forwardable.c handover.c lifecycle.c metadata_publisher.c \
+                  directory_assignments.c doubted_reads.c forwardable.c handover.c lifecycle.c metadata_publisher.c \
                   metadata_view.c no_room.c partition_changes.c peer_channels.c producer_ids.c pulses.c handlers/alter_configs.c \
                   handlers/api_versions.c \
                   handlers/describe_cluster.c handlers/describe_configs.c \

@@ -21,6 +21,7 @@ struct fetch_session_cache {
     struct list_node lru; /* least recently used first */
     int64_t entries;      /* of lasting sessions */
     int64_t evictions;
+    uint64_t answers;                /* to followers' lasting sessions */
     struct list_node transient_free; /* through lru */
     int32_t transient_free_count;
     struct list_node ready;
@@ -215,6 +216,7 @@ static struct fetch_session *session_take(struct fetch_session_cache *c)
     }
     s->cache = c;
     s->slot = -1;
+    s->broker_id = -1;
     s->full = true;
     map_init(&s->entries_by_key);
     list_init(&s->dirty);
@@ -501,6 +503,7 @@ enum kafka_error fetch_session_begin(struct fetch_session_cache *c, const struct
     s->full = false;
     s->epoch = next_epoch(s->epoch);
     s->used = clock_mono(c->env.clock);
+    s->heard_behind = s->answered;
     list_remove(&s->lru);
     list_push_back(&c->lru, &s->lru);
     *out = s;
@@ -520,6 +523,7 @@ void fetch_session_name_fetcher(struct fetch_session *s, int32_t replica_id, str
     PRE(s->follower && s->full);
     struct fetch_session_cache *c = s->cache;
     s->fetcher = fetcher_key(replica_id, client_id);
+    s->broker_id = replica_id;
     for (int32_t i = 0; i < c->slots_count;) {
         struct fetch_session *other = c->slots[i].session;
         if (other != s && other->fetcher == s->fetcher) {
@@ -530,9 +534,42 @@ void fetch_session_name_fetcher(struct fetch_session *s, int32_t replica_id, str
     }
 }
 
+uint64_t fetch_session_cache_answers(const struct fetch_session_cache *c)
+{
+    return c->answers;
+}
+
+/* Whose watch this is; NULL: no fetch session's. */
+static struct fetch_session *session_of(struct list_node *node)
+{
+    struct replica_watch *watch = CONTAINER_OF(node, struct replica_watch, node);
+    if (watch->moved != entry_moved) return NULL;
+    return CONTAINER_OF(watch, struct fetch_entry, watch)->session;
+}
+
+bool fetch_session_follows(const struct purgatory *replica, int32_t broker_id, uint64_t answers)
+{
+    LIST_EACH(&replica->watches, node) {
+        const struct fetch_session *s = session_of(node);
+        if (s && s->broker_id == broker_id && s->heard_behind > answers) return true;
+    }
+    return false;
+}
+
+void fetch_session_answer_followers(const struct purgatory *replica)
+{
+    LIST_EACH(&replica->watches, node) {
+        struct fetch_session *s = session_of(node);
+        if (!s || !s->follower || !s->parked) continue;
+        timer_cancel(s->cache->env.clock, &s->timer);
+        timer_arm_in_ms(s->cache->env.clock, &s->timer, 0);
+    }
+}
+
 void fetch_session_end(struct fetch_session *s)
 {
     PRE(!s->parked);
+    if (s->follower) s->answered = ++s->cache->answers;
     if (s->id != 0) return;
     for (int32_t i = 0; i < s->entries_count; i++) entry_unlink(&s->transient[i]);
     session_give(s);

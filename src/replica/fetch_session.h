@@ -62,10 +62,13 @@ struct fetch_entry {
 };
 
 struct fetch_session {
-    int32_t id;       /* 0: lives for one answer */
-    int32_t epoch;    /* the next one expected */
-    bool follower;    /* outranks consumers for a slot */
-    uint64_t fetcher; /* whose it is, of followers; 0: not named */
+    int32_t id;            /* 0: lives for one answer */
+    int32_t epoch;         /* the next one expected */
+    bool follower;         /* outranks consumers for a slot */
+    uint64_t fetcher;      /* whose it is, of followers; 0: not named */
+    int32_t broker_id;     /* of followers that are named; else -1 */
+    uint64_t answered;     /* the count of answers with its last one; 0: none yet */
+    uint64_t heard_behind; /* the same when its last request came: which was sent after that */
     bool uses_topic_ids;
     bool wants_watermark; /* answer a parked fetch when only a high watermark moved */
     bool full;            /* the answer under way lists every partition */
@@ -107,6 +110,17 @@ enum kafka_error fetch_session_begin(struct fetch_session_cache *c, const struct
  * when a cut has healed, finds none then; it would take back what the fetcher has told since, and a
  * partition at rest is told no second time. */
 void fetch_session_name_fetcher(struct fetch_session *s, int32_t replica_id, struct str client_id);
+
+/* Answers to followers so far, of all sessions. */
+uint64_t fetch_session_cache_answers(const struct fetch_session_cache *c);
+
+/* Has this broker asked for the replica behind an answer later than `answers` of them? Then it
+ * followed it at a moment after that count was taken. */
+bool fetch_session_follows(const struct purgatory *replica, int32_t broker_id, uint64_t answers);
+
+/* Fetches of its followers that are parked are answered from the loop, with what there is: they ask
+ * again. */
+void fetch_session_answer_followers(const struct purgatory *replica);
 
 /* The answer has been built (or there will be none): a session for one answer is gone after this.
  */

@@ -1,14 +1,22 @@
 #include "replica/lease.h"
 
 #include "base/mark.h"
+#include "replica/fetch_session.h"
 #include "replica/manager.h"
 
 enum { LOOKS_PER_LEASE = 8 };
 
+/* What the map of absent brokers holds: when their absence was proved. */
+static const char IN_LEASE, BEHIND_LEASE;
+
+static const char *absence_of(const struct replica_manager *m, int32_t broker_id)
+{
+    return map_get_u64(&m->absent, (uint64_t)(uint32_t)broker_id);
+}
+
 static bool is_absent(void *context, int32_t broker_id)
 {
-    const struct replica_manager *m = context;
-    return map_get_u64(&m->absent, (uint64_t)(uint32_t)broker_id) != NULL;
+    return absence_of(context, broker_id) != NULL;
 }
 
 static bool lease_is_over(const struct replica_manager *m, struct mono_time now)
@@ -22,6 +30,32 @@ bool replica_is_adrift(struct replica *r)
     if (m->lease_ms == 0 || r->core.followers_count == 0) return false;
     const struct partition_world *w = manager_world(m);
     return lease_is_over(m, w->now) && partition_is_deserted(&r->core, w, m->lease_ms);
+}
+
+bool replica_is_doubted(struct replica *r)
+{
+    struct replica_manager *m = r->manager;
+    if (m->lease_ms == 0 || r->core.role != PARTITION_LEADER || r->core.followers_count == 0)
+        return false;
+    return mono_elapsed_ms(clock_mono(m->env.clock), m->lease_from) >= m->lease_ms / 2;
+}
+
+struct question {
+    const struct replica *replica;
+    uint64_t answers;
+};
+
+static bool follows(const void *context, int32_t broker_id)
+{
+    const struct question *q = context;
+    return absence_of(q->replica->manager, broker_id) == &IN_LEASE ||
+           fetch_session_follows(&q->replica->purgatory, broker_id, q->answers);
+}
+
+bool replica_is_confirmed(struct replica *r, uint64_t answers)
+{
+    struct question q = {r, answers};
+    return partition_is_followed(&r->core, follows, &q);
 }
 
 bool replica_turns_away(struct replica *r)
@@ -102,12 +136,12 @@ void replica_manager_extend_lease(struct replica_manager *m, struct mono_time se
 
 void replica_manager_note_absence(struct replica_manager *m, int32_t broker_id, bool absent)
 {
-    bool was = is_absent(m, broker_id);
-    if (was == absent) return;
+    if (is_absent(m, broker_id) == absent) return;
+    bool over = lease_is_over(m, clock_mono(m->env.clock));
+    uint64_t key = (uint64_t)(uint32_t)broker_id;
     if (absent)
-        map_put_u64(&m->absent, (uint64_t)(uint32_t)broker_id, m);
+        map_put_u64(&m->absent, key, (void *)(uintptr_t)(over ? &BEHIND_LEASE : &IN_LEASE));
     else
-        map_remove_u64(&m->absent, (uint64_t)(uint32_t)broker_id);
-    if (lease_is_over(m, clock_mono(m->env.clock)))
-        timer_arm_in_ms(m->env.clock, &m->lease_timer, 0);
+        map_remove_u64(&m->absent, key);
+    if (over) timer_arm_in_ms(m->env.clock, &m->lease_timer, 0);
 }

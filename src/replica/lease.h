@@ -38,6 +38,16 @@ bool replica_is_adrift(struct replica *r);
 /* Clients are sent away from this replica: it is adrift, or the broker fenced. */
 bool replica_turns_away(struct replica *r);
 
+/* No controller has answered for half of the lease, and others could lead this partition by now:
+ * its followers may have been silent for a moment only. For reads that may never be older than what
+ * another leader has acknowledged; data is read and committed as before. */
+bool replica_is_doubted(struct replica *r);
+
+/* Everybody who could lead in our place has asked for the replica behind an answer later than
+ * `answers` of fetch_session_cache_answers, or was proved absent before the lease was over: no
+ * other led it when they were counted. Whose process ended later may have led before. */
+bool replica_is_confirmed(struct replica *r, uint64_t answers);
+
 /* Some partition is adrift, or this broker is fenced: it is no broker to send clients to. */
 bool replica_manager_is_adrift(struct replica_manager *m);
 

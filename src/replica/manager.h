@@ -37,7 +37,7 @@ struct replica_manager {
     int64_t lease_ms; /* 0: it never ends */
     bool any_adrift;  /* as last told */
     struct timer lease_timer;
-    struct map absent; /* ids of brokers whose process is proved gone */
+    struct map absent; /* ids of brokers whose process is proved gone -> lease.c's own */
 };
 
 void lease_init(struct replica_manager *m);

@@ -533,18 +533,37 @@ bool partition_high_watermark_is_known(const struct partition *p)
            MUTANT(EXPOSES_STALE_WATERMARK);
 }
 
+/* Might it be elected in our place, for all we know? */
+static bool is_electable(const struct partition *p, const struct follower *f)
+{
+    return is_maximal(p, f) || partition_isr_count(p) < partition_isr_min(p);
+}
+
+static bool is_absent(const struct partition_world *w, const struct follower *f)
+{
+    return w->is_absent && w->is_absent(w->context, f->broker_id);
+}
+
 bool partition_is_deserted(const struct partition *p, const struct partition_world *w,
                            int64_t silent_ms)
 {
     if (p->role != PARTITION_LEADER) return false;
-    bool anybody = partition_isr_count(p) < partition_isr_min(p);
     for (int32_t i = 0; i < p->followers_count; i++) {
         const struct follower *f = &p->followers[i];
-        bool electable = anybody || is_maximal(p, f);
-        if (!electable || is_heard_of(w, f, silent_ms)) continue;
-        if (!w->is_absent || !w->is_absent(w->context, f->broker_id)) return true;
+        if (is_electable(p, f) && !is_heard_of(w, f, silent_ms) && !is_absent(w, f)) return true;
     }
     return false;
+}
+
+bool partition_is_followed(const struct partition *p,
+                           bool (*follows)(const void *context, int32_t broker_id),
+                           const void *context)
+{
+    for (int32_t i = 0; i < p->followers_count; i++) {
+        const struct follower *f = &p->followers[i];
+        if (is_electable(p, f) && !follows(context, f->broker_id)) return false;
+    }
+    return true;
 }
 
 int64_t partition_low_watermark(const struct partition *p, const struct partition_world *w)

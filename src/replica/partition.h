@@ -251,6 +251,11 @@ int64_t partition_low_watermark(const struct partition *p, const struct partitio
 bool partition_is_deserted(const struct partition *p, const struct partition_world *w,
                            int64_t silent_ms);
 
+/* As leader: each of those follows us, says `follows`. */
+bool partition_is_followed(const struct partition *p,
+                           bool (*follows)(const void *context, int32_t broker_id),
+                           const void *context);
+
 /* NULL when not assigned, or when we do not lead. */
 const struct follower *partition_follower(const struct partition *p, int32_t broker_id);
 

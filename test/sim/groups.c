@@ -1,6 +1,7 @@
 #include "groups.h"
 
 #include "base/mem.h"
+#include "broker/doubted_reads.h"
 #include "oracles.h"
 #include "protocol/cursor.h"
 
@@ -106,10 +107,32 @@ static bool coordinates(const struct group_partition *p, int32_t node_id)
     return log->leaders_count > 0 && log->leaders[log->leaders_count - 1].broker == node_id;
 }
 
+/* No controller has heard it for a while, so it must answer by what stands anywhere. With a broker
+ * down it may count on that one's absence, which it has asked for some time ago. */
+static bool is_in_doubt(const struct groups *g, const struct group_partition *p, int32_t node_id)
+{
+    const struct cluster *c = g->cluster;
+    const struct truth *log = p->commits[p->floor].log;
+    struct broker *doubting = NULL;
+    for (int32_t i = 0; i < c->count; i++) {
+        const struct machine *m = &c->machines[i];
+        struct broker *b = machine_broker(m);
+        if (m->is_broker && !b) return false;
+        if (b && b->node_id == node_id) doubting = b;
+    }
+    return doubting && doubted_reads_doubt(doubting, log->partition);
+}
+
+/* Does what the node answers hold for all of the cluster? */
+static bool is_answerable(const struct groups *g, const struct group_partition *p, int32_t node_id)
+{
+    return coordinates(p, node_id) || is_in_doubt(g, p, node_id);
+}
+
 int32_t groups_floor(struct groups *g, struct truth *t, int32_t node_id)
 {
     const struct group_partition *p = find(g, t);
-    return p->floor >= 0 && coordinates(p, node_id) ? p->floor : -1;
+    return p->floor >= 0 && is_answerable(g, p, node_id) ? p->floor : -1;
 }
 
 void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t floor,
@@ -117,7 +140,7 @@ void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t 
 {
     const struct group_partition *p = find(g, t);
     if (floor > p->floor) floor = p->floor; /* cut meanwhile */
-    if (floor < 0 || !coordinates(p, node_id)) return;
+    if (floor < 0 || !is_answerable(g, p, node_id)) return;
     for (int32_t i = floor; i < p->count; i++)
         if (p->commits[i].offset == offset) return;
     cluster_broken(g->cluster, "S18", "the group's offset of %s is %lld after %lld was committed",

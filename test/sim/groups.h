@@ -58,7 +58,8 @@ void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t
 
 /* The index of the commit that no later fetch from that node may be older than; -1: none. Taken
  * when the fetch is sent. A coordinator that has not heard yet that another leads its partition
- * answers by what it has, as Apache Kafka's. */
+ * answers by what it has, as Apache Kafka's; but not one that no controller has heard for a
+ * while. */
 int32_t groups_floor(struct groups *g, struct truth *t, int32_t node_id);
 void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t floor,
                     int64_t offset);

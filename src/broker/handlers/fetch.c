@@ -10,6 +10,7 @@
 #include "protocol/fetch.h"
 
 #include "base/mark.h"
+#include "broker/doubted_reads.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handlers/partitions.h"
 #include "broker/near_replica.h"
@@ -382,7 +383,10 @@ void handle_fetch(struct request *rq, void *context)
     bool near_reads = near_replica_is_configured(b->config);
     if (near_reads && f->replica_id == -1 && rq->api_version >= 11) f->rack = q->rack_id;
     f->session->wants_watermark = near_reads && f->replica_id >= 0;
-    if (f->replica_id >= 0) replica_manager_follower_came(b->replicas, f->replica_id);
+    if (f->replica_id >= 0) {
+        replica_manager_follower_came(b->replicas, f->replica_id);
+        doubted_reads_look(b->doubted_reads);
+    }
     read_all(f);
     proceed(f, q->max_wait_ms <= 0);
 }

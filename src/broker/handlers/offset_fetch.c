@@ -3,6 +3,7 @@
 #include "protocol/offset_fetch.h"
 
 #include "base/map.h"
+#include "broker/doubted_reads.h"
 #include "broker/handlers/group_wait.h"
 #include "broker/handlers/handlers.h"
 #include "metadata/image.h"
@@ -207,9 +208,17 @@ static void single_group(const struct offset_fetch_request *q, struct arena *are
     }
 }
 
-void handle_offset_fetch(struct request *rq, void *context)
+static void refuse(struct part *p)
 {
-    struct broker *b = context;
+    offset_fetch_response_group_init(&p->answer);
+    p->answer.group_id = p->asked.group_id;
+    p->answer.error_code = KAFKA_NOT_COORDINATOR;
+    part_is_done(p->fetch);
+}
+
+/* confirmed: what is in doubt is answered nevertheless. */
+static void serve(struct request *rq, struct broker *b, bool confirmed)
+{
     const struct offset_fetch_request *q = rq->body;
     bool groups = rq->api_version >= VERSION_WITH_GROUPS;
     struct fetch *f = ARENA_NEW(&rq->arena, struct fetch);
@@ -233,8 +242,25 @@ void handle_offset_fetch(struct request *rq, void *context)
         f->left++;
         if (rq->api_version >= VERSION_WITH_TOPIC_IDS && p->asked.topics_count >= 0)
             resolve_ids(b, p, &rq->arena);
-        group_coordinator_fetch(b->groups, &p->asked, q->require_stable, &p->wait.call);
+        if (!confirmed &&
+            doubted_reads_doubt(b, group_coordinator_partition(b->groups, p->asked.group_id)))
+            refuse(p);
+        else
+            group_coordinator_fetch(b->groups, &p->asked, q->require_stable, &p->wait.call);
     }
     map_free(&whole);
     part_is_done(f);
+}
+
+void handle_offset_fetch(struct request *rq, void *context)
+{
+    struct broker *b = context;
+    const struct offset_fetch_request *q = rq->body;
+    bool groups = rq->api_version >= VERSION_WITH_GROUPS;
+    int32_t count = groups ? q->groups_count : 1;
+    int32_t *partitions = ARENA_ARRAY(&rq->arena, int32_t, count);
+    for (int32_t i = 0; i < count; i++)
+        partitions[i] =
+            group_coordinator_partition(b->groups, groups ? q->groups[i].group_id : q->group_id);
+    if (!doubted_reads_wait(b->doubted_reads, rq, partitions, count, serve)) serve(rq, b, true);
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "broker/absence.h"
+#include "broker/doubted_reads.h"
 #include "broker/handlers/handlers.h"
 #include "broker/handover.h"
 #include "broker/replication.h"
@@ -424,6 +425,7 @@ static const struct api_handler table[API_COUNT] = {
     [API_LIST_OFFSETS] = {.min = 1, .max = 11, .handle = handle_list_offsets},
     [API_DELETE_RECORDS] = {.min = 0, .max = 2, .handle = handle_delete_records},
     [API_OFFSET_FOR_LEADER_EPOCH] = {.min = 2, .max = 4, .handle = handle_offset_for_leader_epoch},
+    [API_OFFSET_FETCH] = {.min = 1, .max = 10, .handle = handle_offset_fetch},
     [API_FIND_COORDINATOR] = {.min = 0, .max = 6, .handle = handle_find_coordinator},
     [API_METADATA] = {.min = 0, .max = 13, .handle = handle_metadata},
     [API_API_VERSIONS] = {.min = 0, .max = 4, .handle = handle_api_versions},
@@ -472,6 +474,7 @@ static void open_member(struct member *m)
     m->broker.handover =
         handover_create(&m->broker, config_int(m->config, CONFIG_SAMSA_SHUTDOWN_HOLD_MS));
     m->broker.absence = absence_create(&m->broker);
+    m->broker.doubted_reads = doubted_reads_create(&m->broker);
     load_metadata(m);
     struct replica_manager_config config = replication_config(&m->broker);
     m->broker.replicas = replica_manager_create(m->env, &config, &m->dir, 1, &events, &m->broker);
@@ -493,6 +496,7 @@ static void free_member(struct member *m)
 {
     rpc_server_destroy(m->server);
     settling_destroy(m->broker.settling);
+    doubted_reads_destroy(m->broker.doubted_reads);
     fetch_session_cache_destroy(m->broker.fetch_sessions);
     replica_manager_destroy(m->broker.replicas);
     handover_destroy(m->broker.handover);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "broker/doubted_reads.h"
 #include "broker/no_room.h"
 #include "broker/replication.h"
 
@@ -159,6 +160,7 @@ struct plane *plane_open_on(struct env *env, const char *path)
     replica_manager_set_broker_epoch(p->broker.replicas, 101);
     assert_ok(replica_manager_load(p->broker.replicas));
     p->broker.fetch_sessions = fetch_session_cache_create(p->env, 100);
+    p->broker.doubted_reads = doubted_reads_create(&p->broker);
     p->dispatch = (struct dispatch){.table = table, .count = API_COUNT, .context = &p->broker};
     return p;
 }
@@ -173,6 +175,7 @@ struct plane *plane_open(void)
 
 void plane_close(struct plane *p)
 {
+    doubted_reads_destroy(p->broker.doubted_reads);
     fetch_session_cache_destroy(p->broker.fetch_sessions);
     replica_manager_destroy(p->broker.replicas);
     assert_ok(log_dir_close(p->dir, 101));

@@ -1,4 +1,5 @@
 /* Fetch as a client sees it: what is returned, and when. */
+#include "broker/doubted_reads.h"
 #include "data_plane.h"
 
 static int64_t batch_bytes; /* of one record "0123456789" */
@@ -274,6 +275,7 @@ TEST(old_clients_are_told_not_leader_for_a_storage_error)
     assert_int_equal(fetched.partitions[0].error, KAFKA_NOT_LEADER_OR_FOLLOWER);
     fetch(p, (struct fetch_spec){.topic = "t", .version = 6});
     assert_int_equal(fetched.partitions[0].error, KAFKA_KAFKA_STORAGE_ERROR);
+    doubted_reads_destroy(p->broker.doubted_reads);
     replica_manager_destroy(p->broker.replicas);
     fetch_session_cache_destroy(p->broker.fetch_sessions);
     log_dir_abandon(p->dir);
