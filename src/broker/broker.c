@@ -68,6 +68,17 @@ static void coordinator_resign(struct broker *b, int32_t partition)
     mem_free(l);
 }
 
+static void drifted(void *owner, struct replica *r)
+{
+    struct broker *b = owner;
+    struct partition_move m = {.topic = r->topic->name,
+                               .partition = r->partition,
+                               .old_leader = b->node_id,
+                               .new_leader = b->node_id,
+                               .leader_epoch = r->core.leader_epoch};
+    partition_changes_drifts(b->changes, &m, r->adrift);
+}
+
 static void leadership_moved(void *owner, struct replica *r)
 {
     struct broker *b = owner;
@@ -146,6 +157,7 @@ static void proposals(void *owner)
 
 static const struct replica_events replica_events = {
     .lease_ending = absence_look,
+    .drifted = drifted,
     .standing = replication_standing,
     .topic_config = replication_topic_config,
     .leadership_moved = leadership_moved,
@@ -346,6 +358,11 @@ void broker_call_controller(struct broker *b, struct call *call, int16_t api_key
 
 void broker_metadata_held_back(struct broker *b, bool held_back)
 {
+    struct history_fact f =
+        history_fact(HISTORY_HELD_BACK, b->node_id, -1, held_back ? "no-room" : "room-again");
+    history_note(b->parts->options.history, &f,
+                 held_back ? "there is no room for metadata: this broker asks to be fenced"
+                           : "there is room for metadata again: this broker asks to be unfenced");
     lifecycle_held_back(b->lifecycle, held_back);
 }
 

@@ -14,16 +14,16 @@ struct gathered {
 struct partition_changes {
     struct env env;
     struct history *history;
-    struct gathered leads, follows, cut;
+    struct gathered leads, follows, adrift, moored, cut;
     struct task moved;
     struct timer was_cut;
 };
 
 static void tell(struct partition_changes *c, struct gathered *g, enum history_kind kind,
-                 const char *text)
+                 const char *reason, const char *text)
 {
     if (g->count == 0) return;
-    struct history_fact f = history_fact(kind, -1, -1, NULL);
+    struct history_fact f = history_fact(kind, -1, -1, reason);
     f.partitions = g->count;
     history_begin(c->history, &f);
     for (int32_t i = 0; i < g->listed_count; i++) history_item(c->history, "%s", g->listed[i]);
@@ -35,8 +35,11 @@ static void tell(struct partition_changes *c, struct gathered *g, enum history_k
 static void moved_run(struct task *t)
 {
     struct partition_changes *c = CONTAINER_OF(t, struct partition_changes, moved);
-    tell(c, &c->leads, HISTORY_LEADING, "they take and give records here from now on");
-    tell(c, &c->follows, HISTORY_FOLLOWING, "led here until now");
+    tell(c, &c->leads, HISTORY_LEADING, NULL, "they take and give records here from now on");
+    tell(c, &c->follows, HISTORY_FOLLOWING, NULL, "led here until now");
+    tell(c, &c->adrift, HISTORY_ADRIFT, "unheard",
+         "a replica fetches no more, so another may lead: clients are sent away");
+    tell(c, &c->moored, HISTORY_ADRIFT, "heard", "clients are served again");
 }
 
 static void cut_fired(struct timer *t)
@@ -46,7 +49,7 @@ static void cut_fired(struct timer *t)
     snprintf(text, sizeof text,
              "%lld records that were never committed, so that the logs are their leaders'",
              (long long)c->cut.records);
-    tell(c, &c->cut, HISTORY_TRUNCATED, text);
+    tell(c, &c->cut, HISTORY_TRUNCATED, NULL, text);
 }
 
 struct partition_changes *partition_changes_create(const struct env *env, struct history *history)
@@ -101,6 +104,17 @@ void partition_changes_follows(struct partition_changes *c, const struct partiti
 {
     if (!c) return;
     gather_move(&c->follows, m);
+    task_post(c->env.clock, &c->moved);
+}
+
+void partition_changes_drifts(struct partition_changes *c, const struct partition_move *m,
+                              bool adrift)
+{
+    if (!c) return;
+    char *item = gather(adrift ? &c->adrift : &c->moored);
+    if (item)
+        snprintf(item, HISTORY_ITEM_MAX, "%.*s-%d: epoch %d", STR_ARG(m->topic), m->partition,
+                 m->leader_epoch);
     task_post(c->env.clock, &c->moved);
 }
 

@@ -32,6 +32,10 @@ struct partition_move {
 void partition_changes_leads(struct partition_changes *c, const struct partition_move *m);
 /* It led it before and does not now. */
 void partition_changes_follows(struct partition_changes *c, const struct partition_move *m);
+/* It leads it still, as far as it knows, and sends clients away, or serves them again
+ * (replica/lease.h). */
+void partition_changes_drifts(struct partition_changes *c, const struct partition_move *m,
+                              bool adrift);
 /* Its log was cut from its end offset `from` down to `to`, as its leader said. */
 void partition_changes_cut(struct partition_changes *c, const struct partition_move *m,
                            int64_t from, int64_t to);

@@ -47,7 +47,9 @@
     X(LEADING, "leading", INFO, "this broker leads partitions that it did not lead before")     \
     X(FOLLOWING, "following", INFO, "this broker follows partitions that it led")               \
     X(TRUNCATED, "truncated", WARN, "records that were never committed were cut off")           \
-    X(DISK_FAILED, "disk-failed", ERROR, "a log directory of this node is offline")
+    X(DISK_FAILED, "disk-failed", ERROR, "a log directory of this node is offline")             \
+    X(HELD_BACK, "held-back", WARN, "metadata finds no room here, or finds some again")         \
+    X(ADRIFT, "adrift", WARN, "partitions that no controller hears us lead: clients sent away")
 
 enum history_kind {
 #define X(NAME, word, level, meaning) HISTORY_##NAME,

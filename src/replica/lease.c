@@ -76,11 +76,14 @@ static void move(struct replica *r, bool adrift)
 {
     struct replica_manager *m = r->manager;
     r->adrift = adrift;
-    trace_warn(m->env.trace, "ReplicaManager", "%.*s-%d of leader epoch %d: %s",
-               STR_ARG(r->topic->name), r->partition, r->core.leader_epoch,
-               adrift ? "no controller hears this broker and a replica fetches no more, so another "
-                        "may lead: clients are sent away"
-                      : "serves clients again");
+    if (r->core.role == PARTITION_LEADER) {
+        trace_warn(m->env.trace, "ReplicaManager", "%.*s-%d of leader epoch %d: %s",
+                   STR_ARG(r->topic->name), r->partition, r->core.leader_epoch,
+                   adrift ? "no controller hears this broker and a replica fetches no more, so "
+                            "another may lead: clients are sent away"
+                          : "serves clients again");
+        if (m->events.drifted) m->events.drifted(m->owner, r);
+    }
     if (adrift) {
         MARK("a leader that no controller hears sends its clients away");
         purgatory_fail(&r->purgatory.high_waits, KAFKA_NOT_LEADER_OR_FOLLOWER);

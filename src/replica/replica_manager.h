@@ -45,6 +45,9 @@ struct replica_events {
     /* No controller has answered for half of the lease or longer: who of the others is gone?
      * replica_manager_note_absence (lease.h). May be NULL. */
     void (*lease_ending)(void *owner);
+    /* It leads, and sends its clients away from now on, or serves them again: replica->adrift
+     * (lease.h). May be NULL. */
+    void (*drifted)(void *owner, struct replica *r);
     /* How leaders are reached. No endpoint function: nobody is followed. */
     struct fetcher_events fetching;
 };

@@ -6,6 +6,7 @@ out of disk, restarted one by one. workload.py says what must hold through all o
 
 Every node has a network namespace and an address of its own; needs root."""
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -175,11 +176,17 @@ def cuts(case):
         case.fault("a node is cut off from the active controller alone", from_controller)
 
 
+def told(node, reason):
+    """Its log, which outlives it, has the event that metadata finds no room, or finds some again."""
+    return re.search(rf"Event \d+ held-back about={node.n} reason={reason}:", node.log_tail(MANY_LINES))
+
+
 def disk(case):
     """A file system that is full: others take over, and with space again it takes part again."""
     def full(which, wait):
         def body():
             node = which()
+            process = node.process
             filler = os.path.join(os.path.dirname(node.logs), "filler")
             fill(filler)
             wait(node)
@@ -191,6 +198,8 @@ def disk(case):
                     node.start()
                 return all(node.n in case.cluster.partition(TOPIC, p)[2] for p in range(PARTITIONS))
             wait_for("the node takes part again", takes_part)
+            if node.process is process and told(node, "no-room"):
+                wait_for("it tells that there is room again", lambda: told(node, "room-again"))
         return body
 
     def fenced_and_quiet(node):
@@ -211,6 +220,7 @@ def disk(case):
             said = len(node.log_tail(MANY_LINES).splitlines())
             case.load.wait_progress()
             more = len(node.log_tail(MANY_LINES).splitlines()) - said
+            case.count.check("it tells that metadata finds no room", told(node, "no-room"), node.log_tail())
             case.count.check("a controller without room does not try in a loop", said < MANY_LINES and more < 100, f"{said} {more}")
 
     case.fault("the leader's disk is full", full(case.leader, case.wait_led_by_another))

@@ -74,6 +74,29 @@ TEST(truncations_are_gathered_for_a_moment)
     unmake(&f);
 }
 
+TEST(who_sends_clients_away_and_who_serves_them_again_is_told)
+{
+    struct fixture f = make();
+    for (int32_t i = 0; i < 20; i++) {
+        struct partition_move m = move(i, 1, 1);
+        partition_changes_drifts(f.changes, &m, true);
+    }
+    sim_run_ms(f.sim, 1);
+    struct partition_move m = move(3, 1, 1);
+    partition_changes_drifts(f.changes, &m, false);
+    sim_run_ms(f.sim, 1);
+    assert_int_equal(history_after(f.history), 2);
+    const struct history_event *e = history_get(f.history, 0);
+    assert_int_equal(e->fact.kind, HISTORY_ADRIFT);
+    assert_string_equal(e->fact.reason, "unheard");
+    assert_int_equal(e->fact.partitions, 20);
+    assert_string_equal(e->items[3], "orders-3: epoch 5");
+    e = history_get(f.history, 1);
+    assert_string_equal(e->fact.reason, "heard");
+    assert_int_equal(e->fact.partitions, 1);
+    unmake(&f);
+}
+
 TEST(without_a_history_nothing_is_gathered)
 {
     struct partition_move m = move(1, 3, 1);
