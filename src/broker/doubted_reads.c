@@ -80,10 +80,7 @@ static void look(struct task *task)
         bool confirmed = is_confirmed(r);
         if (!confirmed && !is_over(r)) continue;
         unpark(r);
-        if (confirmed)
-            MARK("a doubted read is confirmed by the followers");
-        else
-            MARK("a doubted read is confirmed by nobody");
+        if (confirmed) MARK("a doubted read is confirmed");
         r->over(r->request, d->broker, confirmed);
     }
     arm(d);

@@ -316,6 +316,8 @@ void machine_replace_disk(struct machine *m)
         enum err e = sim_disk_vanish(m->sim, cluster_directory(i));
         POST(e == ERR_OK || e == ERR_NOT_FOUND);
     }
+    sim_disk_fail(m->sim, 0, 0, ERR_OK, false); /* what ailed the old one */
+    sim_disk_budget(m->sim, -1);
     m->new_disk = true;
     oracles_machine_down(m->cluster->oracles, m); /* a vote on the old disk is not this one's */
     cluster_say(m->cluster, m->name, "new disk", " ");
