@@ -41,6 +41,7 @@ static const struct api_handler apis[API_COUNT] = {
     [API_DESCRIBE_CLUSTER] = {.min = 0, .max = 2, .handle = handle_describe_cluster},
     [API_UNREGISTER_BROKER] = {.min = 0, .max = 0, .handle = handle_forward},
     [API_DESCRIBE_PRODUCERS] = {.min = 0, .max = 0, .handle = handle_describe_producers},
+    [API_LIST_CONFIG_RESOURCES] = {.min = 0, .max = 1, .handle = handle_list_config_resources},
     [API_DESCRIBE_TOPIC_PARTITIONS] = {.min = 0,
                                        .max = 0,
                                        .handle = handle_describe_topic_partitions},

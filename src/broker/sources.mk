@@ -3,7 +3,8 @@ broker_SOURCES := absence.c apis.c auto_topics.c broker.c controller_channel.c c
                   metadata_view.c no_room.c partition_changes.c peer_channels.c producer_ids.c pulses.c handlers/alter_configs.c \
                   handlers/api_versions.c \
                   handlers/describe_cluster.c handlers/describe_configs.c \
-                  handlers/describe_topic_partitions.c handlers/forward.c handlers/metadata.c
+                  handlers/describe_topic_partitions.c handlers/forward.c handlers/list_config_resources.c \
+                  handlers/metadata.c
 broker_DEPENDS := controller replica group quorum history
 # the data plane
 broker_SOURCES += handlers/alter_replica_log_dirs.c handlers/delete_records.c handlers/describe_log_dirs.c handlers/describe_producers.c \

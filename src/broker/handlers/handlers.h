@@ -22,6 +22,7 @@ void handle_incremental_alter_configs(struct request *rq, void *context);
 void handle_init_producer_id(struct request *rq, void *context);
 void handle_join_group(struct request *rq, void *context);
 void handle_leave_group(struct request *rq, void *context);
+void handle_list_config_resources(struct request *rq, void *context);
 void handle_list_groups(struct request *rq, void *context);
 void handle_list_offsets(struct request *rq, void *context);
 void handle_metadata(struct request *rq, void *context);

@@ -25,6 +25,7 @@ final class TopicCases {
         configs();
         loggers();
         subscriptions();
+        resources();
         delete();
     }
 
@@ -322,6 +323,34 @@ final class TopicCases {
                 c[1]));
         d.ask("set a group without a name", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(group, "", true, 0,
             "consumer.session.timeout.ms", "50000"));
+    }
+
+    private void resources() throws IOException {
+        final int metrics = 16, group = 32;
+        ask("of no type", new Byte[0]);
+        for (int type : new int[] {2, 4, 8, metrics, group}) ask("of type " + type + ", nothing set", (byte) type);
+        d.once("set up client metrics", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "three", false, 0, "interval.ms", "5000"));
+        d.once("set up more client metrics", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "four", false, 0, "metrics", ""));
+        d.once("set up a group's configuration", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(group, "configured", false, 0,
+            "consumer.session.timeout.ms", "50000"));
+        d.settle();
+        ask("of all types", new Byte[0]);
+        for (int type : new int[] {2, 4, 8, metrics, group}) ask("of type " + type, (byte) type);
+        ask("of two types", (byte) metrics, (byte) group);
+        ask("of a type twice", (byte) metrics, (byte) metrics);
+        for (int type : new int[] {0, 1, 3, 24, 64, -128, -1, 127}) ask("of type " + type, (byte) type);
+        ask("of a type and an unknown one", (byte) metrics, (byte) 5);
+        d.once("set up no client metrics", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(metrics, "three", false, 1, "interval.ms", null));
+        d.once("set up no group's configuration", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(group, "configured", false, 1,
+            "consumer.session.timeout.ms", null));
+        d.settle();
+        ask("of what is no longer set", (byte) metrics, (byte) group);
+    }
+
+    /** A version without types is asked for none. */
+    private void ask(String name, Byte... types) throws IOException {
+        d.ask("configured resources " + name, LIST_CONFIG_RESOURCES, (s, v) -> new ListConfigResourcesRequestData().setResourceTypes(
+            v == 0 ? List.of() : List.of(types)));
     }
 
     private void delete() throws IOException {

@@ -137,6 +137,7 @@ struct plane *plane_open_on(struct env *env, const char *path)
                                          .max = 4,
                                          .handle = handle_offset_for_leader_epoch},
         [API_DESCRIBE_LOG_DIRS] = {.min = 1, .max = 5, .handle = handle_describe_log_dirs},
+        [API_LIST_CONFIG_RESOURCES] = {.min = 0, .max = 1, .handle = handle_list_config_resources},
         [API_DESCRIBE_PRODUCERS] = {.min = 0, .max = 0, .handle = handle_describe_producers},
     };
     static struct plane plane;
