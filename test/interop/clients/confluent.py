@@ -111,6 +111,21 @@ def consume(bootstrap, topic, where):
         raise RuntimeError("the restarted consumer did not resume")
 
 
+def find(bootstrap, topic):
+    """Asks for all topics, as a list and as a pattern does."""
+    listed = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=30).topics
+    if len(listed[topic].partitions) != 4:
+        raise RuntimeError(f"the list of all topics has {listed[topic].partitions} for {topic}")
+    c = consumer(bootstrap, f"^{topic}$", f"found-{topic}")
+    for _ in range(300):
+        m = c.poll(0.2)
+        if m is not None and not m.error():
+            break
+    else:
+        raise RuntimeError("a subscription to a pattern gets no records")
+    c.close()
+
+
 def main():
     bootstrap, prefix = sys.argv[1:3]
     for codec in CODECS:
@@ -121,6 +136,11 @@ def main():
             print(f"ok confluent-kafka {codec}", flush=True)
         except Exception as e:  # noqa: BLE001: reported as the check's failure
             print(f"FAIL confluent-kafka {codec} {type(e).__name__}: {e}", flush=True)
+    try:
+        find(bootstrap, f"{prefix}-none")
+        print("ok confluent-kafka finds topics", flush=True)
+    except Exception as e:  # noqa: BLE001
+        print(f"FAIL confluent-kafka finds topics {type(e).__name__}: {e}", flush=True)
 
 
 main()
