@@ -60,6 +60,8 @@ static void describe_missing(struct broker *b, struct request *rq, struct str na
     const struct metadata_request *q = rq->body;
     out->name = name;
     out->is_internal = view_topic_is_internal(name);
+    if (q->include_topic_authorized_operations) /* of what is not there too, as in Kafka */
+        out->topic_authorized_operations = OPERATIONS_ON_TOPIC;
     if (!str_is_null(view_topic_name_fault(name, &rq->arena))) {
         out->error_code = KAFKA_INVALID_TOPIC_EXCEPTION;
         return;

@@ -112,6 +112,11 @@ final class TopicCases {
             .setTopics(List.of(new MetadataRequestTopic().setTopicId(s.get("records")), new MetadataRequestTopic().setName("unknown"))), (s, m, v) -> { });
         d.ask("metadata with operations", METADATA, (s, v) -> names(false, "records")
             .setIncludeTopicAuthorizedOperations(true).setIncludeClusterAuthorizedOperations(v >= 8 && v <= 10));
+        d.ask("metadata of unknown topics with operations", METADATA, (s, v) -> names(false, "unknown", "records", "bad name")
+            .setIncludeTopicAuthorizedOperations(true));
+        d.ask("metadata by unknown id with operations", METADATA, (s, v) -> new MetadataRequestData().setTopics(
+            List.of(new MetadataRequestTopic().setTopicId(new Uuid(5, 6)).setName(null)))
+            .setIncludeTopicAuthorizedOperations(true).setAllowAutoTopicCreation(false));
         d.ask("describe topic partitions", DESCRIBE_TOPIC_PARTITIONS, (s, v) -> new DescribeTopicPartitionsRequestData()
             .setTopics(List.of(new DescribeTopicPartitionsRequestData.TopicRequest().setName("records"),
                 new DescribeTopicPartitionsRequestData.TopicRequest().setName("unknown"))));
