@@ -56,10 +56,15 @@ static bool begin(struct appending *a)
 
 /* ---- records ---- */
 
+static bool keeps_record_errors(const struct appending *a)
+{
+    return a->result->record_errors_count < RECORD_ERRORS_MAX && a->options->arena;
+}
+
 static void record_error(struct appending *a, int32_t index, const char *message)
 {
     struct append_result *r = a->result;
-    if (r->record_errors_count == RECORD_ERRORS_MAX || !a->options->arena) return;
+    if (!keeps_record_errors(a)) return;
     int32_t n = r->record_errors_count;
     if ((n & (n - 1)) == 0) { /* grows by doubling; an arena does not give back */
         struct append_record_error *more =
@@ -81,17 +86,57 @@ static bool timestamp_refused(const struct appending *a, int64_t timestamp)
     return behind > c->timestamp_before_ms_max || -behind > c->timestamp_after_ms_max;
 }
 
+static void record_lacks_key(struct appending *a, int32_t index)
+{
+    if (!keeps_record_errors(a)) return;
+    struct str topic = log_topic(a->log);
+    record_error(a, index,
+                 arena_printf(a->options->arena,
+                              "Compacted topic cannot accept message without key in topic "
+                              "partition %.*s-%d",
+                              STR_ARG(topic), a->log->partition)
+                     .data);
+}
+
+static void record_has_bad_timestamp(struct appending *a, int32_t index, int64_t timestamp)
+{
+    a->bad_timestamp = true;
+    if (!keeps_record_errors(a)) return;
+    int64_t least, most; /* as Java has them, which wraps */
+    (void)__builtin_sub_overflow(a->now_ms, a->log->config->timestamp_before_ms_max, &least);
+    (void)__builtin_add_overflow(a->now_ms, a->log->config->timestamp_after_ms_max, &most);
+    record_error(a, index,
+                 arena_printf(a->options->arena,
+                              "Timestamp %" PRId64 " of message with offset %d is out of range. "
+                              "The timestamp should be within [%" PRId64 ", %" PRId64 "]",
+                              timestamp, index, least, most)
+                     .data);
+}
+
+/* Why, with the first three of its record errors, in Kafka's words: all that clients show which
+ * do not look at the errors themselves. */
+static const char *records_rejected(const struct appending *a)
+{
+    if (a->bad_timestamp) return "One or more records have been rejected due to invalid timestamp";
+    const struct append_result *r = a->result;
+    struct str first = STR("");
+    for (int32_t i = 0; i < r->record_errors_count && i < 3; i++)
+        first = arena_printf(a->options->arena, "%.*s%sRecordError(batchIndex=%d, message='%s')",
+                             STR_ARG(first), i ? ", " : "", r->record_errors[i].index,
+                             r->record_errors[i].message);
+    return arena_printf(a->options->arena,
+                        "One or more records have been rejected due to %d record errors in total, "
+                        "and only showing the first three errors at most: [%.*s]",
+                        r->record_errors_count, STR_ARG(first))
+        .data;
+}
+
 static void record_seen(void *context, const struct batch_walk_record *w)
 {
     struct appending *a = context;
-    if (a->log->config->cleanup_compact && !w->has_key)
-        record_error(a, w->index,
-                     "Compacted topic cannot accept message without key in topic partition.");
-    if (!a->log->config->log_append_time && timestamp_refused(a, w->timestamp)) {
-        a->bad_timestamp = true;
-        record_error(a, w->index,
-                     "Timestamp of message is out of the range of the topic's limits.");
-    }
+    if (a->log->config->cleanup_compact && !w->has_key) record_lacks_key(a, w->index);
+    if (!a->log->config->log_append_time && timestamp_refused(a, w->timestamp))
+        record_has_bad_timestamp(a, w->index, w->timestamp);
     if (w->offset_delta != w->index)
         record_error(a, w->index,
                      "Inner record inside the record batch does not have incremental "
@@ -119,9 +164,7 @@ static bool check_records(struct appending *a, const uint8_t *batch, const struc
     if (e) return refuse(r, APPEND_INVALID_RECORD, "Malformed record in the record batch.");
     if (r->record_errors_count > 0 || a->bad_timestamp)
         return refuse(r, a->bad_timestamp ? APPEND_INVALID_TIMESTAMP : APPEND_INVALID_RECORD,
-                      a->bad_timestamp
-                          ? "One or more records have been rejected due to invalid timestamp"
-                          : "One or more records have been rejected");
+                      records_rejected(a));
     *max_timestamp = walk.max_timestamp;
     return true;
 }

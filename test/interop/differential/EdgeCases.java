@@ -159,6 +159,9 @@ final class EdgeCases {
             Records.plain("a".repeat(200))));
         d.once("edge: produce nulls to be compacted", PRODUCE, (s, v) -> RecordCases.produce(s, v, -1, "edge-compact", 0,
             Records.plain("a", null)));
+        for (int count : new int[] {1, 3, 4})
+            d.once("edge: produce " + count + " without keys to be compacted", PRODUCE, (s, v) -> RecordCases.produce(s, v, -1,
+                "edge-compact", 0, Records.keyless(count)));
         d.once("edge: produce to partition -1", PRODUCE, (s, v) -> RecordCases.produce(s, v, -1, "edge", -1, Records.plain("a")));
         d.once("edge: produce in no time", PRODUCE, (s, v) -> ((ProduceRequestData) RecordCases.produce(s, v, -1, "edge", 1,
             Records.plain("a"))).setTimeoutMs(0));

@@ -36,6 +36,13 @@ final class Records {
         return batch(-1, -1, -1, false, Compression.NONE, values);
     }
 
+    static MemoryRecords keyless(int count) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(65536), RecordBatch.MAGIC_VALUE_V2, Compression.NONE,
+            TimestampType.CREATE_TIME, 0L);
+        for (int i = 0; i < count; i++) builder.append(TIME_MS, null, "v".getBytes(StandardCharsets.UTF_8));
+        return builder.build();
+    }
+
     /** One byte changed. */
     static MemoryRecords spoiled(int at, int value) {
         ByteBuffer bytes = plain("spoiled").buffer();

@@ -315,6 +315,11 @@ TEST(a_compacted_topic_refuses_null_keys_in_every_codec)
         b.null_keys = true;
         assert_int_equal(world_append(&w, &b), APPEND_INVALID_RECORD);
         assert_int_equal(w.result.record_errors_count, 3);
+        assert_string_equal(
+            w.result.record_errors[2].message,
+            "Compacted topic cannot accept message without key in topic partition t-0");
+        assert_non_null(strstr(w.result.message, "due to 3 record errors in total"));
+        assert_non_null(strstr(w.result.message, ", RecordError(batchIndex=2, message='Comp"));
     }
     assert_int_equal(log_end_offset(w.log), 15);
     world_free(&w);
