@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -434,6 +435,7 @@ static void run_open(uint16_t port, const char *topic, const struct options *o)
     send_all(on[0].fd, start, frame_len);
     run.first = expect_produced(on[0].fd, topic) + 1;
     send_fetch(on[1].fd, topic, run.first, o->max);
+    prctl(PR_SET_TIMERSLACK, 1UL); /* else each is sent 50 us late, which is nobody's but ours */
     int64_t begin = now_ns();
     for (int64_t i = 0; i < all; i++) run.due[i] = begin + i * 1000000000LL / o->rate;
     while (run.seen < all || answered < all) {
