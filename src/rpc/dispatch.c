@@ -40,8 +40,8 @@ bool dispatch_request(const struct dispatch *d, struct request *rq, struct bytes
         *why = "its body is malformed";
         return false;
     }
-    rq->body =
-        decoded; /* what a client left behind it is not looked at: librdkafka 2.16 leaves 3 */
+    /* what a client leaves behind it is not looked at: librdkafka 2.16 leaves three bytes */
+    rq->body = decoded;
     h->handle(rq, d->context);
     return true;
 }
