@@ -79,7 +79,7 @@ static void answer(struct controller *c, struct controller_call *call)
 static void answer_when_committed(struct controller *c, struct controller_call *call)
 {
     call->wait_offset = c->appended_end;
-    if (call->wait_offset <= c->committed_end)
+    if (call->wait_offset <= c->committed_end || MUTANT(CONTROLLER_ANSWERS_EARLY))
         answer(c, call);
     else
         list_push_back(&c->waiting, &call->node); /* appended_end only grows: in order */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 void disk_file_unref(void *file)
@@ -84,7 +85,7 @@ static enum err write_and_sync(struct disk *d, const char *path, struct bytes co
     enum err e = disk_open(d, path, DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &f);
     if (e) return e;
     e = disk_write_bytes(f, 0, contents.data, (size_t)contents.len);
-    if (!e) e = disk_sync(f);
+    if (!e && !MUTANT(REPLACES_UNSYNCED)) e = disk_sync(f);
     disk_file_unref(f);
     return e;
 }
@@ -100,7 +101,7 @@ enum err disk_replace_file(struct disk *d, const char *path, struct bytes conten
                                      : arena_printf(&arena, "%.*s", (int)(slash - path), path);
     enum err e = write_and_sync(d, tmp.data, contents);
     if (!e) e = disk_rename(d, tmp.data, path);
-    if (!e) e = disk_sync_dir(d, dir.data);
+    if (!e && !MUTANT(NAMES_UNSYNCED)) e = disk_sync_dir(d, dir.data);
     arena_free(&arena);
     return e;
 }

@@ -763,7 +763,7 @@ enum kafka_error group_admit_commit(struct group *g, const struct group_world *w
         return KAFKA_UNKNOWN_MEMBER_ID;
     enum kafka_error e = validate_member(g, member_id, instance_id);
     if (e) return e;
-    if (generation != g->generation) return KAFKA_ILLEGAL_GENERATION;
+    if (generation != g->generation && !MUTANT(STALE_GENERATIONS)) return KAFKA_ILLEGAL_GENERATION;
     if (g->state == GROUP_COMPLETING) return KAFKA_REBALANCE_IN_PROGRESS;
     struct group_member *m = group_find_member(g, member_id);
     renew_session(g, w, m, m->session_timeout_ms);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/mark.h"
 #include "base/mem.h"
 #include "metadata/feature.h"
 #include "metadata/image_edit.h"
@@ -121,7 +122,7 @@ static void put_partition(const struct image_snapshot *s, const struct image_top
         for (int32_t i = 0; i < p->replicas_count; i++)
             r->directories[i] = partition_directory(s->image, p, i);
     }
-    if (record->version >= 2 && p->elr_count > 0) {
+    if (record->version >= 2 && p->elr_count > 0 && !MUTANT(SNAPSHOTS_WITHOUT_ELR)) {
         r->eligible_leader_replicas = ids_of(partition_elr(p));
         r->eligible_leader_replicas_count = p->elr_count;
     }

@@ -43,6 +43,7 @@ void rsm_shard_load(struct rsm_shard *s, struct rsm_log *log, int32_t leader_epo
     s->state = RSM_LOADING;
     s->replayed = log->ops->start_offset(log);
     s->load_end = log->ops->end_offset(log);
+    if (MUTANT(LOADS_NOTHING)) s->replayed = s->load_end;
     s->rereads = 0;
     task_post(s->env->clock, &s->step);
 }

@@ -1,5 +1,6 @@
 #include "admin.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "oracles.h"
 #include "protocol/add_raft_voter.h"
@@ -29,12 +30,34 @@ struct admin {
     int32_t first, end; /* of those not done */
     int32_t made;       /* topics of the start */
     bool busy, resting;
-    char topic[64]; /* of the job under way */
+    char topic[64];       /* of the job under way */
+    struct uuid topic_id; /* of its answer; zero: none */
+    int32_t partitions;   /* that it asks for */
 };
 
 static void again(struct admin *a, int64_t ms)
 {
     timer_arm_in_ms(a->client.env->clock, &a->timer, ms);
+}
+
+/* What is answered is committed (S20). */
+static void check_committed(struct admin *a, enum action_kind kind)
+{
+    struct cluster *c = a->client.cluster;
+    struct oracles *o = c->oracles;
+    if (o->truths_count == TRUTHS_MAX) return; /* no more is known there */
+    const struct truth *t = oracles_truth(o, a->topic_id, 0);
+    if (kind == ACTION_TOPIC_CREATE && !t)
+        cluster_broken(c, "S20", "%s is said to be created and is not committed", a->topic);
+    if (kind == ACTION_TOPIC_DELETE && !(t && t->deleted))
+        cluster_broken(c, "S20", "%s is said to be deleted and is committed", a->topic);
+    const struct image_topic *now = image_topic_by_name(oracles_image(o), str_of(a->topic));
+    if (kind == ACTION_PARTITIONS && now && now->partitions_count < a->partitions)
+        cluster_broken(c, "S20", "%s is said to have %d partitions, committed are %d", a->topic,
+                       a->partitions, now->partitions_count);
+    if (kind == ACTION_TOPIC_CREATE) MARK("oracle S20: an answered creation is committed");
+    if (kind == ACTION_TOPIC_DELETE) MARK("oracle S20: an answered deletion is committed");
+    if (kind == ACTION_PARTITIONS) MARK("oracle S20: answered partitions are committed");
 }
 
 static void job_done(struct admin *a, enum err e, int16_t error)
@@ -46,6 +69,7 @@ static void job_done(struct admin *a, enum err e, int16_t error)
     bool exists = !e && error == KAFKA_TOPIC_ALREADY_EXISTS;
     bool good = !e && (error == KAFKA_NONE || exists);
     if (j->must && good) a->made++;
+    if (good && !exists) check_committed(a, j->action.kind);
     bool retry = !good && (j->must || e || client_should_retry(error) ||
                            error == KAFKA_INVALID_REPLICATION_FACTOR);
     if (a->resting)
@@ -63,8 +87,19 @@ static void job_done(struct admin *a, enum err e, int16_t error)
         job_done(a, e, e ? (int16_t)0 : (int16_t)(code));                 \
     }
 
-DONE(topic_created, create_topics_response, r->topics_count ? r->topics[0].error_code : 0)
-DONE(topic_deleted, delete_topics_response, r->responses_count ? r->responses[0].error_code : 0)
+/* A topic's answer says which one it is. */
+#define DONE_TOPIC(name, type, list)                                        \
+    static void name(struct call *call, enum err e, const void *response)   \
+    {                                                                       \
+        struct admin *a = CONTAINER_OF(call, struct admin, call);           \
+        const struct type *r = response;                                    \
+        bool told = !e && r->list##_count == 1;                             \
+        a->topic_id = told ? r->list[0].topic_id : UUID_ZERO;               \
+        job_done(a, e, told ? r->list[0].error_code : (int16_t)KAFKA_NONE); \
+    }
+
+DONE_TOPIC(topic_created, create_topics_response, topics)
+DONE_TOPIC(topic_deleted, delete_topics_response, responses)
 DONE(partitions_made, create_partitions_response, r->results_count ? r->results[0].error_code : 0)
 DONE(config_was_set, incremental_alter_configs_response,
      r->responses_count ? r->responses[0].error_code : 0)
@@ -126,9 +161,9 @@ static bool add_partitions(struct admin *a, int32_t more)
 {
     const struct image_topic *now = topic_now(a);
     if (!now || now->partitions_count > 8) return false;
+    a->partitions = now->partitions_count + more;
     struct create_partitions_request_create_partitions_topic t = {.name = str_of(a->topic),
-                                                                  .count =
-                                                                      now->partitions_count + more,
+                                                                  .count = a->partitions,
                                                                   .assignments = NULL,
                                                                   .assignments_count = -1};
     struct create_partitions_request q;

@@ -237,7 +237,7 @@ static void node_stopped(void *owner, bool clean)
 static void machine_bury(struct machine *m)
 {
     if (m->node) node_abandon(m->node);
-    if (!m->stopped || !m->stopped_clean) m->unclean_in = m->starts;
+    if (!m->stopped || !m->stopped_clean || m->may_fail) m->unclean_in = m->starts;
     m->node = NULL;
     m->env = NULL;
     m->started = m->stopped = m->stopping = false;
@@ -399,7 +399,8 @@ struct cluster *cluster_new(const struct plan *plan, bool verbose)
         prng_fill(&c->prng, &m->directory, sizeof m->directory);
         sim_disk_sync_delay(m->sim, 100, plan->sync_us);
         if (plan->drift_ppm)
-            sim_node_clock_drift(m->sim, prng_between(&c->prng, -plan->drift_ppm, plan->drift_ppm));
+            m->drift_ppm = prng_between(&c->prng, -plan->drift_ppm, plan->drift_ppm);
+        sim_node_clock_drift(m->sim, m->drift_ppm);
     }
     links(c);
     sim_net_faults(c->sim, (struct sim_net_faults){.read_max = plan->tiny_reads,

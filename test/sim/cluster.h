@@ -35,6 +35,7 @@ struct machine {
     bool new_disk; /* was given an empty disk, and must be formatted at the next start */
     int64_t starts;
     int64_t wall_ms;       /* its wall clock is so far off */
+    int64_t drift_ppm;     /* its clocks run so much faster, usually */
     int64_t lost_in;       /* the start in which it last lost bytes; 0: none */
     int64_t unclean_in;    /* the start that last ended by a crash or a loss; 0: none */
     int64_t registered_in; /* the newest start that knows its broker to be registered */

@@ -1,28 +1,27 @@
 /* Early detection: whoever is said to be gone is gone (D1). A verdict that names a process that
  * runs would fence a living broker or depose a living leader because of one reset connection. */
+#include "base/mark.h"
 #include "broker/broker.h"
 #include "history/history.h"
 #include "oracles.h"
 #include "quorum/quorum.h"
 
-enum { BROKER_PORT = 9092 };
-
-/* Asked to stop, and its clients are drained: it takes nobody on any more, and is about to end. */
-static bool has_left(const struct machine *m)
+/* Asked to stop, and it takes no connections any more: it will not be that process again. */
+static bool has_closed(const struct machine *m, uint16_t port)
 {
-    return m->stopping && !sim_node_listens(m->sim, BROKER_PORT);
+    return m->stopping && !sim_node_listens(m->sim, port);
 }
 
 static bool is_broker_of(const struct machine *m, int64_t epoch)
 {
     const struct broker *b = machine_broker(m);
-    return b && b->epoch == epoch && !has_left(m);
+    return b && b->epoch == epoch && !has_closed(m, 9092);
 }
 
 static bool leads(const struct machine *m, int64_t epoch)
 {
     const struct quorum *q = machine_quorum(m);
-    return q && quorum_is_leader(q) && quorum_epoch(q) == epoch;
+    return q && quorum_is_leader(q) && quorum_epoch(q) == epoch && !has_closed(m, 9093);
 }
 
 static void check_verdict(struct oracles *o, const struct machine *by,
@@ -35,6 +34,7 @@ static void check_verdict(struct oracles *o, const struct machine *by,
         return;
     }
     const struct machine *m = &c->machines[e->fact.about - 1];
+    MARK("oracle D1: a process is said to be gone");
     if (is_broker_of(m, e->fact.epoch) && strcmp(e->fact.reason, "broker") == 0)
         cluster_broken(c, "D1", "%s says that broker %d of epoch %lld is gone, and it runs: %s",
                        by->name, m->id, (long long)e->fact.epoch, e->text);

@@ -1,5 +1,6 @@
 #include "fetching.h"
 
+#include "base/mark.h"
 #include "protocol/batch.h"
 #include "protocol/fetch.h"
 #include "protocol/list_offsets.h"
@@ -27,6 +28,7 @@ static void check_batch(struct fetching *f, struct bytes batch, const struct bat
                        (long long)h->base_offset, t->directory);
         return;
     }
+    MARK("oracle S9: a batch that was served is compared with the committed one");
     const struct truth_batch *known = truth_at(t, h->base_offset);
     if (!known)
         cluster_broken(c, "S9", "%s was served the batch at %lld of %s, committed to %lld",
@@ -70,6 +72,7 @@ static enum fetch_end answer(struct fetching *f, const struct fetch_response_par
         return FETCH_OUT_OF_RANGE;
     }
     const struct machine *m = &f->client->cluster->machines[f->node - 1];
+    if (f->outdated > 0) MARK("oracle S5: a fetch of an older leader epoch is answered");
     if (f->outdated > 0 && f->outdated == m->starts && !p->error_code)
         cluster_broken(f->client->cluster, "S5",
                        "%s served %s a fetch of %s of an older leader epoch", m->name,

@@ -1,5 +1,6 @@
 #include "groups.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "broker/doubted_reads.h"
 #include "oracles.h"
@@ -101,6 +102,13 @@ void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t
     if (at > p->floor) p->floor = at;
 }
 
+void groups_committed_late(struct groups *g, const struct truth *t)
+{
+    if (!may_have_lost(g))
+        cluster_broken(g->cluster, "S18", "a commit for %s of an earlier generation was taken",
+                       t->directory);
+}
+
 static bool coordinates(const struct group_partition *p, int32_t node_id)
 {
     const struct truth *log = p->commits[p->floor].log;
@@ -141,6 +149,7 @@ void groups_fetched(struct groups *g, struct truth *t, int32_t node_id, int32_t 
     const struct group_partition *p = find(g, t);
     if (floor > p->floor) floor = p->floor; /* cut meanwhile */
     if (floor < 0 || !is_answerable(g, p, node_id)) return;
+    MARK("oracle S18: an offset is fetched after one was committed");
     for (int32_t i = floor; i < p->count; i++)
         if (p->commits[i].offset == offset) return;
     cluster_broken(g->cluster, "S18", "the group's offset of %s is %lld after %lld was committed",
@@ -160,6 +169,8 @@ void groups_generation(struct groups *g, int32_t generation)
 void groups_owns(struct groups *g, int32_t member, int32_t generation, struct truth *t)
 {
     struct group_partition *p = find(g, t);
+    if (generation > p->generation && p->owner >= 0 && p->owner != member)
+        MARK("oracle S19: a partition passes to another member");
     if (p->generation == generation && p->owner >= 0 && p->owner != member)
         cluster_broken(g->cluster, "S19", "%s is owned by members %d and %d in generation %d",
                        t->directory, p->owner, member, generation);

@@ -56,6 +56,9 @@ void groups_owns(struct groups *g, int32_t member, int32_t generation, struct tr
 int32_t groups_commits(struct groups *g, struct truth *t);
 void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t offset);
 
+/* One of an earlier generation than the member's own was acknowledged. */
+void groups_committed_late(struct groups *g, const struct truth *t);
+
 /* The index of the commit that no later fetch from that node may be older than; -1: none. Taken
  * when the fetch is sent. A coordinator that has not heard yet that another leads its partition
  * answers by what it has, as Apache Kafka's; but not one that no controller has heard for a

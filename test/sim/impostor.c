@@ -1,5 +1,6 @@
 #include "impostor.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "oracles.h"
 #include "protocol/broker_heartbeat.h"
@@ -31,6 +32,12 @@ struct impostor {
 static void over(struct impostor *i, enum err e, int16_t error, const char *what)
 {
     i->trying = false;
+    if (!e && i->trick == ANOTHER_CLUSTER) MARK("oracle S25: another cluster is answered");
+    if (!e && i->trick == EARLIER_INCARNATION) MARK("oracle S25: an earlier process is answered");
+    if (!e && i->trick == SECOND_PROCESS) MARK("oracle S25: a second process is answered");
+    if (!e && i->trick == CLONED_DIRECTORY) MARK("oracle S25: a copied directory is answered");
+    if (!e && i->trick == VOTER_OF_ANOTHER_DISK)
+        MARK("oracle S25: who asks a voter by another directory is answered");
     cluster_say(i->cluster, "impostor", "answered", "%s as %s: %s", what, i->as->name,
                 e ? err_text(e) : kafka_error_name(error));
     /* The first process may have ended meanwhile: metadata.c judges that one. */

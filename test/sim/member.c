@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "fetching.h"
 #include "oracles.h"
@@ -22,6 +23,7 @@ enum {
     WAIT_MS = 500, /* of a fetch. A broker serves a connection's requests one by one, so what */
     WAIT_HEALED_MS =
         10, /* waits holds up the fetches of other partitions: less when all must be read */
+    LATE_ONE_IN = 10, /* commits, with one more of the generation before */
     OWNED_MAX = 32,
     MEMBERS_MAX = 16,
     ASSIGNMENT_BYTES = 2048,
@@ -42,11 +44,12 @@ struct member {
     int32_t number;
     enum state state;
     bool busy; /* a call of `call` is under way */
-    struct call call, beat_call, commit_call;
-    bool beating, committing;
+    struct call call, beat_call, commit_call, late_call;
+    bool beating, committing, late;
     struct timer timer;
     int32_t coordinator; /* node.id; -1: not known */
     char id[64];         /* member id; "": none */
+    char instance[16];   /* group.instance.id; "": not a static member */
     int32_t generation;
     bool leads;
     char members[MEMBERS_MAX][64]; /* when it leads */
@@ -60,6 +63,7 @@ struct member {
         int64_t offsets[OWNED_MAX];
         int32_t before[OWNED_MAX]; /* commits there were */
     } commit;
+    struct truth *commit_late; /* what the late one under way is for */
 };
 
 static int64_t now(const struct member *m)
@@ -70,6 +74,11 @@ static int64_t now(const struct member *m)
 static struct groups *groups_of(struct member *m)
 {
     return &m->client.cluster->oracles->groups;
+}
+
+static struct str instance_of(const struct member *m)
+{
+    return m->instance[0] ? str_of(m->instance) : STR_NULL;
 }
 
 static void give_up_owned(struct member *m)
@@ -90,6 +99,7 @@ static void become(struct member *m, enum state s)
 static void after_error(struct member *m, int16_t error)
 {
     switch (error) {
+    case KAFKA_FENCED_INSTANCE_ID: /* by ourselves: an answer that was lost told the newer id */
     case KAFKA_UNKNOWN_MEMBER_ID:
         m->id[0] = '\0';
         become(m, JOINING);
@@ -161,6 +171,7 @@ static void joined(struct call *c, enum err e, const void *response)
     m->members_count = 0;
     for (int32_t i = 0; i < r->members_count && m->members_count < MEMBERS_MAX; i++)
         snprintf(m->members[m->members_count++], 64, "%.*s", STR_ARG(r->members[i].member_id));
+    if (m->instance[0]) MARK("a static member joins");
     groups_generation(groups_of(m), m->generation);
     become(m, SYNCING);
 }
@@ -175,7 +186,7 @@ static void join(struct member *m)
     q.session_timeout_ms = SESSION_MS;
     q.rebalance_timeout_ms = SESSION_MS;
     q.member_id = str_of(m->id);
-    q.group_instance_id = STR_NULL;
+    q.group_instance_id = instance_of(m);
     q.protocol_type = STR("sim");
     q.protocols = &protocol;
     q.protocols_count = 1;
@@ -241,7 +252,7 @@ static void sync_group(struct member *m)
     q.group_id = GROUP;
     q.generation_id = m->generation;
     q.member_id = str_of(m->id);
-    q.group_instance_id = STR_NULL;
+    q.group_instance_id = instance_of(m);
     q.protocol_type = STR("sim");
     q.protocol_name = STR("range");
     q.assignments = m->leads ? all : NULL;
@@ -421,12 +432,49 @@ static void commit(struct member *m)
     q.group_id = GROUP;
     q.generation_id_or_member_epoch = m->generation;
     q.member_id = str_of(m->id);
-    q.group_instance_id = STR_NULL;
+    q.group_instance_id = instance_of(m);
     q.topics = topics;
     q.topics_count = count;
     m->committing = true;
     channel_call(client_channel(&m->client, m->coordinator), &m->commit_call, API_OFFSET_COMMIT, 8,
                  &q, committed);
+}
+
+/* ---- a commit that comes too late */
+
+static void late_came(struct call *c, enum err e, const void *response)
+{
+    struct member *m = CONTAINER_OF(c, struct member, late_call);
+    m->late = false;
+    if (!e) MARK("oracle S18: a commit of an earlier generation is answered");
+    if (!e && m->commit_late && commit_error(response, m->commit_late) == 0)
+        groups_committed_late(groups_of(m), m->commit_late);
+}
+
+/* Of the generation before, to which another may have answered: it is refused (S18). */
+static void commit_late(struct member *m)
+{
+    struct owned *o = &m->owned[0];
+    if (m->late || m->owned_count == 0 || m->generation < 2) return;
+    m->commit_late = o->fetching.truth;
+    struct offset_commit_request_partition partition = {.partition_index =
+                                                            o->fetching.truth->partition,
+                                                        .committed_offset = o->fetching.position,
+                                                        .committed_leader_epoch = o->fetching.epoch,
+                                                        .committed_metadata = STR("")};
+    struct offset_commit_request_topic topic = {
+        .name = str_of(o->fetching.truth->topic), .partitions = &partition, .partitions_count = 1};
+    struct offset_commit_request q;
+    offset_commit_request_init(&q);
+    q.group_id = GROUP;
+    q.generation_id_or_member_epoch = m->generation - 1;
+    q.member_id = str_of(m->id);
+    q.group_instance_id = instance_of(m);
+    q.topics = &topic;
+    q.topics_count = 1;
+    m->late = true;
+    channel_call(client_channel(&m->client, m->coordinator), &m->late_call, API_OFFSET_COMMIT, 8,
+                 &q, late_came);
 }
 
 static void beaten(struct call *c, enum err e, const void *response)
@@ -448,7 +496,7 @@ static void beat(struct member *m)
     q.group_id = GROUP;
     q.generation_id = m->generation;
     q.member_id = str_of(m->id);
-    q.group_instance_id = STR_NULL;
+    q.group_instance_id = instance_of(m);
     m->beating = true;
     channel_call(client_channel(&m->client, m->coordinator), &m->beat_call, API_HEARTBEAT, 4, &q,
                  beaten);
@@ -476,6 +524,7 @@ static void act(struct timer *t)
         if (now(m) >= m->next_commit_ms) {
             m->next_commit_ms = now(m) + prng_between(&m->client.prng, COMMIT_MS / 4, COMMIT_MS);
             commit(m);
+            if (prng_chance(&m->client.prng, 1, LATE_ONE_IN)) commit_late(m);
         }
         break;
     case RESTING: break;
@@ -493,9 +542,10 @@ static void left(struct call *c, enum err e, const void *response)
 void member_leave(struct member *m)
 {
     if (m->state == RESTING) return;
-    bool can = !m->busy && m->coordinator > 0 && m->id[0];
+    bool can = !m->busy && m->coordinator > 0 && m->id[0] && !m->instance[0];
     become(m, RESTING);
-    if (!can) return; /* the session ends it */
+    if (m->instance[0]) m->id[0] = '\0'; /* as a process that comes back: by its instance alone */
+    if (!can) return;                    /* the session ends it */
     struct leave_group_request_member_identity self = {
         .member_id = str_of(m->id), .group_instance_id = STR_NULL, .reason = STR_NULL};
     struct leave_group_request q;
@@ -558,6 +608,9 @@ struct member *member_new(struct cluster *c, int32_t number)
     call_init(&m->call);
     call_init(&m->beat_call);
     call_init(&m->commit_call);
+    call_init(&m->late_call);
+    if (number < c->plan->static_members)
+        snprintf(m->instance, sizeof m->instance, "instance-%d", number % 100);
     timer_init(&m->timer, act);
     timer_arm_in_ms(m->client.env->clock, &m->timer, 1);
     return m;
@@ -570,6 +623,7 @@ void member_free(struct member *m)
     channel_cancel(&m->call);
     channel_cancel(&m->beat_call);
     channel_cancel(&m->commit_call);
+    channel_cancel(&m->late_call);
     client_free(&m->client);
     mem_free(m);
 }

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/metadata_publisher.h"
@@ -33,6 +34,7 @@ static void voters_committed(struct oracles *o, struct bytes value)
             snprintf(text + at, sizeof text - at, " %d", r.voters[i].voter_id);
         }
         for (int32_t i = 0; i < PLAN_NODES_MAX; i++) changed += !uuid_equal(now[i], o->voters[i]);
+        if (o->voter_changes > 0 && changed == 1) MARK("oracle S22: a voter comes or goes");
         if (o->voter_changes++ > 0 && changed > 1)
             cluster_broken(o->cluster, "S22", "%d voters changed at once", changed);
         memcpy(o->voters, now, sizeof now);
@@ -163,6 +165,7 @@ static void check_broker(struct oracles *o, int32_t id)
     cluster_say(o->cluster, who, "broker", "epoch %lld%s%s", b ? (long long)b->epoch : -1LL,
                 b && b->fenced ? " fenced" : "", b && b->in_controlled_shutdown ? " leaving" : "");
     if (b && !b->fenced) return;
+    MARK("oracle S24: a fenced broker's replicas are looked at");
     const struct image_places *places = image_places_of(image, id);
     for (uint32_t i = 0; places && i < places->count; i++) {
         const struct image_topic *topic;
@@ -227,6 +230,8 @@ static void compare_image(struct oracles *o, const struct machine *m, const stru
         cluster_broken(o->cluster, "S20", "the %s image of %s is at %lld, and committed is %lld",
                        whose, m->name, (long long)image->end_offset, (long long)o->metadata.end);
     int64_t at = image->end_offset % HASHES;
+    if (o->hashes[at].offset == image->end_offset)
+        MARK("oracle S20: an image is compared with the log's");
     if (o->hashes[at].offset == image->end_offset && o->hashes[at].hash != image_hash(image))
         cluster_broken(o->cluster, "S20", "the %s image of %s at %lld is another than the log's",
                        whose, m->name, (long long)image->end_offset);
@@ -244,6 +249,8 @@ static void look_at_vote(struct oracles *o, const struct machine *m)
     const char *epoch = strstr(state, "\"leaderEpoch\":"), *voted = strstr(state, "\"votedId\":");
     if (!epoch || !voted) return;
     int32_t epoch_now = atoi(epoch + 14), id = atoi(voted + 10);
+    if (epoch_now == v->voted_epoch && id >= 0 && v->voted_id >= 0)
+        MARK("oracle S21: a vote on disk is looked at again");
     if (epoch_now < v->voted_epoch)
         cluster_broken(o->cluster, "S21", "the epoch of %s fell on its disk from %d to %d", m->name,
                        v->voted_epoch, epoch_now);

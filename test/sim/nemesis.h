@@ -15,8 +15,11 @@ struct nemesis *nemesis_new(struct cluster *c, struct admin *admin, struct membe
                             int32_t members_count);
 void nemesis_free(struct nemesis *n);
 
-/* Everything is mended and everybody up; nothing happens from now on. */
-void nemesis_heal(struct nemesis *n);
+/* Everything is mended and everybody up, and nothing happens from now on: all but one node, when
+ * the plan says so and the others must be able to do without it. That one stays away (down, cut
+ * off, paused) until it is brought back. NULL: nobody does. */
+struct machine *nemesis_heal(struct nemesis *n);
+void nemesis_bring_back(struct nemesis *n, struct machine *m);
 
 /* Actions that were carried out; those spared. */
 int32_t nemesis_done(const struct nemesis *n);

@@ -191,6 +191,48 @@ bool oracles_may_crash_all(struct oracles *o)
     return !oracles_loss_is_unknown(o);
 }
 
+static bool plan_removes_voters(const struct plan *p)
+{
+    for (int32_t i = 0; i < p->actions_count; i++)
+        if (p->actions[i].kind == ACTION_VOTER_REMOVE) return true;
+    return false;
+}
+
+/* Most voters are others, on the disks that they were voted in with; also when one of these leaves:
+ * that governs from its append on (S22), and may be under way. */
+static bool quorum_without(const struct oracles *o, const struct machine *m)
+{
+    int32_t voters = 0, others = 0;
+    for (int32_t i = 0; i < o->cluster->count; i++) {
+        const struct machine *k = &o->cluster->machines[i];
+        bool is_voter =
+            o->cluster->plan->static_voters ? k->is_controller : !uuid_is_zero(o->voters[i]);
+        bool has_its_disk =
+            o->cluster->plan->static_voters || uuid_equal(k->directory, o->voters[i]);
+        voters += is_voter;
+        others += is_voter && k != m && has_its_disk;
+    }
+    bool one_more_leaves = plan_removes_voters(o->cluster->plan);
+    return one_more_leaves ? (others - 1) * 2 > voters - 1 : others * 2 > voters;
+}
+
+bool oracles_may_do_without(struct oracles *o, const struct machine *m)
+{
+    if (m->failing || m->may_fail || oracles_loss_is_unknown(o) || !quorum_without(o, m))
+        return false;
+    for (int32_t i = 0; i < o->truths_count && m->is_broker; i++) {
+        const struct truth *t = o->truths[i];
+        const struct image_topic *topic;
+        const struct image_partition *p = replica_of(o, t, m, &topic);
+        if (!p) continue;
+        if (p->adding_count + p->removing_count > 0 ||
+            p->replicas_count - 1 < oracles_isr_min(o, topic, p) || !another_holds(o, t, p, m) ||
+            !somebody_stays(o, topic, p, m) || last_leader_has_lost(o, t, p))
+            return false;
+    }
+    return true;
+}
+
 void oracles_has_lost(struct oracles *o, struct machine *m, bool synced)
 {
     if (!synced && o->cluster->plan->flush_messages == 1) return; /* nothing */

@@ -97,6 +97,9 @@ bool oracles_loss_is_unknown(const struct oracles *o);
 bool oracles_may_crash(struct oracles *o, const struct machine *m);
 bool oracles_may_crash_all(struct oracles *o);
 
+/* When all others are mended and this one stays away: must they go on without it? */
+bool oracles_may_do_without(struct oracles *o, const struct machine *m);
+
 /* It has lost: a partition of which it was the only replica may be shorter now. */
 void oracles_has_lost(struct oracles *o, struct machine *m, bool synced);
 

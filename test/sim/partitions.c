@@ -1,4 +1,5 @@
 /* Every replica a node hosts against the truth of its partition. */
+#include "base/mark.h"
 #include "broker/broker.h"
 #include "broker/metadata_publisher.h"
 #include "log/log_dir.h"
@@ -14,6 +15,10 @@ static void check_holds(struct oracles *o, const struct truth *t, const struct m
     const struct truth_view *v = &t->views[m->index];
     if (!v->hosted || v->role == PARTITION_OFFLINE || v->role == PARTITION_IDLE || t->amnesty)
         return;
+    if (set[0] == 'I')
+        MARK("oracle S3: a running member of the ISR is compared");
+    else
+        MARK("oracle S3: a running member of the ELR is compared");
     if (v->log_end_offset < t->end)
         cluster_broken(o->cluster, "S3",
                        "%s is in the %s of %s and ends at %lld, before the true "
@@ -60,6 +65,8 @@ static void look_at_leader(struct oracles *o, struct truth *t, struct machine *m
         cluster_broken(c, "S6", "the high watermark of %s fell on its leader %s from %lld to %lld",
                        t->directory, m->name, (long long)before->high_watermark,
                        (long long)p->high_watermark);
+    if (p->high_watermark > before->high_watermark && partition_isr_count(p) < 3)
+        MARK("oracle S4: a high watermark rises with fewer than three in sync");
     if (p->high_watermark > before->high_watermark && before->isr_count < partition_isr_min(p) &&
         partition_isr_count(p) < partition_isr_min(p))
         cluster_broken(c, "S4", "the high watermark of %s rose with an ISR of %d on %s",

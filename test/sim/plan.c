@@ -73,7 +73,7 @@ static void draw_settings(struct plan *p, struct prng *r)
     p->isr_min = p->replication == 1 ? 1 : prng_chance(r, 5, 6) ? 2 : prng_between(r, 1, 3);
     p->segment_batches = either(r, 0, 6, prng_between(r, 3, 200));
     p->snapshot_bytes = either(r, 20 << 20, 5000, prng_between(r, 1000, 100000));
-    p->flush_messages = prng_chance(r, 1, 8) ? 1 : 0;
+    p->flush_messages = prng_chance(r, 1, 6) ? 1 : 0;
     p->session_ms = either(r, 9000, 3000, prng_between(r, 2000, 20000));
     p->heartbeat_ms = p->session_ms / either(r, 4, 5, 9);
     p->lag_ms = either(r, 30000, 2000, prng_between(r, 1000, 10000));
@@ -84,8 +84,10 @@ static void draw_settings(struct plan *p, struct prng *r)
     p->producers = prng_between(r, 1, 3);
     p->producers_leader = prng_chance(r, 1, 3) ? 1 : 0;
     p->producers_none = prng_chance(r, 1, 4) ? 1 : 0;
+    p->replays = prng_chance(r, 1, 3) ? 1 : 0;
     p->readers = prng_chance(r, 2, 3) ? prng_between(r, 1, 2) : 0;
     p->group_members = prng_chance(r, 1, 2) ? prng_between(r, 1, 3) : 0;
+    p->static_members = prng_chance(r, 1, 3) ? prng_between(r, 0, p->group_members) : 0;
     p->batch_records = either(r, 20, 3, 100);
     p->value_bytes = either(r, 100, 20, 2000);
     p->pace_ms = either(r, 50, 200, prng_between(r, 10, 500));
@@ -97,6 +99,7 @@ static void draw_settings(struct plan *p, struct prng *r)
     p->resets = prng_chance(r, 1, 8) ? prng_between(r, 100, 3000) : 0;
     p->sync_us = either(r, 2000, 20000, prng_between(r, 200, 200000));
     p->drift_ppm = prng_chance(r, 1, 4) ? prng_between(r, 100, 50000) : 0;
+    p->core = prng_chance(r, 2, 3) ? prng_between(r, 1, 1000) : 0;
 }
 
 /* How likely a kind is to be in a plan at all, in hundredths, and how often against the others. */
@@ -107,10 +110,12 @@ static const struct {
     [ACTION_POWER] = {35, 6},
     [ACTION_STOP] = {30, 6},
     [ACTION_CRASH_ALL] = {10, 1},
+    [ACTION_POWER_ALL] = {20, 4},
     [ACTION_PAUSE] = {25, 6},
     [ACTION_CUT] = {25, 8},
     [ACTION_SPLIT] = {20, 6},
     [ACTION_ISOLATE] = {25, 6},
+    [ACTION_DEAF] = {15, 5},
     [ACTION_RESET] = {20, 8},
     [ACTION_RESET_CLIENTS] = {15, 8},
     [ACTION_CLOG] = {15, 6},
@@ -119,11 +124,13 @@ static const struct {
     [ACTION_SYNC_SLOW] = {15, 4},
     [ACTION_DISK_FULL] = {10, 3},
     [ACTION_DISK_ERROR] = {12, 3},
-    [ACTION_DISK_NEW] = {8, 1},
-    [ACTION_DIRECTORY_GONE] = {12, 3},
+    [ACTION_READ_ERROR] = {10, 3},
+    [ACTION_DISK_NEW] = {16, 2},
+    [ACTION_DIRECTORY_GONE] = {25, 4},
     [ACTION_MISREAD] = {10, 3},
     [ACTION_WALL_STEP] = {10, 3},
     [ACTION_WALL_FREEZE] = {8, 2},
+    [ACTION_DRIFT] = {8, 3},
     [ACTION_TOPIC_CREATE] = {25, 4},
     [ACTION_TOPIC_DELETE] = {25, 4},
     [ACTION_PARTITIONS] = {15, 2},
@@ -151,6 +158,8 @@ static void draw_action(struct plan *p, struct prng *r, struct action *a)
     case ACTION_SYNC_SLOW: a->x = prng_between(r, 10, 3000); break;
     case ACTION_DISK_FULL: a->x = prng_between(r, 0, 50000); break;
     case ACTION_DISK_ERROR: a->x = prng_between(r, 1, 60); break;
+    case ACTION_READ_ERROR: a->x = prng_between(r, 1, 300); break;
+    case ACTION_DRIFT: a->x = prng_between(r, -50000, 50000); break;
     case ACTION_WALL_STEP: a->x = prng_between(r, -3000000, 3000000); break;
     case ACTION_TOPIC_CREATE:
     case ACTION_PARTITIONS: a->b = (int32_t)prng_between(r, 1, 3); break;
@@ -159,6 +168,8 @@ static void draw_action(struct plan *p, struct prng *r, struct action *a)
     if (a->kind >= ACTION_TOPIC_CREATE) a->a = (int32_t)prng_below(r, 8);
     if (a->kind == ACTION_VOTER_ADD || a->kind == ACTION_VOTER_REMOVE || a->kind == ACTION_IMPOSTOR)
         a->a = (int32_t)prng_below(r, (uint64_t)p->nodes);
+    if (a->kind < ACTION_TOPIC_CREATE && prng_chance(r, 1, 4)) /* who matters most */
+        a->a = prng_chance(r, 1, 2) ? PLAN_QUORUM_LEADER : PLAN_PARTITION_LEADER;
 }
 
 static void draw_actions(struct plan *p, struct prng *r)
@@ -183,15 +194,20 @@ static void draw_actions(struct plan *p, struct prng *r)
     }
 }
 
-/* The controller's own preferred election may choose one that has lost what it did not sync, before
+/* What would not be a defect.
+ *
+ * The controller's own preferred election may choose one that has lost what it did not sync, before
  * that one has said so: Kafka's design does not survive it (README.md). */
-static void leave_out_what_loses(struct plan *p)
+static void leave_out_what_is_allowed(struct plan *p)
 {
     for (int32_t i = 0; i < p->actions_count; i++) {
         enum action_kind kind = p->actions[i].kind;
         if ((kind == ACTION_POWER && p->flush_messages != 1) || kind == ACTION_DISK_NEW ||
             kind == ACTION_DIRECTORY_GONE || kind == ACTION_MISREAD || kind == ACTION_DISK_ERROR)
             p->rebalance_check_s = 300;
+        /* Where all that a producer wrote is deleted, nothing tells that it comes again, as in
+         * Apache Kafka: a replica that is built anew, or recovered, knows what its log has. */
+        if (kind == ACTION_TRUNCATE || kind == ACTION_CONFIG) p->replays = 0;
     }
 }
 
@@ -202,7 +218,7 @@ void plan_draw(struct plan *p, uint64_t seed, int32_t nodes_max)
     draw_nodes(p, &r, nodes_max);
     draw_settings(p, &r);
     draw_actions(p, &r);
-    leave_out_what_loses(p);
+    leave_out_what_is_allowed(p);
 }
 
 /* ---- text */

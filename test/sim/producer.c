@@ -54,6 +54,7 @@ struct producer {
     struct lane lanes[CLIENT_PARTITIONS_MAX];
     int32_t lanes_count;
     int64_t sent;
+    struct replays *replays; /* who hears what is sent; NULL: nobody */
 };
 
 static void lane_pump(struct lane *l);
@@ -220,6 +221,7 @@ static void batch_send(struct out_batch *b, const struct client_partition *to)
     l->in_flight++;
     for (int32_t i = 0; i < b->count && p->acks == ACKS_LEADER; i++)
         values_sent_once(values_of(p), b->first_value + i, to->leader);
+    if (p->replays && l->known) replays_hear(p->replays, l->truth, p->version, b->data, b->len);
     channel_call(client_channel(&p->client, to->leader), &b->call, API_PRODUCE, p->version, &q,
                  produced);
 }
@@ -351,7 +353,8 @@ static void act(struct timer *t)
     for (int32_t i = 0; i < p->lanes_count; i++) lane_pump(&p->lanes[i]);
 }
 
-struct producer *producer_new(struct cluster *c, int32_t number, int16_t acks)
+struct producer *producer_new(struct cluster *c, int32_t number, int16_t acks,
+                              struct replays *replays)
 {
     struct producer *p = MEM_NEW(struct producer);
     char name[16];
@@ -359,6 +362,7 @@ struct producer *producer_new(struct cluster *c, int32_t number, int16_t acks)
     client_init(&p->client, c, name, TIMEOUT_MS);
     p->number = number;
     p->acks = acks;
+    p->replays = acks == ACKS_ALL ? replays : NULL;
     p->version = prng_chance(&p->client.prng, 1, 3) ? (int16_t)prng_between(&p->client.prng, 9, 12)
                                                     : (int16_t)-1;
     p->id = -1;

@@ -14,12 +14,15 @@
 
 #include "client.h"
 #include "protocol/batch.h"
+#include "replays.h"
 
 struct producer;
 
 enum { ACKS_ALL = -1, ACKS_LEADER = 1 };
 
-struct producer *producer_new(struct cluster *c, int32_t number, int16_t acks);
+/* `replays` hears what is sent with acks=all; NULL: nobody does. */
+struct producer *producer_new(struct cluster *c, int32_t number, int16_t acks,
+                              struct replays *replays);
 void producer_free(struct producer *p);
 
 /* No new values from now on; what is queued is still brought home. */

@@ -9,6 +9,7 @@
 #include "oracles.h"
 #include "producer.h"
 #include "reader.h"
+#include "replays.h"
 #include "spray.h"
 
 enum {
@@ -25,11 +26,13 @@ struct run {
     struct admin *admin;
     struct nemesis *nemesis;
     struct producer *producers[CLIENTS_MAX];
+    struct replays *replays; /* NULL: nobody sends anything again */
     struct spray *sprays[CLIENTS_MAX];
     struct reader *readers[CLIENTS_MAX];
     struct member *members[CLIENTS_MAX];
     int32_t producers_count, sprays_count, readers_count, members_count;
-    char why[256]; /* not well yet */
+    struct machine *away; /* the others must do without it; NULL: nobody is */
+    char why[256];        /* not well yet */
 };
 
 /* ---- after every event */
@@ -79,12 +82,15 @@ static bool nodes_are_well(struct run *r)
     for (int32_t i = 0; i < r->cluster->count; i++) {
         const struct machine *m = &r->cluster->machines[i];
         const struct quorum_view *v = &o->quorum[i];
+        if (m == r->away) continue;
         if (!machine_is_up(m)) return no(r, "L4: %s is down", m->name);
         if (v->leader < 0) return no(r, "L1: %s knows no leader of the quorum", m->name);
         if (leader >= 0 && v->leader != leader)
             return no(r, "L1: the quorum's leader is %d, and %d for %s", leader, v->leader,
                       m->name);
         leader = v->leader;
+        if (r->away && leader == r->away->id)
+            return no(r, "L1: %s is away, and leads the quorum for %s", r->away->name, m->name);
         if (m->is_broker && !m->started) return no(r, "L4: %s has not started", m->name);
         if (m->is_broker && !oracles_is_member(o, m)) return no(r, "L4: %s is fenced", m->name);
         if (m->is_broker && v->broker_image_end + 40 < o->metadata.end)
@@ -92,6 +98,19 @@ static bool nodes_are_well(struct run *r)
                       (long long)v->broker_image_end, (long long)o->metadata.end);
     }
     return true;
+}
+
+/* Whoever is not away is in sync. */
+static bool partition_is_well(struct run *r, const struct image_partition *p)
+{
+    int32_t awaited = 0, there = 0;
+    for (int32_t i = 0; i < p->replicas_count; i++) {
+        int32_t id = partition_replicas(p)[i];
+        if (r->away && r->away->id == id) continue;
+        awaited++;
+        there += partition_in_isr(p, id);
+    }
+    return there == awaited && p->adding_count + p->removing_count == 0;
 }
 
 static bool partitions_are_well(struct run *r)
@@ -102,8 +121,10 @@ static bool partitions_are_well(struct run *r)
         for (int32_t i = 0; i < topic->partitions_size; i++) {
             const struct image_partition *p = image_topic_partition(topic, i);
             if (!p) continue;
-            if (p->leader < 0) return no(r, "L2: %.*s-%d has no leader", STR_ARG(topic->name), i);
-            if (p->isr_count != p->replicas_count || p->adding_count + p->removing_count > 0)
+            if (p->leader < 0 || (r->away && p->leader == r->away->id))
+                return no(r, "L2: %.*s-%d has no leader%s%s", STR_ARG(topic->name), i,
+                          r->away ? " without " : "", r->away ? r->away->name : "");
+            if (!partition_is_well(r, p))
                 return no(r, "L4: %d of %d replicas of %.*s-%d are in sync", p->isr_count,
                           p->replicas_count, STR_ARG(topic->name), i);
         }
@@ -167,7 +188,8 @@ static bool all_is_committed(struct run *r)
 static void add_producer(struct run *r, int16_t acks)
 {
     if (r->producers_count == CLIENTS_MAX) return;
-    r->producers[r->producers_count] = producer_new(r->cluster, r->producers_count, acks);
+    r->producers[r->producers_count] =
+        producer_new(r->cluster, r->producers_count, acks, r->replays);
     r->producers_count++;
 }
 
@@ -198,6 +220,7 @@ static void begin(struct run *r)
     r->admin = admin_new(r->cluster);
     admin_make_topics(r->admin);
     if (!run_until(r, has_topics, SETUP_MS_MAX)) return;
+    if (p->replays) r->replays = replays_new(r->cluster);
     for (int32_t i = 0; i < p->producers; i++) add_producer(r, ACKS_ALL);
     for (int32_t i = 0; i < p->producers_leader; i++) add_producer(r, ACKS_LEADER);
     for (int32_t i = 0; i < p->producers_none; i++) add_spray(r);
@@ -218,8 +241,16 @@ static void heal(struct run *r)
     c->healing = true;
     for (int32_t i = 0; i < r->producers_count; i++) producer_rest(r->producers[i]);
     for (int32_t i = 0; i < r->sprays_count; i++) spray_rest(r->sprays[i]);
+    if (r->replays) replays_rest(r->replays);
     admin_rest(r->admin);
-    nemesis_heal(r->nemesis);
+    r->away = nemesis_heal(r->nemesis);
+    if (r->away) {
+        if (!run_until(r, all_is_well, HEAL_MS_MAX)) return;
+        cluster_say(c, "run", "well", "without %s", r->away->name);
+        struct machine *back = r->away;
+        r->away = NULL;
+        nemesis_bring_back(r->nemesis, back);
+    }
     if (!run_until(r, all_is_well, HEAL_MS_MAX)) return;
     cluster_say(c, "run", "well", " ");
     for (int32_t i = 0; i < r->sprays_count; i++) spray_send_last(r->sprays[i]);
@@ -265,6 +296,7 @@ void run_plan(const struct plan *plan, bool verbose, bool echo, struct run_resul
     gather(&r, result);
     sim_watch(r.cluster->sim, NULL, NULL);
     for (int32_t i = 0; i < r.producers_count; i++) producer_free(r.producers[i]);
+    if (r.replays) replays_free(r.replays);
     for (int32_t i = 0; i < r.sprays_count; i++) spray_free(r.sprays[i]);
     for (int32_t i = 0; i < r.readers_count; i++) reader_free(r.readers[i]);
     for (int32_t i = 0; i < r.members_count; i++) member_free(r.members[i]);

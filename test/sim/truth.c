@@ -1,5 +1,6 @@
 #include "truth.h"
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 void truth_init(struct truth *t, struct uuid topic_id, const char *topic, int32_t partition)
@@ -63,6 +64,7 @@ static bool compare(struct truth *t, const struct machine *m, struct bytes batch
     }
     if (h->base_offset < t->end) {
         const struct truth_batch *known = truth_at(t, h->base_offset);
+        MARK("oracle S2: a replica's batch is compared with the committed one");
         if (known && same(known, h)) return true;
         cluster_broken(c, "S2",
                        "%s has at %lld of %s a batch (epoch %d, crc %08x) other than the "
@@ -115,6 +117,7 @@ void truth_cut(struct truth *t, int64_t end)
 {
     t->amnesty = false;
     if (end >= t->end) return;
+    MARK("an only replica has lost a part");
     t->losses++;
     t->batches_count = index_at(t, end);
     t->end = end;

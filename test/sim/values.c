@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 
 enum { VALUE_TEXT_MAX = 4096 };
@@ -91,8 +92,10 @@ void values_acked(struct values *v, int32_t number, int64_t offset)
                        "value %d was acknowledged at %lld of %s, where nothing is "
                        "committed (to %lld)",
                        number, (long long)offset, x->truth->directory, (long long)x->truth->end);
-    else
+    else {
+        MARK("oracle S1: an acknowledged value is committed");
         check_place(v, number);
+    }
 }
 
 void values_failed(struct values *v, int32_t number)
@@ -167,6 +170,7 @@ void values_told(void *values, struct truth *t, const struct record *r)
         cluster_broken(c, "S27", "value %d was refused and stands at %lld of %s", number,
                        (long long)r->offset, t->directory);
     } else {
+        if (x->once) MARK("oracle S13: a value of an idempotent producer is committed once");
         const struct value *y = x->once ? before(v, number) : NULL;
         if (y && y->committed_offset < 0 && y->state != VALUE_UNKNOWN && t->losses == 0)
             cluster_broken(c, "S13", "value %d of %s came before the one sent before it", number,

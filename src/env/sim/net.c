@@ -775,13 +775,22 @@ void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut)
     if (from->process && to->process) heal(to, from); /* acknowledgements pass again */
 }
 
+void sim_net_deafen(struct sim_node *n, bool cut)
+{
+    for (int32_t i = 0; i < n->sim->nodes_count; i++)
+        if (n->sim->nodes[i] != n) sim_net_cut(n->sim->nodes[i], n, cut);
+}
+
+void sim_net_mute(struct sim_node *n, bool cut)
+{
+    for (int32_t i = 0; i < n->sim->nodes_count; i++)
+        if (n->sim->nodes[i] != n) sim_net_cut(n, n->sim->nodes[i], cut);
+}
+
 void sim_net_isolate(struct sim_node *n, bool cut)
 {
-    for (int32_t i = 0; i < n->sim->nodes_count; i++) {
-        if (n->sim->nodes[i] == n) continue;
-        sim_net_cut(n, n->sim->nodes[i], cut);
-        sim_net_cut(n->sim->nodes[i], n, cut);
-    }
+    sim_net_mute(n, cut);
+    sim_net_deafen(n, cut);
 }
 
 static void drop_inbox(struct sim_conn *c)

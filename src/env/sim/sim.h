@@ -184,6 +184,10 @@ void sim_net_cut(struct sim_node *from, struct sim_node *to, bool cut);
 /* Both directions between the node and every other node that exists now. */
 void sim_net_isolate(struct sim_node *n, bool cut);
 
+/* One of them only: it hears none of those others; none of them hears it. */
+void sim_net_deafen(struct sim_node *n, bool cut);
+void sim_net_mute(struct sim_node *n, bool cut);
+
 /* Every connection between the two is reset, with what is on its way lost. */
 void sim_net_reset(struct sim_node *a, struct sim_node *b);
 

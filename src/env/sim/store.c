@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mark.h"
 #include "base/mem.h"
 #include "env/disk.h"
 
@@ -227,15 +228,32 @@ static void restore_all(struct sim_inode *i, const struct sim_generation *g)
     if (!g->size_synced) set_size(i, g->old_size);
 }
 
+/* What another file had there before: where this one had nothing that was synced. */
+static void fill_with_garbage(struct sim_inode *i, const struct sim_generation *g, int32_t k,
+                              struct prng *p)
+{
+    int64_t from = g->sectors[k].index * SIM_SECTOR, to = from + SIM_SECTOR;
+    if (from < g->old_size) from = g->old_size;
+    if (to > i->size) to = i->size;
+    if (from >= to) return;
+    MARK("a power loss leaves garbage in a sector");
+    prng_fill(p, i->data + from, (size_t)(to - from));
+}
+
 static void restore_some(struct sim_inode *i, const struct sim_generation *g, struct prng *p)
 {
     for (int32_t k = 0; k < g->sectors_count; k++) {
         int64_t torn = prng_between(p, 1, SIM_SECTOR - 1);
-        switch (prng_below(p, 4)) {
-        case 0: break; /* written */
-        case 1: restore_sector(i, g, k, 0, SIM_SECTOR); break;
-        case 2: restore_sector(i, g, k, torn, SIM_SECTOR); break;
-        default: restore_sector(i, g, k, 0, torn);
+        switch (prng_below(p, 9)) {
+        case 0:
+        case 1: break; /* written */
+        case 2:
+        case 3: restore_sector(i, g, k, 0, SIM_SECTOR); break;
+        case 4:
+        case 5: restore_sector(i, g, k, torn, SIM_SECTOR); break;
+        case 6:
+        case 7: restore_sector(i, g, k, 0, torn); break;
+        default: fill_with_garbage(i, g, k, p);
         }
     }
     uint64_t size = prng_below(p, 3);
@@ -493,17 +511,52 @@ static void tree_power_loss(struct sim_inode *i, bool all, struct prng *p)
         tree_power_loss(i->entries.entries[k].value, all, p);
 }
 
-void sim_store_power_loss(struct sim_store *st, bool all, struct prng *p)
+static void undo_last(struct sim_store *st, uint64_t count)
 {
-    uint64_t length = 0;
-    LIST_EACH(&st->journal, node) length++;
-    uint64_t draw = prng_below(p, 3);
-    uint64_t undone = all || draw == 0 ? length : draw == 1 ? prng_below(p, length + 1) : 0;
-    for (; undone > 0; undone--) {
+    for (; count > 0; count--) {
         struct name_change *c = CONTAINER_OF(st->journal.prev, struct name_change, node);
         undo(c);
         journal_drop(c);
     }
+}
+
+/* Of each directory the changes from some one on, whatever others lose: nothing orders them. A
+ * rename between two is undone or stays in both. */
+static void undo_by_directory(struct sim_store *st, struct prng *p)
+{
+    struct sim_inode **kept = NULL; /* what is left of these stays */
+    int32_t count = 0, capacity = 0;
+    uint64_t one_in = 1 + prng_below(p, 10);
+    for (struct list_node *node = st->journal.prev, *older; node != &st->journal; node = older) {
+        older = node->prev;
+        struct name_change *c = CONTAINER_OF(node, struct name_change, node);
+        struct sim_inode *dirs[] = {c->dir_from, c->dir_to};
+        bool stays = contains(kept, count, dirs[0]) || contains(kept, count, dirs[1]) ||
+                     prng_chance(p, 1, one_in);
+        for (int k = 0; k < 2 && stays; k++) {
+            if (!dirs[k] || contains(kept, count, dirs[k])) continue;
+            MEM_GROW(kept, count, capacity);
+            kept[count++] = dirs[k];
+        }
+        if (stays) continue;
+        if (count > 0) MARK("a power loss keeps a newer name and loses an older one elsewhere");
+        undo(c);
+        journal_drop(c);
+    }
+    mem_free(kept);
+}
+
+void sim_store_power_loss(struct sim_store *st, bool all, struct prng *p)
+{
+    uint64_t length = 0;
+    LIST_EACH(&st->journal, node) length++;
+    uint64_t draw = prng_below(p, 4);
+    if (all || draw == 0)
+        undo_last(st, length);
+    else if (draw == 1)
+        undo_last(st, prng_below(p, length + 1));
+    else if (draw == 2)
+        undo_by_directory(st, p);
     while (!list_empty(&st->journal))
         journal_drop(CONTAINER_OF(st->journal.next, struct name_change, node));
     tree_power_loss(st->root, all, p);

@@ -6,7 +6,8 @@
  * the generations, newest first, gives what the medium holds; a power loss undoes a random part.
  *
  * Names are changed at once, and every change is put in a journal until the directory is synced; a
- * power loss undoes the end of the journal, newest first. */
+ * power loss undoes the end of the journal, newest first, or the end of each directory's part of it
+ * by itself. */
 #ifndef SAMSA_ENV_SIM_STORE_H
 #define SAMSA_ENV_SIM_STORE_H
 

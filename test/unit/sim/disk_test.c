@@ -163,6 +163,85 @@ TEST(synced_tree_is_durable_with_its_names_and_what_is_beside_it_is_not)
     sim_free(s);
 }
 
+TEST(power_loss_orders_the_names_of_one_directory_and_not_of_two)
+{
+    int mixed = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct sim *s = sim_new(seed);
+        struct env *env = sim_node_env(s, "n");
+        assert_ok(disk_mkdir(env->disk, "x"));
+        assert_ok(disk_mkdir(env->disk, "y"));
+        assert_ok(disk_sync_dir(env->disk, "/"));
+        disk_file_unref(open_file(env, "x/first"));
+        disk_file_unref(open_file(env, "x/second"));
+        disk_file_unref(open_file(env, "y/later"));
+        env = reboot(s, SIM_LOSS_RANDOM);
+        struct disk_stat st;
+        bool first = disk_stat(env->disk, "x/first", &st) == ERR_OK;
+        bool second = disk_stat(env->disk, "x/second", &st) == ERR_OK;
+        bool later = disk_stat(env->disk, "y/later", &st) == ERR_OK;
+        assert_true(first || !second);
+        mixed += later && !second;
+        sim_free(s);
+    }
+    assert_true(mixed > 0);
+}
+
+TEST(power_loss_keeps_a_rename_between_two_directories_in_both_or_in_none)
+{
+    int kept = 0, undone = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct sim *s = sim_new(seed);
+        struct env *env = sim_node_env(s, "n");
+        assert_ok(disk_mkdir(env->disk, "x"));
+        assert_ok(disk_mkdir(env->disk, "y"));
+        disk_file_unref(open_file(env, "x/a"));
+        assert_ok(disk_sync_dir(env->disk, "/"));
+        assert_ok(disk_sync_dir(env->disk, "x"));
+        assert_ok(disk_rename(env->disk, "x/a", "y/b"));
+        disk_file_unref(open_file(env, "x/c"));
+        disk_file_unref(open_file(env, "y/d"));
+        env = reboot(s, SIM_LOSS_RANDOM);
+        struct disk_stat st;
+        bool old = disk_stat(env->disk, "x/a", &st) == ERR_OK;
+        bool new = disk_stat(env->disk, "y/b", &st) == ERR_OK;
+        assert_true(old != new);
+        kept += new;
+        undone += old;
+        sim_free(s);
+    }
+    assert_true(kept > 0 && undone > 0);
+}
+
+TEST(garbage_of_a_power_loss_stands_behind_what_was_synced)
+{
+    enum { SYNCED = 700, MORE = 4000 };
+    int garbage = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct sim *s = sim_new(seed);
+        struct env *env = sim_node_env(s, "n");
+        struct disk_file *f = open_file(env, "a");
+        uint8_t data[SYNCED + MORE];
+        memset(data, 'o', SYNCED);
+        memset(data + SYNCED, 'n', MORE);
+        assert_ok(disk_write_bytes(f, 0, data, SYNCED));
+        assert_ok(disk_sync(f));
+        assert_ok(disk_sync_dir(env->disk, "/"));
+        assert_ok(disk_write_bytes(f, SYNCED, data + SYNCED, MORE));
+        disk_file_unref(f);
+        env = reboot(s, SIM_LOSS_RANDOM);
+        f = open_file(env, "a");
+        size_t got;
+        assert_ok(disk_read(f, 0, data, sizeof data, &got));
+        assert_true(got >= SYNCED);
+        for (size_t i = 0; i < SYNCED; i++) assert_int_equal(data[i], 'o');
+        for (size_t i = SYNCED; i < got; i++) garbage += data[i] != 'n' && data[i] != 0;
+        disk_file_unref(f);
+        sim_free(s);
+    }
+    assert_true(garbage > 0);
+}
+
 TEST(replace_file_survives_power_loss_at_every_moment)
 {
     /* Whatever happens before: old or new, whole. */

@@ -19,6 +19,7 @@ struct talker {
     int connected, broken;
     enum err connect_result, broken_with;
     int64_t answered_at_ms;
+    int64_t heard; /* what it was sent as a server, in reads */
     int served_broken;
     enum err served_broken_with;
 };
@@ -70,6 +71,7 @@ static void on_served(struct net_conn *c)
     uint8_t buffer[64];
     size_t got;
     while (net_recv(c, buffer, sizeof buffer, &got) == ERR_OK) {
+        ((struct talker *)c->owner)->heard++;
         out_put(net_out(c), buffer, got);
         net_kick(c);
     }
@@ -215,6 +217,29 @@ TEST(cut_link_holds_data_back_and_heals)
         assert_true(w->a.answered > before + 100);
     }
     world_free(w);
+}
+
+TEST(who_is_deaf_is_heard_and_who_is_mute_hears)
+{
+    int heard_though_mute = 0, answered_though_deaf = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        bool mute = seed % 2;
+        struct world *w = world_new(seed);
+        talker_connect(&w->a, "b");
+        sim_run_ms(w->sim, 50);
+        (mute ? sim_net_mute : sim_net_deafen)(w->nb, true);
+        uint64_t answered = w->a.answered; /* one message is on its way, there or back */
+        int64_t heard = w->b.heard;
+        sim_run_ms(w->sim, 1000);
+        assert_true(mute ? w->a.answered == answered : w->b.heard == heard);
+        heard_though_mute += mute && w->b.heard > heard;
+        answered_though_deaf += !mute && w->a.answered > answered;
+        (mute ? sim_net_mute : sim_net_deafen)(w->nb, false);
+        sim_run_ms(w->sim, 1000);
+        assert_true(w->a.answered > answered + 100);
+        world_free(w);
+    }
+    assert_true(heard_though_mute > 0 && answered_though_deaf > 0);
 }
 
 TEST(connecting_over_a_cut_link_times_out_or_waits_for_the_heal)
