@@ -54,6 +54,14 @@ void wire_rest(struct raft *r, int32_t peer, int64_t until_ms)
     w->pauses[w->pauses_count++] = (struct raft_pause){peer, until_ms};
 }
 
+/* What is over is forgotten: a server that rested once is as good as one that never had to. */
+static void rests_end(struct raft *r, int64_t now_ms)
+{
+    struct raft_wire *w = &r->wire;
+    for (int32_t i = w->pauses_count - 1; i >= 0; i--)
+        if (w->pauses[i].until_ms <= now_ms) w->pauses[i] = w->pauses[--w->pauses_count];
+}
+
 bool wire_take_sent(struct raft *r, uint32_t token, struct raft_sent *out)
 {
     struct raft_wire *w = &r->wire;
@@ -344,6 +352,7 @@ static void note_sent(struct raft *r, int64_t now_ms, const struct candidate *c)
 bool raft_next_message(struct raft *r, int64_t now_ms, struct raft_message *out)
 {
     struct candidate c;
+    rests_end(r, now_ms);
     for (int32_t i = 0; candidate(r, i, &c); i++) {
         if (c.due_ms == INT64_MAX || c.due_ms > now_ms) continue;
         struct raft_wire *w = &r->wire;

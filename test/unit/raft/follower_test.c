@@ -439,6 +439,40 @@ TEST(an_unattached_node_asks_one_server_at_a_time_until_it_learns_the_leader)
     world_free(w);
 }
 
+/* One machine is silent, the others do not know the leader yet: they rest a moment after that, and
+ * the silent one never does. */
+TEST(a_server_that_is_silent_is_not_asked_before_the_others_for_ever)
+{
+    struct world *w = world_new(7);
+    w->puppets = true;
+    for (int32_t i = 0; i < 4; i++) world_add(w, i, true, 1);
+    world_dynamic(w, 3);
+    w->servers_max = 3;
+    struct node *n = &w->nodes[3];
+    n->is_controller = false;
+    n->disk.bootstrap = w->nodes[0].disk.bootstrap;
+    node_start(n);
+    struct raft_answer a = node_good_answer(n);
+    a.error = KAFKA_NOT_LEADER_OR_FOLLOWER;
+    int silent = 0, others = 0;
+    for (int i = 0; i < 60; i++) {
+        const struct raft_message *m = node_message(n, RAFT_FETCH, -1);
+        assert_non_null(m);
+        if (str_equal_z(m->host, "n2")) {
+            silent++;
+            w->now_ms += 2000;
+            raft_unanswered(n->raft, w->now_ms, m->token, true);
+        } else {
+            others++;
+            node_answered(n, m, a);
+        }
+        w->now_ms += 20;
+        node_tick(n);
+    }
+    assert_true(silent > 5 && others > 20);
+    world_free(w);
+}
+
 TEST(without_bootstrap_servers_the_static_voters_are_asked)
 {
     struct world *w = world_alone(3, false);
