@@ -109,7 +109,7 @@ static int32_t elect(const struct election *e, bool *unclean)
         MARK("the last known leader is elected");
         return partition_last_known_elr(e->p)[0];
     }
-    if (e->kind == ELECTION_UNCLEAN)
+    if (e->kind == ELECTION_UNCLEAN || MUTANT(ELECTS_UNCLEANLY))
         for (int32_t i = 0; i < e->replicas.count; i++)
             if (acceptable(e, e->replicas.items[i])) return e->replicas.items[i];
     *unclean = false;

@@ -9,7 +9,7 @@
 #include "oracles.h"
 #include "quorum/snapshot_file.h"
 
-enum { CONFIG_BYTES = 4096 };
+enum { CONFIG_BYTES = 4096, FAILED_LATELY_MS = 15000 /* more than clients wait for an answer */ };
 
 const char *cluster_id(void)
 {
@@ -35,6 +35,11 @@ void cluster_broken(struct cluster *c, const char *invariant, const char *format
     vsnprintf(c->broken + n, sizeof c->broken - (size_t)n, format, args);
     va_end(args);
     cluster_say(c, "oracle", "BROKEN", "%s", c->broken);
+}
+
+bool cluster_failed_lately(const struct cluster *c)
+{
+    return c->failed_ms > 0 && sim_now_ms(c->sim) - c->failed_ms < FAILED_LATELY_MS;
 }
 
 void cluster_say(struct cluster *c, const char *who, const char *verb, const char *format, ...)
@@ -102,6 +107,7 @@ static void print_config(const struct machine *m, char text[CONFIG_BYTES])
     size_t at = print_roles(m, text, 0);
     if (p->racks > 0 && m->is_broker)
         at = print(text, at, "broker.rack=r%lld\n", (long long)(m->index % p->racks));
+    if (p->unclean) at = print(text, at, "unclean.leader.election.enable=true\n");
     if (p->flush_messages > 0)
         at = print(text, at, "log.flush.interval.messages=%lld\n", (long long)p->flush_messages);
     at = print(text, at,
@@ -124,7 +130,7 @@ static void print_config(const struct machine *m, char text[CONFIG_BYTES])
                (long long)p->rebalance_check_s);
     print(text, at,
           "group.initial.rebalance.delay.ms=300\ngroup.min.session.timeout.ms=1000\n"
-          "auto.create.topics.enable=false\nunclean.leader.election.enable=false\n"
+          "auto.create.topics.enable=false\n"
           /* faults may keep a broker from the controllers longer than the default, and it would
            * end */
           "initial.broker.registration.timeout.ms=600000\n"
@@ -345,6 +351,7 @@ void cluster_after_event(struct cluster *c)
             cluster_say(c, m->name, "stopped", "%s", clean ? "clean" : "unclean");
             sim_node_crash(m->sim);
             machine_bury(m);
+            if (!clean) c->failed_ms = sim_now_ms(c->sim);
             if (!clean && !m->may_fail)
                 cluster_broken(c, "S23", "%s stopped by itself, and no disk had failed", m->name);
             if (!asked && m->restart_ms < 0) machine_restart_in(m, 1000);

@@ -59,6 +59,7 @@ struct cluster {
     bool healing;              /* the last phase: no more faults */
     char broken[BROKEN_BYTES]; /* the first invariant that did not hold, and how; "": none */
     int64_t broken_ms;
+    int64_t failed_ms; /* when a process last stopped by itself; 0: none has */
 };
 
 /* Formats and starts every node. */
@@ -72,6 +73,10 @@ static inline bool cluster_is_broken(const struct cluster *c)
 {
     return c->broken[0] != '\0';
 }
+
+/* A process has stopped by itself not long ago. What it did in its last turn no checker has seen:
+ * what it answered then is known to hold only when another, or its successor, shows it. */
+bool cluster_failed_lately(const struct cluster *c);
 
 /* One line of the short log: virtual time, who, what, and the rest as the verb has it (README). */
 void cluster_say(struct cluster *c, const char *who, const char *verb, const char *format, ...)

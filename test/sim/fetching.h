@@ -19,13 +19,14 @@ struct fetching {
     struct truth *truth;
     struct call call;
     int64_t position;
-    int32_t epoch;     /* of the batch before the position; -1: not known */
-    int32_t losses;    /* of the truth, when the position was set */
-    int32_t elsewhere; /* the nearer replica named last; -1: none */
-    const char *rack;  /* NULL: none */
-    bool much;         /* as much as there is, not a random part */
-    int64_t outdated;  /* start of the broker that must refuse this epoch; 0: none must */
-    int32_t node;      /* it was sent there */
+    int32_t epoch;       /* of the batch before the position; -1: not known */
+    int32_t losses;      /* of the truth, when the position was set */
+    int32_t elsewhere;   /* the nearer replica named last; -1: none */
+    const char *rack;    /* NULL: none */
+    bool much;           /* as much as there is, not a random part */
+    int32_t asked_epoch; /* leader epoch of the request */
+    int64_t outdated;    /* start of the broker that must refuse this epoch; 0: none must */
+    int32_t node;        /* it was sent there */
     void *owner;
     /* May start the next fetch. */
     void (*done)(struct fetching *f, enum fetch_end end);

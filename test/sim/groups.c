@@ -93,7 +93,7 @@ void groups_committed(struct groups *g, struct truth *t, int32_t before, int64_t
     int32_t at = before < p->count ? before : p->count;
     while (at < p->count && p->commits[at].offset != offset) at++;
     if (at == p->count) {
-        if (!may_have_lost(g))
+        if (!may_have_lost(g) && !cluster_failed_lately(g->cluster))
             cluster_broken(g->cluster, "S18",
                            "the commit of %lld for %s was acknowledged and is not committed",
                            (long long)offset, t->directory);
@@ -171,7 +171,7 @@ void groups_owns(struct groups *g, int32_t member, int32_t generation, struct tr
     struct group_partition *p = find(g, t);
     if (generation > p->generation && p->owner >= 0 && p->owner != member)
         MARK("oracle S19: a partition passes to another member");
-    if (p->generation == generation && p->owner >= 0 && p->owner != member)
+    if (p->generation == generation && p->owner >= 0 && p->owner != member && !may_have_lost(g))
         cluster_broken(g->cluster, "S19", "%s is owned by members %d and %d in generation %d",
                        t->directory, p->owner, member, generation);
     if (generation < p->generation) return;

@@ -79,8 +79,9 @@ static void ask_to_register(struct impostor *i)
         features[q.features_count++] = (struct broker_registration_request_feature){
             b->features[k].name, b->features[k].min, b->features[k].max};
     q.features = features;
-    struct uuid directory =
-        i->trick == CLONED_DIRECTORY ? i->as->directory : (struct uuid){{9, 9, 9}};
+    /* One that is registered: a disk that was replaced just now is nobody's yet. */
+    bool cloned = i->trick == CLONED_DIRECTORY && b->directories_count > 0;
+    struct uuid directory = cloned ? b->directories[0] : (struct uuid){{9, 9, 9}};
     q.log_dirs = &directory;
     q.log_dirs_count = 1;
     q.previous_broker_epoch = -1;
@@ -133,7 +134,9 @@ static void ask_for_vote(struct impostor *i, const struct machine *to)
 bool impostor_try(struct impostor *i, const struct machine *as, int64_t x, bool calm)
 {
     const struct oracles *o = i->cluster->oracles;
-    if (i->trying || !image_broker(oracles_image(o), as->id)) return false;
+    const struct image_broker *b = image_broker(oracles_image(o), as->id);
+    if (i->trying || !b) return false;
+    if (x % TRICKS == CLONED_DIRECTORY && b->directories_count == 0) return false;
     /* A second process is refused while the first one is known to live; else it is the broker. */
     bool lives = oracles_is_member(o, as) && !as->stopping;
     if (x % TRICKS == SECOND_PROCESS && (!calm || !lives)) return false;

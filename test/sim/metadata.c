@@ -106,6 +106,27 @@ static void say_partition(struct oracles *o, const struct truth *t, const struct
                 list(f, partition_removing(p), p->removing_count));
 }
 
+static bool is_eligible(const struct truth *t, int32_t id)
+{
+    return t->eligible >> id & 1;
+}
+
+/* A leader from outside of ISR and ELR: what it has not got is lost, and nothing else. */
+static void look_at_election(struct oracles *o, struct truth *t, const struct image_partition *p)
+{
+    bool outside = p->leader >= 0 && t->eligible_known && !is_eligible(t, p->leader);
+    if (outside && o->cluster->plan->unclean) {
+        MARK("a leader is elected uncleanly");
+        t->amnesty = true;
+        t->losses++;
+        t->unclean_epoch = p->leader_epoch;
+    }
+    t->eligible = 0;
+    t->eligible_known = true;
+    for (int32_t i = 0; i < p->isr_count; i++) t->eligible |= 1u << partition_isr(p)[i];
+    for (int32_t i = 0; i < p->elr_count; i++) t->eligible |= 1u << partition_elr(p)[i];
+}
+
 /* What is committed of one partition (S3, S24, KIP-966). */
 static void check_partition(struct oracles *o, const struct image_topic *topic, struct truth *t,
                             const struct image_partition *p)
@@ -113,6 +134,7 @@ static void check_partition(struct oracles *o, const struct image_topic *topic, 
     struct cluster *c = o->cluster;
     const struct image *image = oracles_image(o);
     say_partition(o, t, p);
+    look_at_election(o, t, p);
     if (p->leader >= 0 && !partition_in_isr(p, p->leader))
         cluster_broken(c, "S24", "%s is led by %d, which is not in its ISR", t->directory,
                        p->leader);

@@ -53,10 +53,12 @@ static void look_at_leader(struct oracles *o, struct truth *t, struct machine *m
     if (!truth_leads(t, p->leader_epoch, m->id))
         cluster_broken(c, "S5", "%s leads %s in epoch %d, which had another leader", m->name,
                        t->directory, p->leader_epoch);
-    if (new_epoch && p->log_end_offset < t->end && t->amnesty) {
-        cluster_say(c, t->directory, "lost", "%lld to %lld", (long long)p->log_end_offset,
-                    (long long)t->end);
-        truth_cut(t, p->log_end_offset);
+    int64_t shared = t->end;
+    if (new_epoch && t->amnesty)
+        shared = t->unclean_epoch > 0 ? truth_shared_with(t, m) : p->log_end_offset;
+    if (new_epoch && t->amnesty && shared < t->end) {
+        cluster_say(c, t->directory, "lost", "%lld to %lld", (long long)shared, (long long)t->end);
+        truth_cut(t, shared);
     } else if (new_epoch && t->amnesty && !m->failing && !m->misreads) {
         t->amnesty = false; /* all survived: a later loss is another matter */
     }
@@ -81,6 +83,18 @@ static bool knows_it_is_fenced(struct broker *b)
     return self && self->epoch == b->epoch && self->fenced;
 }
 
+/* Of a leadership that an unclean election has ended, or not yet of the new one: a follower has cut
+ * its log when its high watermark rises in the new epoch (S7). */
+static bool is_of_no_account(const struct truth *t, const struct partition *p,
+                             const struct truth_view *before)
+{
+    if (t->unclean_epoch == 0) return false;
+    if (p->leader_epoch < t->unclean_epoch) return true;
+    return p->role == PARTITION_FOLLOWER &&
+           (before->leader_epoch != p->leader_epoch || before->role != PARTITION_FOLLOWER ||
+            p->high_watermark <= before->high_watermark);
+}
+
 static void look_at(struct oracles *o, struct truth *t, struct machine *m, struct broker *b,
                     const struct replica *r)
 {
@@ -98,6 +112,7 @@ static void look_at(struct oracles *o, struct truth *t, struct machine *m, struc
                     t->directory, p->leader_epoch, (long long)p->high_watermark,
                     (long long)p->log_end_offset);
     if (p->role == PARTITION_OFFLINE || p->role == PARTITION_IDLE || !r->log) return;
+    if (is_of_no_account(t, p, &before)) return;
     if (p->role == PARTITION_LEADER) {
         look_at_leader(o, t, m, r, &before);
         if (knows_it_is_fenced(b))

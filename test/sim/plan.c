@@ -71,12 +71,14 @@ static void draw_settings(struct plan *p, struct prng *r)
     p->partitions = prng_between(r, 1, 4);
     p->replication = prng_chance(r, 5, 6) ? 3 : prng_between(r, 1, 4);
     p->isr_min = p->replication == 1 ? 1 : prng_chance(r, 5, 6) ? 2 : prng_between(r, 1, 3);
+    p->unclean = prng_chance(r, 1, 8) ? 1 : 0;
+    if (p->unclean && prng_chance(r, 1, 2)) p->isr_min = 1; /* they take few in sync */
     p->segment_batches = either(r, 0, 6, prng_between(r, 3, 200));
     p->snapshot_bytes = either(r, 20 << 20, 5000, prng_between(r, 1000, 100000));
     p->flush_messages = prng_chance(r, 1, 6) ? 1 : 0;
     p->session_ms = either(r, 9000, 3000, prng_between(r, 2000, 20000));
     p->heartbeat_ms = p->session_ms / either(r, 4, 5, 9);
-    p->lag_ms = either(r, 30000, 2000, prng_between(r, 1000, 10000));
+    p->lag_ms = either(r, p->unclean ? 1000 : 30000, 2000, prng_between(r, 1000, 10000));
     p->election_ms = either(r, 1000, 300, prng_between(r, 200, 3000));
     p->quorum_fetch_ms = either(r, 2000, 600, prng_between(r, 500, 5000));
     p->rebalance_check_s = either(r, 300, 5, 20);
@@ -162,6 +164,7 @@ static void draw_action(struct plan *p, struct prng *r, struct action *a)
     case ACTION_DRIFT: a->x = prng_between(r, -50000, 50000); break;
     case ACTION_WALL_STEP: a->x = prng_between(r, -3000000, 3000000); break;
     case ACTION_TOPIC_CREATE:
+    case ACTION_TOPIC_DELETE:
     case ACTION_PARTITIONS: a->b = (int32_t)prng_between(r, 1, 3); break;
     default: break;
     }

@@ -27,6 +27,7 @@ enum { PLAN_NODES_MAX = 7, PLAN_ACTIONS_MAX = 400 };
     P(partitions, 1, "of each")                                                            \
     P(replication, 3, "replication factor, at most the brokers")                           \
     P(isr_min, 2, "min.insync.replicas, at most the replication factor")                   \
+    P(unclean, 0, "unclean.leader.election.enable")                                        \
     P(segment_batches, 0, "a segment ends after about so many batches; 0: by its size")    \
     P(snapshot_bytes, 20971520, "metadata.log.max.record.bytes.between.snapshots")         \
     P(flush_messages, 0, "log.flush.interval.messages; 0: not set")                        \
@@ -92,7 +93,8 @@ enum {
     A(WALL_FREEZE, "the wall clock of node a stands still for ms")                              \
     A(DRIFT, "both clocks of node a run x millionths faster, for ms")                           \
     A(TOPIC_CREATE, "topic of number a, with b partitions")                                     \
-    A(TOPIC_DELETE, "topic of number a, one that an action made")                               \
+    A(TOPIC_DELETE, "topic of number a, one that an action made; x odd: and one of its name "   \
+                    "made at once, with b partitions")                                          \
     A(PARTITIONS, "topic a gets b more partitions")                                             \
     A(CONFIG, "retention.bytes of topic a, by x")                                               \
     A(REASSIGN, "a partition of topic a moves, by x")                                           \

@@ -107,7 +107,7 @@ static void producer_begin_anew(struct producer *p)
 
 static bool lane_was_cut(const struct lane *l)
 {
-    return l->truth->losses != l->losses || l->truth->amnesty;
+    return l->truth->losses != l->losses || l->truth->amnesty || l->truth->unclean_epoch > 0;
 }
 
 /* For the short log: the end of the partition on every disk, as this producer's sequences. */

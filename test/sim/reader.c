@@ -22,6 +22,7 @@ struct reader {
     int64_t all_end;
     int64_t ends[CLIENT_PARTITIONS_MAX]; /* the log's end as last told, by index; -1: not yet */
     int32_t ends_losses[CLIENT_PARTITIONS_MAX];
+    int32_t ends_epoch; /* in which the one under way is asked for */
     int64_t batches;
 };
 
@@ -85,12 +86,13 @@ static void latest_came(struct call *call, enum err e, const void *response)
     }
     int32_t i = (int32_t)(r->at - r->client.partitions);
     const struct truth *t = r->at->truth;
-    bool same = r->ends_losses[i] == t->losses && !t->amnesty && !t->deleted;
+    bool same = r->ends_losses[i] == t->losses && !t->amnesty && !t->deleted &&
+                r->ends_epoch >= t->unclean_epoch;
     if (same && r->ends[i] >= 0) MARK("oracle S6: an end of a log is told after an earlier one");
     if (same && p->offset < r->ends[i])
         cluster_broken(r->client.cluster, "S6", "the end of %s was told as %lld after %lld",
                        t->directory, (long long)p->offset, (long long)r->ends[i]);
-    r->ends[i] = p->offset;
+    r->ends[i] = r->ends_epoch >= t->unclean_epoch ? p->offset : -1;
     r->ends_losses[i] = t->losses;
 }
 
@@ -109,6 +111,7 @@ static void ask_latest(struct reader *r)
     q.topics = &topic;
     q.topics_count = 1;
     r->busy = true;
+    r->ends_epoch = r->at->leader_epoch;
     channel_call(client_channel(&r->client, r->at->leader), &r->latest_call, API_LIST_OFFSETS, 8,
                  &q, latest_came);
 }

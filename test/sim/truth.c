@@ -126,6 +126,30 @@ void truth_cut(struct truth *t, int64_t end)
     if (t->was_cut) t->was_cut(t->owner, t);
 }
 
+int64_t truth_shared_with(const struct truth *t, const struct machine *m)
+{
+    int64_t most = 0;
+    for (int32_t d = 0; d < m->cluster->plan->directories; d++) {
+        char directory[160];
+        snprintf(directory, sizeof directory, "%s/%s", cluster_directory(d), t->directory);
+        int64_t start = disk_log_start(m->sim, directory);
+        if (start < 0) continue;
+        struct disk_log at;
+        struct bytes batch;
+        struct batch_header h;
+        disk_log_seek(&at, start);
+        while (at.offset < t->end && disk_log_next(m->sim, directory, &at, &batch, &h)) {
+            const struct truth_batch *known = truth_at(t, h.base_offset);
+            if (!known || !same(known, &h) || !batch_crc_ok(batch.data, &h)) {
+                at.offset = h.base_offset;
+                break;
+            }
+        }
+        if (at.offset > most) most = at.offset;
+    }
+    return most < t->end ? most : t->end;
+}
+
 bool truth_is_whole_on(const struct truth *t, const struct machine *m)
 {
     for (int32_t d = 0; d < m->cluster->plan->directories; d++) {

@@ -3,7 +3,9 @@
  * watermark differ from it has lost or changed a committed record (S1, S2, S9).
  *
  * `end` is the true high watermark: the highest that was ever justified. Only an amnesty moves it
- * back: a loss that Kafka's design does not promise to survive (README.md). */
+ * back: a loss that Kafka's design does not promise to survive (README.md). An unclean election is
+ * one: what the new leader's log does not share with the truth was lost, and what leaders of
+ * earlier epochs go on to commit among themselves is nothing. */
 #ifndef SAMSA_TEST_SIM_TRUTH_H
 #define SAMSA_TEST_SIM_TRUTH_H
 
@@ -37,8 +39,11 @@ struct truth {
     int32_t partition;
     int64_t created_ms;
     bool deleted;
-    bool amnesty;   /* a loss is allowed, until the next leader shows how much */
-    int32_t losses; /* amnesties that took something */
+    bool amnesty;          /* a loss is allowed, until the next leader shows how much */
+    int32_t losses;        /* amnesties that took something, and unclean elections */
+    int32_t unclean_epoch; /* of the last leader that was elected so; 0: none was */
+    uint32_t eligible;     /* ISR and ELR as committed, a bit per node */
+    bool eligible_known;
     struct truth_batch *batches;
     int32_t batches_count, batches_capacity;
     int64_t end;
@@ -62,6 +67,9 @@ void truth_free(struct truth *t);
  * log_start: compare, and learn what is new. `folder` is the log directory it lies in. */
 void truth_observe(struct truth *t, const struct machine *m, const char *folder,
                    int64_t high_watermark, int64_t log_start);
+
+/* How far the machine's log agrees with what is committed: an offset, `end` at most. */
+int64_t truth_shared_with(const struct truth *t, const struct machine *m);
 
 /* Under an amnesty: forget what is at or above `end`. */
 void truth_cut(struct truth *t, int64_t end);
