@@ -270,7 +270,7 @@ void log_dir_add(struct log_dir *dir, struct log *log)
 void log_dir_remove(struct log_dir *dir, struct log *log)
 {
     struct log_name name;
-    dir->names_stale = true;
+    dir->names_stale = CHECKPOINTS_ALL;
     if (log->future) {
         struct log *end = dir->futures[--dir->futures_count];
         dir->futures[log->index] = end;
@@ -409,6 +409,9 @@ enum err log_dir_load(struct log_dir *dir)
         log_dir_read_checkpoint(dir, (enum checkpoint_kind)kind, &arena, &options);
     for (int32_t i = 0; i < count && !e; i++)
         if (entries[i].is_dir) e = load_entry(dir, entries[i].name, &options);
+    for (uint32_t i = 0; i < options.count; i++) /* of logs that went before the last crash */
+        if (!map_get(&dir->by_name, options.entries[i].key, options.entries[i].key_len))
+            dir->names_stale = CHECKPOINTS_ALL;
     map_free(&options);
     arena_free(&arena);
     /* with no room or descriptors too: what has not been loaded must not be served as if it were
@@ -451,8 +454,10 @@ enum err log_dir_create_log(struct log_dir *dir, struct str topic, int32_t parti
         *out = log;
         return ERR_OK;
     }
+    enum err e = log_dir_forget_names(dir);
+    if (e) return e;
     log = log_new(dir, topic, partition, config);
-    enum err e = open_or_create(dir, log, topic_id);
+    e = open_or_create(dir, log, topic_id);
     if (e) {
         log_free(log);
         return e;
@@ -565,8 +570,17 @@ enum err log_dir_write_checkpoint(struct log_dir *dir, enum checkpoint_kind kind
         if (e) e = dir_failed(dir, e, path.z);
         if (!e) dir->written[kind] = hash;
     }
-    if (!e && kind == CHECKPOINT_RECOVERY_POINTS) dir->names_stale = false;
+    if (!e) dir->names_stale &= ~(1u << kind);
     arena_free(&arena);
+    return e;
+}
+
+enum err log_dir_forget_names(struct log_dir *dir)
+{
+    enum err e = ERR_OK;
+    for (int kind = 0; kind < CHECKPOINT_KINDS && !e; kind++)
+        if (dir->names_stale >> kind & 1)
+            e = log_dir_write_checkpoint(dir, (enum checkpoint_kind)kind);
     return e;
 }
 

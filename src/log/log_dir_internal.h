@@ -23,6 +23,7 @@ enum checkpoint_kind {
     CHECKPOINT_CLEANER = CHECKPOINT_KINDS, /* only read, until there is a cleaner */
     CHECKPOINT_FILES
 };
+enum { CHECKPOINTS_ALL = (1 << CHECKPOINT_KINDS) - 1 };
 
 struct log_dir {
     struct env *env;
@@ -43,7 +44,7 @@ struct log_dir {
     uint64_t logs_ever;
     struct log **futures; /* copies of logs that move here (log_future.h) */
     int32_t futures_count, futures_capacity;
-    bool names_stale; /* the checkpoint of recovery points may name logs that have gone */
+    unsigned names_stale; /* checkpoints, a bit per kind, that may name logs that have gone */
 
     struct list_node open_logs; /* most recently used first */
     int32_t open_files;
@@ -104,6 +105,10 @@ void log_dir_read_checkpoint(struct log_dir *dir, enum checkpoint_kind kind, str
 
 /* Write one of the checkpoint files, unless it says the same already. */
 enum err log_dir_write_checkpoint(struct log_dir *dir, enum checkpoint_kind kind) MUST_CHECK;
+
+/* Before a log is made: what a checkpoint says of a log of its name that has gone, of a topic that
+ * was deleted or of a replica that was moved away, must not vouch for the new one after a crash. */
+enum err log_dir_forget_names(struct log_dir *dir) MUST_CHECK;
 
 /* What the timer does when it is due. */
 void log_dir_sweep(struct timer *timer);

@@ -73,9 +73,7 @@ enum err log_dir_create_future(struct log_dir *dir, const struct log *of, struct
     PRE(log_future_name_fits(log_topic(of), of->partition));
     *out = NULL;
     if (dir->offline) return ERR_OFFLINE;
-    /* Its former recovery point, from when the partition lay here before, must not vouch for it. */
-    enum err e =
-        dir->names_stale ? log_dir_write_checkpoint(dir, CHECKPOINT_RECOVERY_POINTS) : ERR_OK;
+    enum err e = log_dir_forget_names(dir);
     if (e) return e;
     struct log_path path;
     struct log *log = log_new(dir, log_topic(of), of->partition, config);

@@ -14,6 +14,11 @@ static void offline(struct log_dir *dir, void *context)
     ((struct log_world *)context)->offline = true;
 }
 
+enum err world_make(struct log_world *w)
+{
+    return log_dir_create_log(w->dir, STR("t"), 0, topic_id, w->config, &w->log);
+}
+
 enum err world_open(struct log_world *w)
 {
     struct log_dir_options o = log_dir_options_default();
@@ -27,7 +32,7 @@ enum err world_open(struct log_world *w)
     enum err e = log_dir_open(w->env, &o, &w->dir);
     if (e) return e;
     e = log_dir_load(w->dir);
-    if (!e) e = log_dir_create_log(w->dir, STR("t"), 0, topic_id, w->config, &w->log);
+    if (!e) e = world_make(w);
     if (e) {
         log_dir_abandon(w->dir);
         w->dir = NULL;

@@ -27,6 +27,9 @@ void world_free(struct log_world *w);
 /* Open, load, find or make t-0. */
 enum err world_open(struct log_world *w);
 
+/* Find or make t-0. */
+enum err world_make(struct log_world *w);
+
 void world_close(struct log_world *w); /* clean */
 void world_crash(struct log_world *w); /* kill -9 */
 void world_power_loss(struct log_world *w, enum sim_loss loss);

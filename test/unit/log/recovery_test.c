@@ -312,6 +312,30 @@ TEST(what_was_durable_and_is_cut_does_not_come_back)
     world_free(&w);
 }
 
+/* A topic that is deleted and made again, or a replica that goes and comes back. */
+TEST(what_checkpoints_say_of_a_log_that_went_does_not_vouch_for_a_new_one_of_its_name)
+{
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct log_world w;
+        world_init(&w, 1);
+        world_append_ok(&w, 50);
+        assert_ok(log_flush(w.log));
+        assert_ok(log_dir_checkpoint(w.dir));
+        assert_ok(log_dir_delete_log(w.dir, w.log));
+        if (restarted) world_crash(&w); /* before a checkpoint could tell */
+        assert_ok(restarted ? world_open(&w) : world_make(&w));
+        assert_int_equal(log_end_offset(w.log), 0);
+        struct built b = {.count = 20, .timestamp = 1};
+        assert_int_equal(world_append(&w, &b), APPEND_OK);
+        world_crash(&w);
+        assert_ok(world_open(&w));
+        assert_int_equal(log_end_offset(w.log), 20);
+        assert_int_equal(log_high_watermark(w.log), 0);
+        assert_int_equal(log_recovery_point(w.log), 0);
+        world_free(&w);
+    }
+}
+
 /* Durable by the disk's doing: recovery does not know it, and the recovery point lies below. */
 TEST(what_survived_and_is_cut_does_not_come_back)
 {
