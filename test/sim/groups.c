@@ -134,7 +134,10 @@ static bool is_in_doubt(const struct groups *g, const struct group_partition *p,
 /* Does what the node answers hold for all of the cluster? */
 static bool is_answerable(const struct groups *g, const struct group_partition *p, int32_t node_id)
 {
-    return coordinates(p, node_id) || is_in_doubt(g, p, node_id);
+    /* Who lost an unclean election may doubt, and have followers that have not heard of it
+     * either. */
+    bool may_doubt = p->commits[p->floor].log->unclean_epoch == 0;
+    return coordinates(p, node_id) || (may_doubt && is_in_doubt(g, p, node_id));
 }
 
 int32_t groups_floor(struct groups *g, struct truth *t, int32_t node_id)
