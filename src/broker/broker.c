@@ -366,6 +366,14 @@ void broker_metadata_held_back(struct broker *b, bool held_back)
     lifecycle_held_back(b->lifecycle, held_back);
 }
 
+void broker_brokers_moved(struct broker *b)
+{
+    const struct broker_options *o = &b->parts->options;
+    int32_t there = 0;
+    for (int32_t i = 0; i < b->image->brokers_count; i++) there += !b->image->brokers[i]->fenced;
+    if (there > 1 && o->others_came) o->others_came(o->owner);
+}
+
 static void quiet(struct broker *b)
 {
     lifecycle_shutdown(b->lifecycle);

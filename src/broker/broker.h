@@ -103,6 +103,10 @@ struct broker_options {
     void *owner;
     /* Unfenced for the first time: let clients in. */
     void (*running)(void *owner);
+    /* Clients that were told of one broker alone, when the others were fenced, know nobody when
+     * that one dies, and many (Java's before 4.0) never ask the bootstrap servers again: now there
+     * are others, so they are to look anew (rpc_server_end_marked). May be NULL. */
+    void (*others_came)(void *owner);
     /* Controlled shutdown is over: stop. */
     void (*may_stop)(void *owner);
     /* The node cannot go on, and why, in one line. */
@@ -123,6 +127,9 @@ struct metadata_publisher *broker_metadata(struct broker *b);
 /* The metadata log finds no room for what the leader sends, or has it again: others may lead what
  * we led and coordinated, and we do not hear of it, so nobody is served meanwhile. */
 void broker_metadata_held_back(struct broker *b, bool held_back);
+
+/* Metadata of brokers has changed. */
+void broker_brokers_moved(struct broker *b);
 
 /* Hand leaderships over, then `may_stop`. */
 void broker_shutdown(struct broker *b);

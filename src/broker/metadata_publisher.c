@@ -305,6 +305,8 @@ void metadata_publisher_flush(struct metadata_publisher *p)
             if (p->delta.brokers_count > 0) replica_manager_standing_changed(p->broker->replicas);
         }
     }
+    if (p->live && (p->delta.brokers_count > 0 || p->delta.everything))
+        broker_brokers_moved(p->broker);
     if (p->live || p->delta.everything) delta_reset(&p->delta);
     settling_metadata_moved(p->broker->settling);
     if (waits) lifecycle_heartbeat_now(p->broker->lifecycle);

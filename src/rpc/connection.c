@@ -111,6 +111,11 @@ static void connection_give_turn(struct connection *c, struct request *rq)
     c->busy--;
 }
 
+bool connection_is_quiet(const struct connection *c)
+{
+    return list_empty(&c->queue) && !c->handling && c->start == c->end;
+}
+
 /* While the server drains: was it answered soon after it came? */
 static bool connection_is_prompt(const struct connection *c, const struct request *rq)
 {
@@ -137,7 +142,8 @@ void connection_advance(struct connection *c)
         sent = true;
     }
     if (sent) net_kick(c->net);
-    if (last || (prompt && list_empty(&c->queue))) c->broken = true;
+    bool leaves = c->leaving && connection_is_quiet(c);
+    if (last || leaves || (prompt && list_empty(&c->queue))) c->broken = true;
     if (c->broken && c->busy == 0)
         connection_free(c);
     else

@@ -35,6 +35,8 @@ struct connection {
     int64_t peer_epoch;
     struct connection_memory *memory; /* a handler's; NULL: none */
     struct list_node starved;         /* in server->starved, or in no list */
+    bool marked;                      /* by request_mark */
+    bool leaving; /* ends behind the next answer that leaves nothing to be answered */
     bool paused;
     bool broken;  /* to be closed at the end of what is running now */
     int32_t busy; /* frames being handled on the stack */
@@ -67,6 +69,9 @@ void connection_close(struct connection *c, const char *why);
 
 /* The `feed` of a server: starved connections read on, as far as there is room. */
 void connections_feed(struct task *task);
+
+/* Nothing of what has come waits for an answer, or for its other half. */
+bool connection_is_quiet(const struct connection *c);
 
 /* Answers that are complete leave; reading resumes when it may. */
 void connection_advance(struct connection *c);

@@ -182,6 +182,11 @@ void request_name_peer(struct request *rq, int32_t id, int64_t epoch)
     c->peer_epoch = epoch;
 }
 
+void request_mark(struct request *rq, bool marked)
+{
+    if (rq->connection) rq->connection->marked = marked;
+}
+
 struct connection_memory *request_memory(const struct request *rq)
 {
     return rq->connection ? rq->connection->memory : NULL;

@@ -97,6 +97,10 @@ struct str request_listener(const struct request *rq);
  * ends, the server's config.peer_ended says so. Nothing for a request made inside this node. */
 void request_name_peer(struct request *rq, int32_t id, int64_t epoch);
 
+/* Mark the connection for rpc_server_end_marked, or no longer. Nothing for a request made inside
+ * this node. */
+void request_mark(struct request *rq, bool marked);
+
 /* What is kept of this request's connection; NULL: nothing. */
 struct connection_memory *request_memory(const struct request *rq);
 

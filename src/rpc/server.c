@@ -129,6 +129,16 @@ void rpc_server_end_idle(struct rpc_server *s)
     }
 }
 
+void rpc_server_end_marked(struct rpc_server *s)
+{
+    LIST_EACH(&s->connections, node) {
+        struct connection *c = CONTAINER_OF(node, struct connection, node);
+        if (!c->marked) continue;
+        c->leaving = true;
+        if (connection_is_quiet(c)) connection_close(c, NULL);
+    }
+}
+
 uint16_t rpc_server_port(const struct rpc_server *s)
 {
     PRE(s->listener);

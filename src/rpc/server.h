@@ -58,6 +58,11 @@ void rpc_server_serve(struct rpc_server *s);
 void rpc_server_drain(struct rpc_server *s);
 void rpc_server_end_idle(struct rpc_server *s);
 
+/* Connections that request_mark has marked end: now, where nothing waits for an answer, else right
+ * behind the answer that leaves nothing. Their clients had better look anew at what they have been
+ * told over them; they find it out by the end of a connection only. */
+void rpc_server_end_marked(struct rpc_server *s);
+
 uint16_t rpc_server_port(const struct rpc_server *s);
 int32_t rpc_server_connections_count(const struct rpc_server *s);
 

@@ -87,6 +87,13 @@ static int32_t clients_count(const struct node *n)
     return count;
 }
 
+static void node_others_came(void *owner)
+{
+    struct node *n = owner;
+    for (int32_t i = 0; i < n->servers_count; i++)
+        if (!n->server_is_controller[i]) rpc_server_end_marked(n->servers[i]);
+}
+
 static void node_drain(struct timer *t)
 {
     struct node *n = CONTAINER_OF(t, struct node, drain);
@@ -321,6 +328,7 @@ static void node_make_broker(struct node *n)
         .history = watch_history(n->watch),
         .owner = n,
         .running = node_running,
+        .others_came = node_others_came,
         .may_stop = broker_may_stop,
         .fatal = node_fatal,
     };

@@ -21,7 +21,7 @@ from python_clients import use_clients  # noqa: E402
 use_clients()
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from case import PARTITIONS, TOPIC, Case  # noqa: E402
-from wire import quorum, receive_offset, send_record  # noqa: E402
+from wire import ask_brokers, quorum, receive_offset, send_record  # noqa: E402
 from workload import promise  # noqa: E402
 
 DISK_MB = 48
@@ -384,8 +384,26 @@ def apart(case):
             wait(node)
             case.load.wait_progress()
         return body
+    def known_alone():
+        """A client that was told of one broker alone would know nobody when that one dies."""
+        brokers = case.cluster.brokers()
+        left = case.leader()
+        others = [b for b in brokers if b is not left]
+        for node in others:
+            node.kill()
+        wait_for("one is left", lambda: case.cluster.metadata(left)[0] == [left.n])
+        with socket.create_connection((left.address, BROKER_PORT), WAIT_SECONDS) as told, \
+                socket.create_connection((left.address, BROKER_PORT), WAIT_SECONDS) as never_told:
+            ask_brokers(told)
+            others[0].start()
+            case.count.check("its connection ends when another broker is there", told.recv(1) == b"")
+            ask_brokers(never_told)  # this one has not ended
+        case.load.wait_progress()
+
     case.fault("kill -9 of the active controller", lose(case.controller))
     case.fault("kill -9 of the leader", lose(case.leader, case.wait_led_by_another))
+    if len(case.cluster.brokers()) == 3 and case.cluster.nodes[1].is_samsa():
+        case.fault("two of three brokers are killed, one comes back", known_alone)
 
 
 RUNS = {

@@ -89,6 +89,12 @@ def receive_offset(s):
     return r.array(lambda r: (r.string(), r.array(lambda r: (r.number(4), r.number(2), r.number(8), r.number(8)))))[0][1][0][1:3]
 
 
+def ask_brokers(s):
+    """Metadata of no topic, over this connection."""
+    send(s, METADATA, 4, struct.pack(">ib", 0, 0), False)
+    receive(s, False)
+
+
 def metadata(address):
     """(ids of the brokers, {topic: {partition: (leader, replicas, isr)}}) as this broker has them."""
     r = ask(address, METADATA, 4, struct.pack(">ib", -1, 0), False)

@@ -185,6 +185,7 @@ static void answer(struct request *rq, struct broker *b)
     struct settling_leaders leaders = {0};
     name_leaders(&r, &leaders);
     if (settling_wait(b->settling, rq, &leaders, answer)) return;
+    request_mark(rq, count == 1 && b->image->brokers_count > 1);
     /* Who is connected to us alone would ask us again and again, though we have named others. */
     if (replica_manager_is_adrift(b->replicas) && names_others_only(b, &r))
         request_reply_last(rq, &r);

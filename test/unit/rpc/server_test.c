@@ -62,7 +62,10 @@ static void answer(struct request *rq)
     struct list_groups_response r;
     list_groups_response_init(&r);
     r.error_code = arrived_whole(q) ? (int16_t)q->states_filter_count : 0;
-    if (q->states_filter_count == 1 && str_equal_z(q->states_filter[0], "last"))
+    bool one = q->states_filter_count == 1;
+    if (one && str_equal_z(q->states_filter[0], "mark")) request_mark(rq, true);
+    if (one && str_equal_z(q->states_filter[0], "unmark")) request_mark(rq, false);
+    if (one && str_equal_z(q->states_filter[0], "last"))
         request_reply_last(rq, &r);
     else
         request_reply(rq, &r);
@@ -314,6 +317,45 @@ TEST(a_server_that_drains_ends_what_is_idle_when_told_and_leaves_what_waits)
     run_until_answers(f, 2);
     rpc_server_end_idle(f->server);
     assert_int_equal(rpc_server_connections_count(f->server), 0);
+    fixture_free(f);
+}
+
+TEST(marked_connections_end_when_told_and_others_stay)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call call;
+    struct str mark[1] = {STR("mark")}, unmark[1] = {STR("unmark")};
+    call_with(f, &call, mark, 1);
+    run_until_answers(f, 1);
+    call_with(f, &call, unmark, 1);
+    run_until_answers(f, 2);
+    rpc_server_end_marked(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 1);
+    call_with(f, &call, mark, 1);
+    run_until_answers(f, 3);
+    assert_int_equal(rpc_server_connections_count(f->server), 1);
+    rpc_server_end_marked(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+    assert_int_equal(f->errors, 0);
+    fixture_free(f);
+}
+
+TEST(a_marked_connection_ends_right_behind_the_answer_that_leaves_nothing)
+{
+    struct fixture *f = fixture_make(rpc_server_defaults());
+    struct call call, parked;
+    struct str mark[1] = {STR("mark")}, park[1] = {STR("park")};
+    call_with(f, &call, mark, 1);
+    run_until_answers(f, 1);
+    call_with(f, &parked, park, 1);
+    for (int turn = 0; !f->parked && turn < 1000; turn++) os_env_turn(&f->os, 10);
+    rpc_server_end_marked(f->server);
+    assert_int_equal(rpc_server_connections_count(f->server), 1);
+    answer(f->parked);
+    f->parked = NULL;
+    run_until_answers(f, 2);
+    assert_int_equal(rpc_server_connections_count(f->server), 0);
+    assert_int_equal(f->errors, 0);
     fixture_free(f);
 }
 
