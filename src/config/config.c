@@ -18,30 +18,78 @@ static const enum config_id synonym_groups[][3] = {
     {CONFIG_LOG_RETENTION_MS, CONFIG_LOG_RETENTION_MINUTES, CONFIG_LOG_RETENTION_HOURS},
     {CONFIG_LOG_FLUSH_INTERVAL_MS, CONFIG_LOG_FLUSH_SCHEDULER_INTERVAL_MS, CONFIG_COUNT},
 };
-enum { SYNONYM_GROUPS = sizeof synonym_groups / sizeof *synonym_groups };
+enum {
+    SYNONYM_GROUPS = sizeof synonym_groups / sizeof *synonym_groups,
+    /* That much may be stale, or twice what is set. */
+    STALE_BYTES_MAX = 64 << 10,
+};
+
+static bool is_dynamic(int layer)
+{
+    return layer == LAYER_DYNAMIC_BROKER || layer == LAYER_DYNAMIC_DEFAULT;
+}
+
+/* Of what is set in this layer. */
+static struct arena *arena_of(struct config *c, enum config_layer layer)
+{
+    return is_dynamic((int)layer) ? &c->changes : &c->arena;
+}
 
 /* The value that holds, parsed from the highest layer that sets it. The text was validated. */
-static enum err evaluate(struct config *c, enum config_id id, struct config_error *error)
+static enum err evaluate(struct config *c, enum config_id id, struct arena *arena,
+                         struct config_error *error)
 {
+    c->is_changed[id] = arena == &c->changes;
     const char *text = NULL;
     for (int layer = 0; layer < LAYER_COUNT && !text; layer++) text = c->texts[layer][id];
     if (!text) {
         c->values[id] = (struct config_value){.is_null = true, .text = ""};
         return ERR_OK;
     }
-    return config_value_parse(&config_keys[id], str_of(text), &c->arena, &c->values[id], error);
+    return config_value_parse(&config_keys[id], str_of(text), arena, &c->values[id], error);
+}
+
+/* `evaluate` of what cannot fail. */
+static void evaluate_again(struct config *c, enum config_id id, struct arena *arena)
+{
+    struct config_error error;
+    enum err e = evaluate(c, id, arena, &error);
+    INVARIANT(e == ERR_OK);
+}
+
+/* Leave behind what is stale of the changes, once it is much. */
+static void renew_changes(struct config *c)
+{
+    if (c->changes.used_bytes <= STALE_BYTES_MAX + 2 * c->changes_live) return;
+    struct arena old = c->changes;
+    arena_init(&c->changes, 0);
+    for (int layer = 0; layer < LAYER_COUNT; layer++) {
+        for (int id = 0; is_dynamic(layer) && id < CONFIG_COUNT; id++) {
+            const char **text = &c->texts[layer][id];
+            if (*text) *text = arena_str(&c->changes, str_of(*text)).data;
+        }
+    }
+    for (int32_t i = 0; i < c->extras_count; i++) {
+        struct config_extra *x = &c->extras[i];
+        if (!is_dynamic((int)x->layer)) continue;
+        x->name = arena_str(&c->changes, str_of(x->name)).data;
+        x->text = arena_str(&c->changes, str_of(x->text)).data;
+    }
+    for (int id = 0; id < CONFIG_COUNT; id++)
+        if (c->is_changed[id]) evaluate_again(c, (enum config_id)id, &c->changes);
+    arena_free(&old);
+    c->changes_live = c->changes.used_bytes;
 }
 
 struct config *config_new(void)
 {
     struct config *c = MEM_NEW(struct config);
     arena_init(&c->arena, 16384);
+    arena_init(&c->changes, 0);
     c->file = "";
     for (int id = 0; id < CONFIG_COUNT; id++) {
         c->texts[LAYER_DEFAULT][id] = config_keys[id].default_text;
-        struct config_error error;
-        enum err e = evaluate(c, (enum config_id)id, &error);
-        INVARIANT(e == ERR_OK);
+        evaluate_again(c, (enum config_id)id, &c->arena);
     }
     return c;
 }
@@ -50,6 +98,7 @@ void config_free(struct config *c)
 {
     if (!c) return;
     arena_free(&c->arena);
+    arena_free(&c->changes);
     mem_free(c->extras);
     mem_free(c->notes);
     mem_free(c);
@@ -69,16 +118,17 @@ static void set_extra(struct config *c, enum config_layer layer, struct str name
         if (str_is_null(value))
             c->extras[i] = c->extras[--c->extras_count];
         else if (!str_equal_z(value, x->text))
-            x->text = arena_str(&c->arena, value).data;
+            x->text = arena_str(arena_of(c, layer), value).data;
         return;
     }
     if (str_is_null(value)) return;
     MEM_GROW(c->extras, c->extras_count, c->extras_capacity);
-    c->extras[c->extras_count++] = (struct config_extra){arena_str(&c->arena, name).data,
-                                                         arena_str(&c->arena, value).data, layer};
+    struct arena *arena = arena_of(c, layer);
+    c->extras[c->extras_count++] =
+        (struct config_extra){arena_str(arena, name).data, arena_str(arena, value).data, layer};
 }
 
-enum err config_set(struct config *c, enum config_layer layer, struct str name, struct str value,
+static enum err set(struct config *c, enum config_layer layer, struct str name, struct str value,
                     struct config_error *error)
 {
     bool override;
@@ -88,20 +138,28 @@ enum err config_set(struct config *c, enum config_layer layer, struct str name, 
         return ERR_OK;
     }
     enum config_id id = (enum config_id)found;
+    struct arena *arena = arena_of(c, layer);
     const char *before = c->texts[layer][id];
     if (str_is_null(value)) {
         c->texts[layer][id] = NULL;
-        enum err e = evaluate(c, id, error);
-        INVARIANT(e == ERR_OK);
+        evaluate_again(c, id, arena);
         return ERR_OK;
     }
     if (before && str_equal_z(value, before)) return ERR_OK;
     struct config_value parsed;
-    enum err e = config_value_parse(&config_keys[id], value, &c->arena, &parsed, error);
+    enum err e = config_value_parse(&config_keys[id], value, arena, &parsed, error);
     if (e) return e;
-    c->texts[layer][id] = arena_str(&c->arena, value).data;
-    if (evaluate(c, id, error)) c->texts[layer][id] = before;
+    c->texts[layer][id] = arena_str(arena, value).data;
+    if (evaluate(c, id, arena, error)) c->texts[layer][id] = before;
     return ERR_OK;
+}
+
+enum err config_set(struct config *c, enum config_layer layer, struct str name, struct str value,
+                    struct config_error *error)
+{
+    enum err e = set(c, layer, name, value, error);
+    renew_changes(c);
+    return e;
 }
 
 static bool is_named(const struct config_pair *pairs, int32_t count, const char *name)
@@ -114,17 +172,16 @@ static bool is_named(const struct config_pair *pairs, int32_t count, const char 
 void config_clear_but(struct config *c, enum config_layer layer, const struct config_pair *kept,
                       int32_t kept_count)
 {
-    PRE(layer == LAYER_DYNAMIC_BROKER || layer == LAYER_DYNAMIC_DEFAULT);
+    PRE(is_dynamic((int)layer));
     for (int id = 0; id < CONFIG_COUNT; id++) {
         if (!c->texts[layer][id] || is_named(kept, kept_count, config_keys[id].name)) continue;
         c->texts[layer][id] = NULL;
-        struct config_error error;
-        enum err e = evaluate(c, (enum config_id)id, &error);
-        INVARIANT(e == ERR_OK);
+        evaluate_again(c, (enum config_id)id, &c->changes);
     }
     for (int32_t i = c->extras_count - 1; i >= 0; i--)
         if (c->extras[i].layer == layer && !is_named(kept, kept_count, c->extras[i].name))
             c->extras[i] = c->extras[--c->extras_count];
+    renew_changes(c);
 }
 
 /* ---- reading a node's file */
@@ -202,7 +259,7 @@ static void join_ids(struct config *c)
         if (*to || !from) continue;
         *to = from;
         struct config_error error;
-        if (evaluate(c, pair[i], &error)) *to = NULL;
+        if (evaluate(c, pair[i], &c->arena, &error)) *to = NULL;
     }
 }
 

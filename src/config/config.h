@@ -4,8 +4,9 @@
  * time, in the file (or --override), default. Reading never fails: every value was parsed and
  * validated when it was set.
  *
- * Owns: an arena with all texts. A text or list returned by a reader is valid until the config is
- * freed, also after the key has been set again. Thread: the loop's. */
+ * Owns: an arena with what the file and the defaults say, and one with what was set at run time,
+ * made anew when most of it is stale: however often a key is set, memory is bounded by what is set.
+ * A text or list returned by a reader is valid until the next change. Thread: the loop's. */
 #ifndef SAMSA_CONFIG_CONFIG_H
 #define SAMSA_CONFIG_CONFIG_H
 
@@ -50,7 +51,10 @@ struct config_extra {
 
 struct config {
     struct arena arena;
-    const char *file;                             /* "" when not read from one */
+    struct arena changes;          /* texts of the dynamic layers, values since they changed */
+    size_t changes_live;           /* bytes of it, when it was made anew */
+    bool is_changed[CONFIG_COUNT]; /* its value lies there */
+    const char *file;              /* "" when not read from one */
     const char *texts[LAYER_COUNT][CONFIG_COUNT]; /* NULL: not set in that layer */
     int32_t lines[CONFIG_COUNT];                  /* in the file; 0 when not set there */
     struct config_value values[CONFIG_COUNT];     /* what holds now */
@@ -76,8 +80,7 @@ enum err config_read(const char *file, struct str text, const struct config_pair
 enum err config_set(struct config *c, enum config_layer layer, struct str name, struct str value,
                     struct config_error *error) MUST_CHECK;
 
-/* Unset what a dynamic layer sets and `kept` does not name, as when its record is replaced: what is
- * then set to what it was takes no memory. */
+/* Unset what a dynamic layer sets and `kept` does not name, as when its record is replaced. */
 void config_clear_but(struct config *c, enum config_layer layer, const struct config_pair *kept,
                       int32_t kept_count);
 

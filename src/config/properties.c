@@ -40,8 +40,9 @@ static void skip_newline(struct reader *r)
     }
 }
 
-/* Collect one logical line, escapes untouched, continuations removed. False at the end of input. */
-static bool logical_line(struct reader *r, struct arena *arena, struct str *out, int32_t *line)
+/* Collect one logical line in `text`, escapes untouched, continuations removed. False at the end of
+ * input. */
+static bool logical_line(struct reader *r, char *text, struct str *out, int32_t *line)
 {
     for (;;) {
         skip_space(r);
@@ -54,7 +55,6 @@ static bool logical_line(struct reader *r, struct arena *arena, struct str *out,
         while (r->at < r->end && !is_newline(*r->at)) r->at++;
     }
     *line = r->line;
-    char *text = arena_alloc(arena, (size_t)(r->end - r->at) + 1);
     int32_t len = 0;
     while (r->at < r->end && !is_newline(*r->at)) {
         if (*r->at == '\\') {
@@ -152,9 +152,10 @@ enum err properties_parse(struct str text, struct arena *arena, struct propertie
 {
     *out = (struct properties){0};
     struct reader r = {text.data, text.data + (text.len > 0 ? text.len : 0), 1};
+    char *room = arena_alloc(arena, (size_t)(r.end - r.at) + 1); /* for any line of it */
     struct str line;
     int32_t number;
-    while (logical_line(&r, arena, &line, &number)) {
+    while (logical_line(&r, room, &line, &number)) {
         int32_t key_end = 0;
         while (key_end < line.len && line.data[key_end] != '=' && line.data[key_end] != ':' &&
                !is_space(line.data[key_end]))

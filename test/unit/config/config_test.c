@@ -232,18 +232,55 @@ TEST(what_a_change_at_run_time_leaves_as_it_was_takes_no_memory)
         assert_int_equal(config_int(c, CONFIG_MESSAGE_MAX_BYTES), 1048588);
         for (int i = 0; i < 3; i++)
             assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, pairs[i].name, pairs[i].value, &error));
-        if (round > 0) assert_int_equal(c->arena.used_bytes, used);
-        used = c->arena.used_bytes;
+        if (round > 0) assert_int_equal(c->changes.used_bytes, used);
+        used = c->changes.used_bytes;
         if (round == 0)
             assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, pairs[3].name, pairs[3].value, &error));
         if (round == 0) config_clear_but(c, LAYER_DYNAMIC_BROKER, pairs, 3);
-        used = c->arena.used_bytes;
+        used = c->changes.used_bytes;
     }
     assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 5000);
     assert_string_equal(config_extra(c, "leader.replication.throttled.rate"), "7");
     config_clear_but(c, LAYER_DYNAMIC_BROKER, NULL, 0);
     assert_true(config_is_null(c, CONFIG_LOG_RETENTION_MS));
     assert_null(config_extra(c, "leader.replication.throttled.rate"));
+    config_free(c);
+}
+
+TEST(however_often_something_changes_at_run_time_memory_is_bounded)
+{
+    struct config *c = config_new();
+    assert_ok(config_set(c, LAYER_STATIC, STR("replica.selector.class"), STR("Static"), &error));
+    const char *fixed = config_string(c, CONFIG_REPLICA_SELECTOR_CLASS);
+    assert_ok(config_set(c, LAYER_DYNAMIC_DEFAULT, STR("log.retention.ms"), STR("77"), &error));
+    for (int i = 0; i < 20000; i++) {
+        char number[16], list[64];
+        struct config_pair pairs[] = {
+            {STR("message.max.bytes"), STR_NULL},
+            {STR("cordoned.log.dirs"), STR_NULL},
+            {STR("follower.replication.throttled.rate"), STR_NULL},
+        };
+        snprintf(number, sizeof number, "%d", 1000 + i);
+        snprintf(list, sizeof list, "/a/%d,/b/%d", i, i);
+        pairs[0].value = pairs[2].value = str_of(number);
+        pairs[1].value = str_of(list);
+        for (int k = 0; k < 3; k++)
+            assert_ok(config_set(c, LAYER_DYNAMIC_BROKER, pairs[k].name, pairs[k].value, &error));
+        assert_int_equal(config_int(c, CONFIG_MESSAGE_MAX_BYTES), 1000 + i);
+        if (i % 3 == 0) config_clear_but(c, LAYER_DYNAMIC_BROKER, pairs + 1, 2);
+        if (i % 3 == 0) assert_int_equal(config_int(c, CONFIG_MESSAGE_MAX_BYTES), 1048588);
+        int32_t count;
+        assert_string_equal(config_list(c, CONFIG_CORDONED_LOG_DIRS, &count)[1].data,
+                            strchr(list, ',') + 1);
+        assert_int_equal(count, 2);
+        assert_string_equal(config_extra(c, "follower.replication.throttled.rate"), number);
+        assert_true(c->changes.used_bytes < 128 << 10);
+    }
+    assert_int_equal(config_long(c, CONFIG_LOG_RETENTION_MS), 77);
+    assert_ptr_equal(config_string(c, CONFIG_REPLICA_SELECTOR_CLASS), fixed);
+    config_clear_but(c, LAYER_DYNAMIC_BROKER, NULL, 0);
+    assert_true(config_is_null(c, CONFIG_CORDONED_LOG_DIRS) ||
+                c->values[CONFIG_CORDONED_LOG_DIRS].list_count == 0);
     config_free(c);
 }
 

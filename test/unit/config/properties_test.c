@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <stdio.h>
+
 #include "config/properties.h"
 
 static struct arena arena;
@@ -95,4 +97,23 @@ TEST(what_is_escaped_reads_back)
     assert_ok(properties_parse(line, &arena, &p, &bad_line));
     assert_true(str_equal(properties_get(&p, "a b=c"), value));
     arena_free(&arena);
+}
+
+TEST(a_file_of_many_lines_takes_its_own_size_and_not_its_square)
+{
+    enum { LINES = 20000 };
+    struct arena text;
+    arena_init(&text, 0);
+    char *z = arena_alloc(&text, LINES * 16);
+    size_t len = 0;
+    for (int i = 0; i < LINES; i++) len += (size_t)snprintf(z + len, 16, "k%d=%d\n", i, i);
+    struct properties p;
+    int32_t bad_line;
+    arena_init(&arena, 0);
+    assert_ok(properties_parse((struct str){z, (int32_t)len}, &arena, &p, &bad_line));
+    assert_int_equal(p.count, LINES);
+    assert_property(p, "k19999", "19999");
+    assert_true(arena.used_bytes < 40 * len);
+    arena_free(&arena);
+    arena_free(&text);
 }
