@@ -5,6 +5,11 @@
 #include <string.h>
 
 #include "children.h"
+#include "shrink.h"
+
+/* Of the plan that is made smaller: seeds to look for it in, its least actions, and the runs that
+ * may take. */
+enum { SHRINK_SEEDS = 200, SHRINK_ACTIONS = 8, SHRINK_RUNS = 60 };
 
 struct defect {
     const char *name, *invariant, *what;
@@ -99,6 +104,35 @@ enum mutant mutants_find(const char *name)
     return MUTANT_NONE;
 }
 
+/* A plan of many actions that fails by a defect is made smaller, and what is left fails so too. */
+static bool shrinks(void)
+{
+    struct children_options options = {.jobs = 1, .mutant = MUTANT_COMMITS_BELOW_MIN};
+    struct children *c = children_new(&options);
+    struct run_result r = {0}, again = {0};
+    struct plan plan, small;
+    int runs = 0;
+    for (uint64_t seed = 1; seed <= SHRINK_SEEDS && !r.broken[0]; seed++) {
+        plan_draw(&plan, seed, PLAN_NODES_MAX);
+        if (plan.actions_count < SHRINK_ACTIONS) continue;
+        children_run_one(c, &plan, &r);
+    }
+    small = plan;
+    if (r.broken[0]) {
+        runs = shrink(c, &small, &r, SHRINK_RUNS);
+        children_run_one(c, &small, &again);
+    }
+    children_free(c);
+    /* by its first word, the invariant */
+    bool same = r.broken[0] && strncmp(r.broken, again.broken, strcspn(r.broken, ":")) == 0;
+    bool good = same && small.actions_count < plan.actions_count;
+    printf("shrinking seed %llu: %d actions become %d in %d runs%s: %.90s\n",
+           (unsigned long long)plan.seed, plan.actions_count, small.actions_count, runs,
+           good ? "" : ", WHICH IS WRONG", again.broken);
+    fflush(stdout);
+    return good;
+}
+
 int mutants_run(const char *only, int jobs, int *caught)
 {
     int missed = 0;
@@ -110,5 +144,10 @@ int mutants_run(const char *only, int jobs, int *caught)
         else
             missed++;
     }
+    if (only) return missed;
+    if (shrinks())
+        ++*caught;
+    else
+        missed++;
     return missed;
 }

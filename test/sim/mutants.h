@@ -8,8 +8,9 @@
 /* By name; MUTANT_NONE: there is no such. */
 enum mutant mutants_find(const char *name);
 
-/* All of them, or the one of that name (NULL: all). What catches one must pass without it. Prints a
- * line each; returns how many were not caught. */
+/* All of them, or the one of that name (NULL: all). What catches one must pass without it. With all
+ * of them a plan that one makes fail is made smaller, too. Prints a line each; returns how many
+ * were not caught. */
 int mutants_run(const char *only, int jobs, int *caught);
 
 #endif

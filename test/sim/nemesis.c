@@ -469,11 +469,11 @@ static void mend(struct nemesis *n, struct machine *m, bool stays_away)
 }
 
 /* The ways to be of no use, none of which the others may suffer from for long. */
-enum { AWAY_DOWN, AWAY_ISOLATED, AWAY_PAUSED, AWAY_DEAF, AWAY_MUTE, AWAYS };
+enum { AWAY_DOWN, AWAY_ISOLATED, AWAY_PAUSED, AWAY_DEAF, AWAY_MUTE, AWAY_SEEN, AWAYS };
 
 static void go_away(struct nemesis *n, struct machine *m, int64_t how)
 {
-    static const char *const names[] = {"down", "isolated", "paused", "deaf", "mute"};
+    static const char *const names[] = {"down", "isolated", "paused", "deaf", "mute", "seen"};
     cluster_say(n->cluster, m->name, "away", "%s", names[how]);
     m->restart_ms = -1;
     if (how == AWAY_DOWN && machine_is_up(m)) machine_crash(m);
@@ -481,11 +481,17 @@ static void go_away(struct nemesis *n, struct machine *m, int64_t how)
     if (how == AWAY_PAUSED && machine_is_up(m)) sim_node_pause(m->sim, true);
     if (how == AWAY_DEAF) sim_net_deafen(m->sim, true);
     if (how == AWAY_MUTE) sim_net_mute(m->sim, true);
+    for (int32_t i = 0; i < n->cluster->count && how == AWAY_SEEN; i++) {
+        if (machine_of(n, i) == m) continue; /* clients still reach it */
+        cut_between(m, machine_of(n, i), true);
+        cut_between(machine_of(n, i), m, true);
+    }
     switch (how) {
     case AWAY_DOWN: MARK("a core goes on without one that is down"); break;
     case AWAY_ISOLATED: MARK("a core goes on without one that is isolated"); break;
     case AWAY_PAUSED: MARK("a core goes on without one that is paused"); break;
     case AWAY_DEAF: MARK("a core goes on without one that hears nobody"); break;
+    case AWAY_SEEN: MARK("a core goes on without one that only clients reach"); break;
     default: MARK("a core goes on without one that nobody hears");
     }
 }
