@@ -281,7 +281,7 @@ static enum kafka_error admit_broker(const struct replica *r, int32_t leader_epo
                                      bool leader_only)
 {
     enum kafka_error e = partition_admit(&r->core, leader_epoch, leader_only);
-    if (!e && r->manager->fenced) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
+    if (!e && r->manager->fenced && !MUTANT(SERVES_WHILE_FENCED)) e = KAFKA_NOT_LEADER_OR_FOLLOWER;
     return e || r->log ? e : KAFKA_KAFKA_STORAGE_ERROR;
 }
 

@@ -1,6 +1,7 @@
 #include "fetching.h"
 
 #include "base/mark.h"
+#include "oracles.h"
 #include "protocol/batch.h"
 #include "protocol/fetch.h"
 #include "protocol/list_offsets.h"
@@ -87,6 +88,14 @@ static enum fetch_end answer(struct fetching *f, const struct fetch_response_par
         cluster_broken(f->client->cluster, "S5",
                        "%s served %s a fetch of %s of an older leader epoch", m->name,
                        f->client->name, f->truth->directory);
+    int64_t fenced_ms = f->client->cluster->oracles->quorum[m->index].fenced_ms;
+    if (fenced_ms > 0 && fenced_ms < f->sent_ms) {
+        MARK("oracle S24: a broker that knows it is fenced answers a fetch");
+        if (!p->error_code)
+            cluster_broken(f->client->cluster, "S24",
+                           "%s knows that it is fenced and served %s a fetch of %s", m->name,
+                           f->client->name, f->truth->directory);
+    }
     if (p->error_code) return FETCH_RETRY;
     if (p->preferred_read_replica >= 0) {
         f->elsewhere = p->preferred_read_replica;
@@ -129,6 +138,7 @@ void fetching_start(struct fetching *f, int32_t node, int32_t leader_epoch, int3
     if (older) leader_epoch--;
     f->node = node;
     f->asked_epoch = leader_epoch;
+    f->sent_ms = sim_now_ms(f->client->cluster->sim);
     f->outdated = older ? m->starts : 0;
     struct fetch_request_fetch_partition p;
     fetch_request_fetch_partition_init(&p);

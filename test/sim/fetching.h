@@ -25,8 +25,9 @@ struct fetching {
     const char *rack;    /* NULL: none */
     bool much;           /* as much as there is, not a random part */
     int32_t asked_epoch; /* leader epoch of the request */
-    int64_t outdated;    /* start of the broker that must refuse this epoch; 0: none must */
-    int32_t node;        /* it was sent there */
+    int64_t sent_ms;
+    int64_t outdated; /* start of the broker that must refuse this epoch; 0: none must */
+    int32_t node;     /* it was sent there */
     void *owner;
     /* May start the next fetch. */
     void (*done)(struct fetching *f, enum fetch_end end);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "replica/manager.h"
 
 struct oracles *oracles_new(struct cluster *c)
 {
@@ -33,6 +34,9 @@ void oracles_look(struct oracles *o, struct machine *m)
     const struct broker *b = machine_broker(m);
     const struct image_broker *registered = b ? image_broker(oracles_image(o), m->id) : NULL;
     if (registered && registered->epoch == b->epoch) m->registered_in = m->starts;
+    struct quorum_view *v = &o->quorum[m->index];
+    bool knows = b && b->replicas && b->replicas->fenced;
+    v->fenced_ms = !knows ? 0 : v->fenced_ms ? v->fenced_ms : sim_now_ms(o->cluster->sim);
     metadata_look(o, m);
     partitions_look(o, m);
     detection_look(o, m);

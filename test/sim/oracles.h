@@ -28,6 +28,7 @@ struct quorum_view {
     int64_t high_watermark;
     int64_t broker_image_end, controller_image_end;
     int32_t voted_epoch, voted_id; /* as on disk */
+    int64_t fenced_ms;             /* since when its broker knows that it is fenced; 0: it is not */
 };
 
 /* How far a process's history was read. */
