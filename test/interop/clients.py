@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Real clients against one node: each does what clients/scenario.md says, with each codec it has.
 
-    test/interop/clients.py [NAME ...]     java-4.3 java-2.8 spring confluent kcat franz kafkajs kafka-python
+    test/interop/clients.py [NAME ...]     java-4.3 java-2.8 spring confluent kcat franz kafkajs kafka-python streams mirror
 
 What a client needs is installed under build/test/clients (the clients' own package managers)."""
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import ROOT, Count, Node  # noqa: E402
@@ -35,6 +37,15 @@ def java(release):
     short = "java-" + ".".join(release.split(".")[:2])
     return lambda bootstrap: [["java", "-XX:+UseSerialGC", "-cp", f"{libs}/libs/*",
                                os.path.join(HERE, "java", "Scenario.java"), bootstrap, short, short]]
+
+
+def java_program(source, *arguments):
+    """A program over Kafka Streams' and MirrorMaker 2's libraries."""
+    libs = os.path.join(WORK, "java-4.3.1-streams")
+    run([os.path.join(ROOT, "test/interop/apache-kafka"), "4.3.1", libs],
+        env=dict(os.environ, CLIENT_ONLY="kafka-streams connect-mirror"))
+    return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{libs}/libs/*",
+            os.path.join(HERE, "java", source), *arguments]
 
 
 def python(program, *packages):
@@ -82,6 +93,40 @@ CLIENTS = {
 }
 
 
+def take_line(count, line, node):
+    if line.startswith(("ok ", "FAIL ")):
+        count.check(line.split(" ", 1)[1].strip(), line.startswith("ok "))
+    elif line.strip() == "KILL":
+        node.kill()
+        node.start()
+
+
+def run_program(count, name, command, node):
+    """Its lines are taken as they come: KILL asks for the node's process to be killed, and started again."""
+    with (tempfile.TemporaryDirectory(prefix="samsa-test-") as scratch,
+          subprocess.Popen([command[0], f"-Djava.io.tmpdir={scratch}", *command[1:]], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True) as process):
+        timer = threading.Timer(CLIENT_SECONDS_MAX, process.kill)
+        timer.start()
+        lines = 0
+        for line in process.stdout:
+            lines += 1
+            take_line(count, line, node)
+        timer.cancel()
+    count.check(f"{name} ends", lines > 0 and process.returncode == 0, f"status {process.returncode} after {lines} lines")
+
+
+def run_streams(count, node):
+    run_program(count, "kafka-streams", java_program("Streams.java", node.bootstrap, "streams"), node)
+
+
+def run_mirror(count, node):
+    with Node(home=node.home) as other:
+        other.format().start()
+        run_program(count, "mirror-maker", java_program("Mirror.java", node.bootstrap, other.bootstrap), node)
+        other.stop()
+
+
 def run_client(count, name, node):
     try:
         commands = CLIENTS[name]()(node.bootstrap)
@@ -102,13 +147,19 @@ def run_client(count, name, node):
             count.check(f"{name} says something", False, done.stdout[-1000:] + done.stderr[-1000:])
 
 
+PROGRAMS = {"streams": run_streams, "mirror": run_mirror}
+
+
 def main():
     count = Count()
     os.makedirs(WORK, exist_ok=True)
     with Node(home=os.environ.get("SAMSA_HOME", ROOT)) as node:
         node.format().start()
-        for name in sys.argv[1:] or CLIENTS:
-            run_client(count, name, node)
+        for name in sys.argv[1:] or [*CLIENTS, *PROGRAMS]:
+            if name in PROGRAMS:
+                PROGRAMS[name](count, node)
+            else:
+                run_client(count, name, node)
         count.check("the node lives", node.process.poll() is None, node.log_tail())
         node.stop()
     return count.finish()
