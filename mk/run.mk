@@ -1,7 +1,7 @@
 # make run: build what is missing, format storage if it is not, serve on :9092.
 
 BUILD_PACKAGES := gcc libc6-dev make python3 libisal-dev zlib1g-dev libsnappy-dev liblz4-dev libzstd-dev \
-                  librdkafka-dev libjansson-dev libssl-dev
+                  librdkafka-dev libjansson-dev libpcre2-dev libssl-dev
 CONFIG ?= config/server.properties
 
 build-packages:

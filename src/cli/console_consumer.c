@@ -8,6 +8,7 @@
 #include "cli/java_config.h"
 #include "cli/rdkafka.h"
 #include "cli/record_format.h"
+#include "cli/subscription.h"
 #include "cli/tool.h"
 
 static const struct option options[] = {
@@ -147,6 +148,34 @@ static const char *no_protocol(const struct args *a)
     return rdkafka_no_consumer_protocol(a, args_value(a, "bootstrap-server"));
 }
 
+/* A group without offsets, and none may be made up: so it is where there is no group. */
+static bool has_no_offset(const struct args *a)
+{
+    char value[256];
+    bool none = java_value(a, "auto.offset.reset", value) && strcmp(value, "none") == 0;
+    if (!none || args_has(a, "partition")) return false;
+    log_end(
+        "org.apache.kafka.clients.consumer.NoOffsetForPartitionException: Undefined offset with "
+        "no reset policy");
+    return true;
+}
+
+/* --include; malformed, it ends the process. */
+static struct subscription subscription_of(rd_kafka_t *handle, const struct args *a)
+{
+    struct subscription s;
+    char value[256], why[JAVA_PATTERN_WHY_MAX];
+    bool with_internal =
+        java_value(a, "exclude.internal.topics", value) && strcasecmp(value, "false") == 0;
+    if (subscription_init(&s, handle, args_value(a, "include"), with_internal, why)) return s;
+    fflush(stdout);
+    rdkafka_log_line("ERROR", "org.apache.kafka.tools.consumer.ConsoleConsumer",
+                     "Unknown error when running consumer: \n"
+                     "java.util.regex.PatternSyntaxException: %s",
+                     why);
+    exit(1);
+}
+
 /* All partitions of a topic, waiting until it exists (the broker may create it for us) for as long
  * as a record may be waited for. NULL: it does not, or cannot, exist. */
 static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const struct args *a,
@@ -191,11 +220,18 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
     return NULL;
 }
 
-/* False: there is nothing to read. */
+static void check(rd_kafka_resp_err_t e)
+{
+    if (!e) return;
+    fprintf(stderr, "%s\n", rd_kafka_err2str(e));
+    exit(1);
+}
+
+/* --topic. False: there is nothing to read. */
 static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, bool from_start,
                   int64_t ago_ms)
 {
-    const char *topic = args_value(a, "topic"), *pattern = args_value(a, "include");
+    const char *topic = args_value(a, "topic");
     rd_kafka_topic_partition_list_t *list = NULL;
     rd_kafka_resp_err_t e;
     if (args_has(a, "partition")) {
@@ -203,11 +239,9 @@ static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, boo
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)args_number(a, "partition", 0))
             ->offset = start_offset(a);
         e = rd_kafka_assign(handle, list);
-    } else if (pattern || with_group) {
-        char regex[1024];
-        snprintf(regex, sizeof regex, "^(%s)$", pattern ? pattern : "");
+    } else if (with_group) {
         list = rd_kafka_topic_partition_list_new(1);
-        rd_kafka_topic_partition_list_add(list, pattern ? regex : topic, RD_KAFKA_PARTITION_UA);
+        rd_kafka_topic_partition_list_add(list, topic, RD_KAFKA_PARTITION_UA);
         e = rd_kafka_subscribe(handle, list);
     } else {
         list = all_partitions(handle, a, from_start ? RD_KAFKA_OFFSET_BEGINNING : start_offset(a));
@@ -216,9 +250,8 @@ static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, boo
         e = rd_kafka_assign(handle, list);
     }
     if (list) rd_kafka_topic_partition_list_destroy(list);
-    if (!e) return true;
-    fprintf(stderr, "%s\n", rd_kafka_err2str(e));
-    exit(1);
+    check(e);
+    return true;
 }
 
 /* ---- the loop */
@@ -235,14 +268,15 @@ static bool refuse(const struct args *a, const char *why)
     return !skip;
 }
 
-/* Records until the bound, the timeout or a signal. */
+/* Records until the bound, the timeout or a signal. `s` is of --include, or NULL. */
 static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct record_format *f,
-                       bool *failed)
+                       struct subscription *s, bool *failed)
 {
     int64_t bound = args_number(a, "max-messages", -1), count = 0;
     int64_t timeout_ms = args_number(a, "timeout-ms", -1), last_ms = now_ms();
     while (!rdkafka_signal() && (bound < 0 || count < bound)) {
         int wait_ms = 100;
+        if (s) check(subscription_look(s, now_ms()));
         if (timeout_ms >= 0) {
             int64_t left = last_ms + timeout_ms - now_ms();
             if (left <= 0) {
@@ -279,10 +313,12 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct re
     return count;
 }
 
+enum { GROUP_ID_MAX = INT16_MAX };
+
 /* --group and group.id of the properties are one group. */
 static void check_group(const struct args *a, const char *of_properties)
 {
-    char reason[512];
+    char reason[2 * GROUP_ID_MAX + 512];
     const char *given = args_value(a, "group");
     if (given && *of_properties && strcmp(given, of_properties) != 0) {
         snprintf(reason, sizeof reason,
@@ -311,29 +347,27 @@ static bool begins_at_start(const struct args *a, const rd_kafka_conf_t *conf)
     exit(1);
 }
 
-static rd_kafka_conf_t *configure(const struct args *a, char group[64], bool *with_group)
+static rd_kafka_conf_t *configure(const struct args *a, bool *with_group)
 {
+    char group[GROUP_ID_MAX + 1] = "";
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rdkafka_log_to_stderr(conf);
-    rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
+    rdkafka_consumer_defaults(conf);
     rdkafka_set(conf, "client.id", "console-consumer");
     rdkafka_set_java(conf, "isolation.level", args_value(a, "isolation-level"));
     rdkafka_set(conf, "auto.offset.reset", args_has(a, "from-beginning") ? "earliest" : "latest");
-    rdkafka_set(conf, "allow.auto.create.topics", "true");
-    rdkafka_set(conf, "fetch.wait.max.ms", "500");
-    rdkafka_set(conf, "partition.assignment.strategy", "range,roundrobin");
-    rdkafka_set_from_args(conf, a, "consumer-property", "consumer.config");
-    size_t size = 64;
+    rdkafka_set_from_args(conf, a, "consumer-property", "consumer.config", NULL);
+    rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
+    size_t size = sizeof group;
     *with_group = rd_kafka_conf_get(conf, "group.id", group, &size) == RD_KAFKA_CONF_OK && *group;
     check_group(a, *with_group ? group : "");
     if (args_has(a, "group")) {
-        snprintf(group, 64, "%s", args_value(a, "group"));
+        snprintf(group, sizeof group, "%s", args_value(a, "group"));
         *with_group = true;
     }
     if (!*with_group) {
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
-        snprintf(group, 64, "console-consumer-%ld", t.tv_nsec % 100000);
+        snprintf(group, sizeof group, "console-consumer-%ld", t.tv_nsec % 100000);
         rdkafka_set(conf, "enable.auto.commit", "false");
     }
     rdkafka_set(conf, "group.id", group);
@@ -369,9 +403,8 @@ int tool_console_consumer(int argc, char **argv)
                         "cannot contain null or empty topic\n");
         return 1;
     }
-    char group[64] = "";
     bool with_group, failed = false;
-    rd_kafka_conf_t *conf = configure(&a, group, &with_group);
+    rd_kafka_conf_t *conf = configure(&a, &with_group);
     bool from_start = begins_at_start(&a, conf);
     int64_t ago_ms = begin_ago_ms(&a);
     if (ago_ms >= 0) {
@@ -384,10 +417,17 @@ int tool_console_consumer(int argc, char **argv)
     rd_kafka_poll_set_consumer(handle);
     int64_t count = 0;
     const char *unserved = no_protocol(&a);
+    struct subscription s;
+    bool by_pattern = args_has(&a, "include");
     if (unserved)
         log_end(unserved);
-    else if (begin(handle, &a, with_group, from_start, ago_ms))
-        count = consume(handle, &a, &f, &failed);
+    else {
+        if (by_pattern) s = subscription_of(handle, &a);
+        bool nowhere = !with_group && !by_pattern && has_no_offset(&a);
+        if (by_pattern || (!nowhere && begin(handle, &a, with_group, from_start, ago_ms)))
+            count = consume(handle, &a, &f, by_pattern ? &s : NULL, &failed);
+        if (by_pattern) subscription_free(&s);
+    }
     if (args_has(&a, "enable-systest-events")) printf("shutdown_complete\n");
     fflush(stdout);
     fprintf(stderr, "Processed a total of %lld messages\n", (long long)count);

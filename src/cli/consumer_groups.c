@@ -1,12 +1,12 @@
 /* kafka-consumer-groups.sh. Exits with 0 also when the command failed, as Kafka's does: failures
  * are "Error: …" on standard output. */
 #include <ctype.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/offsets.h"
+#include "cli/re2_syntax.h"
 #include "cli/reset_offsets.h"
 #include "cli/tool.h"
 #include "protocol/delete_groups.h"
@@ -122,6 +122,11 @@ static struct ids chosen_groups(struct client *c, const struct args *a)
             ids.items[ids.count++] = arena_str(&c->arena, listings[i].id).data;
     }
     qsort(ids.items, (size_t)ids.count, sizeof *ids.items, by_text);
+    int32_t kept = 0; /* each once */
+    for (int32_t i = 0; i < ids.count; i++)
+        if (!kept || strcmp(ids.items[kept - 1], ids.items[i]) != 0)
+            ids.items[kept++] = ids.items[i];
+    ids.count = kept;
     return ids;
 }
 
@@ -153,9 +158,10 @@ static void check_filter(const struct args *a, const char *option, const char *w
     for (const char *at = given; *at;) {
         int32_t len = (int32_t)strcspn(at, ",");
         bool known = false;
-        for (int i = 0; valid[i]; i++)
-            known |= in_filter(valid[i],
-                               (struct str){at + strspn(at, " "), len - (int32_t)strspn(at, " ")});
+        struct str name = {at, len};
+        while (name.len && *name.data == ' ') name.data++, name.len--;
+        while (name.len && name.data[name.len - 1] == ' ') name.len--;
+        for (int i = 0; valid[i]; i++) known |= in_filter(valid[i], name);
         if (!known) {
             char reason[512];
             snprintf(reason, sizeof reason, "Invalid %s list '%s'. Valid %s are: %s", what, given,
@@ -526,11 +532,11 @@ static void delete_offsets(struct client *c, const struct args *a)
             if (!strstr(c->failure.class, "UnknownTopicOrPartition")) fail(c);
             group_partitions_add(c, &unknown, str_of(text), -1);
         }
-    qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
+    if (p.count) qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
     const struct offset_delete_response *r = send_offset_delete(c, group, &p);
     for (int32_t i = 0; i < unknown.count; i++)
         group_partitions_add(c, &p, unknown.items[i].topic, -1);
-    qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
+    if (p.count) qsort(p.items, (size_t)p.count, sizeof *p.items, by_partition);
     bool partial = false;
     for (int32_t t = 0; t < r->topics_count; t++)
         for (int32_t k = 0; k < r->topics[t].partitions_count; k++)
@@ -605,29 +611,11 @@ static void reset(struct client *c, const struct args *a)
 
 static void validate_regex(const char *text)
 {
-    regex_t regex;
-    int e = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
-    if (!e) {
+    const char *why = re2_syntax_wrong(text); /* as a broker would say it */
+    if (why)
+        printf("The regular expression `%s` is invalid: %s.\n", text, why);
+    else
         printf("The regular expression `%s` is valid.\n", text);
-        return;
-    }
-    /* as RE2, which a broker would ask, says it */
-    static const struct {
-        int code;
-        const char *text;
-    } known[] = {
-        {REG_EBRACK, "missing closing ]"},
-        {REG_BADPAT, "missing closing ]"},
-        {REG_EPAREN, "missing closing )"},
-        {REG_BADBR, "invalid repeat count"},
-        {REG_BADRPT, "missing argument to repetition operator"},
-        {REG_EESCAPE, "trailing backslash at end of expression"},
-    };
-    char why[128];
-    regerror(e, &regex, why, sizeof why);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].code == e) snprintf(why, sizeof why, "%s", known[i].text);
-    printf("The regular expression `%s` is invalid: %s.\n", text, why);
 }
 
 static void check_reset_options(const struct args *a)
@@ -723,7 +711,18 @@ int tool_consumer_groups(int argc, char **argv)
     int64_t timeout_ms = args_number(&a, "timeout", 30000);
     if (timeout_ms < c->api_timeout_ms) c->api_timeout_ms = timeout_ms;
     if (timeout_ms < c->request_timeout_ms) c->request_timeout_ms = timeout_ms;
-    if (!client_refresh(c, args_has(&a, "list") ? "listGroups" : "describeGroups")) fail(c);
+    bool in_time = timeout_ms > 0; /* a call that has no time is not made */
+    if (!in_time)
+        client_fail(c, "org.apache.kafka.common.errors.TimeoutException",
+                    "Timed out waiting for a node assignment. Call: "
+                    "describeConsumerGroups(api=FIND_COORDINATOR)");
+    if (!in_time || !client_refresh(c, "describeConsumerGroups(api=FIND_COORDINATOR)")) {
+        if (args_has(&a, "list"))
+            fail_for("java.util.concurrent.ExecutionException: "
+                     "org.apache.kafka.common.KafkaException: Failed to find brokers to send "
+                     "ListGroups");
+        fail(c);
+    }
     if (args_has(&a, "list")) list(c, &a);
     if (args_has(&a, "describe")) describe(c, &a);
     if (args_has(&a, "delete")) delete (c, &a);

@@ -7,10 +7,12 @@
 #include <strings.h>
 
 #include "broker/metadata_view.h"
+#include "cli/client.h"
 #include "cli/date_format.h"
 #include "cli/pace.h"
 #include "cli/perf_stats.h"
 #include "cli/rdkafka.h"
+#include "cli/subscription.h"
 #include "cli/tool.h"
 
 enum { TIMEOUT_MS = 10000, POLL_MS = 100 };
@@ -53,10 +55,11 @@ static const struct option options[] = {
 
 struct test {
     rd_kafka_t *handle;
+    struct subscription *by_pattern; /* NULL: of one topic */
     const char *date_format;
     int64_t records, timeout_ms, interval_ms;
     int32_t poll_records;
-    bool detailed;
+    bool detailed, from_latest;
     int64_t read, bytes, last_read, last_bytes; /* until now, and until the last report */
     int32_t assigned;
     int64_t join_start_ms, join_ms, join_ms_in_interval;
@@ -137,30 +140,45 @@ static void rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_part
     }
     t->assigned += assigned ? list->cnt : -list->cnt;
     if (!assigned && t->assigned <= 0) t->join_start_ms = pace_wall_ms();
+    if (assigned)
+        rdkafka_begin_at(rk, list,
+                         t->from_latest ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING);
     rdkafka_take_assignment(rk, assigned, list);
+}
+
+static void check(rd_kafka_resp_err_t e)
+{
+    if (e) args_fail(rd_kafka_err2str(e));
+}
+
+static void subscribe_to_pattern(struct test *t, const char *pattern)
+{
+    static struct subscription s; /* for as long as the process */
+    char why[JAVA_PATTERN_WHY_MAX];
+    if (!subscription_init(&s, t->handle, pattern, false, why)) args_fail(why);
+    t->by_pattern = &s;
+    check(subscription_look(&s, client_now_ms()));
 }
 
 static void subscribe(struct test *t, const struct args *a)
 {
-    const char *pattern = args_value(a, "include");
-    if (!pattern && !args_value(a, "topic")[strspn(args_value(a, "topic"), " ")])
-        args_fail("Topic collection to subscribe to cannot contain null or empty topic");
-    char regex[1024];
-    snprintf(regex, sizeof regex, "^(%s)$", pattern ? pattern : "");
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, pattern ? regex : args_value(a, "topic"),
-                                      RD_KAFKA_PARTITION_UA);
+    if (args_has(a, "include")) {
+        subscribe_to_pattern(t, args_value(a, "include"));
+        return;
+    }
+    const char *topic = args_value(a, "topic");
     struct arena arena;
+    if (!topic[strspn(topic, " ")])
+        args_fail("Topic collection to subscribe to cannot contain null or empty topic");
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
     arena_init(&arena, 0);
     /* librdkafka would wait for a topic of that name */
-    if (!pattern && !str_is_null(view_topic_name_fault(str_of(args_value(a, "topic")), &arena)))
-        args_fail(arena_printf(&arena, "Invalid topics: [%s]", args_value(a, "topic")).data);
+    if (!str_is_null(view_topic_name_fault(str_of(topic), &arena)))
+        args_fail(arena_printf(&arena, "Invalid topics: [%s]", topic).data);
     arena_free(&arena);
-    rd_kafka_resp_err_t e = rd_kafka_subscribe(t->handle, topics);
+    check(rd_kafka_subscribe(t->handle, topics));
     rd_kafka_topic_partition_list_destroy(topics);
-    if (!e) return;
-    fprintf(stderr, "%s\n", rd_kafka_err2str(e));
-    exit(1);
 }
 
 /* ---- the loop */
@@ -191,6 +209,7 @@ static void consume(struct test *t)
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(t->handle);
     int64_t now_ms = pace_wall_ms(), report_ms = now_ms, last_ms = now_ms;
     while (t->read < t->records && now_ms - last_ms <= t->timeout_ms && !rdkafka_signal()) {
+        if (t->by_pattern) check(subscription_look(t->by_pattern, client_now_ms()));
         rd_kafka_message_t *first = rd_kafka_consumer_poll(t->handle, POLL_MS);
         ssize_t more = 0;
         messages[0] = first;
@@ -256,7 +275,7 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
     rdkafka_set(conf, "client.id", "perf-consumer-client");
     const char *file =
         args_value(a, args_has(a, "consumer.config") ? "consumer.config" : "command-config");
-    if (file && !rdkafka_set_file(conf, file)) {
+    if (file && !rdkafka_set_file(conf, file, NULL)) {
         fflush(stdout);
         fprintf(stderr, "%s\n", file);
         exit(1);
@@ -308,7 +327,8 @@ int tool_consumer_perf_test(int argc, char **argv)
                     argv);
     check_options(&a);
     struct test t = {.date_format = args_value(&a, "date-format"),
-                     .detailed = args_has(&a, "show-detailed-stats")};
+                     .detailed = args_has(&a, "show-detailed-stats"),
+                     .from_latest = args_has(&a, "from-latest")};
     if (!args_has(&a, "hide-header")) print_header(t.detailed);
     t.handle = rdkafka_new(RD_KAFKA_CONSUMER, configure(&a, &t));
     t.records = number(&a, args_has(&a, "messages") ? "messages" : "num-records");

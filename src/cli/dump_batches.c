@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/dump.h"
+#include "cli/remote_log_format.h"
 #include "protocol/batch.h"
 #include "protocol/end_txn_marker.h"
 #include "protocol/group_record.h"
@@ -15,7 +16,12 @@
 #include "protocol/transaction_record.h"
 #include "protocol/voters_record.h"
 
-enum { DECOMPRESSED_BYTES_MAX = 1 << 30 };
+enum {
+    DECOMPRESSED_BYTES_MAX = 1 << 30,
+    BATCH_SIZE_AT = 8,
+    BATCH_BYTES_TO_MAGIC = 17,
+    OLDEST_RECORD_BYTES = 14,
+};
 
 struct dump {
     const char *path;
@@ -136,16 +142,13 @@ static bool print_metadata(struct dump *d, const struct record *r, const char *i
 {
     struct metadata_record m;
     struct out o;
+    int16_t type;
+    void *message;
     printf("%spayload: ", indent);
-    enum err e = metadata_record_decode(&m, r->value, &d->arena);
-    if (e) {
-        printf("Error at %lld, skipping. ", (long long)r->offset);
-        if (r->value.len > 0 && r->value.data[0] != 1)
-            printf("Could not deserialize metadata record due to unknown frame version %d(only "
-                   "frame version 1 is supported)",
-                   r->value.data[0]);
-        else
-            printf("%s", err_text(e));
+    const char *why =
+        record_frame_read(r->value, metadata_record_message, &type, &message, &d->arena);
+    if (why || metadata_record_decode(&m, r->value, &d->arena)) {
+        printf("Error at %lld, skipping. %s", (long long)r->offset, why ? why : "");
         return true;
     }
     out_init(&o);
@@ -154,14 +157,23 @@ static bool print_metadata(struct dump *d, const struct record *r, const char *i
     return true;
 }
 
+static bool print_remote_log(struct dump *d, const struct record *r, const char *indent)
+{
+    const char *why, *text = remote_log_format(r->value, &d->arena, &why);
+    printf("%spayload: ", indent);
+    if (text)
+        printf("%s", text);
+    else
+        printf("Error at offset %lld, skipping. %s", (long long)r->offset, why);
+    return true;
+}
+
 /* A number is its first bytes, as a Java buffer gives it. */
 static void check_field(struct bytes b, enum dump_kind kind)
 {
     if (b.len < 0 || kind == DUMP_TEXT || b.len >= (kind == DUMP_INTEGER ? 4 : 8)) return;
     printf("\n");
-    fflush(stdout);
-    fprintf(stderr, "java.nio.BufferUnderflowException\n");
-    exit(1);
+    dump_fail("java.nio.BufferUnderflowException");
 }
 
 static void print_field(struct bytes b, enum dump_kind kind)
@@ -200,15 +212,17 @@ static void print_contents(struct dump *d, const struct record *r, const char *i
     case DECODE_OFFSETS: known = print_group(d, r, indent); break;
     case DECODE_TRANSACTIONS: known = print_transaction(d, r, indent); break;
     case DECODE_SHARE_STATE: known = print_share(d, r, indent); break;
+    case DECODE_REMOTE_LOG: known = print_remote_log(d, r, indent); break;
     }
     if (known) return;
+    if (r->key.len < 0)
+        dump_fail("java.lang.RuntimeException: Failed to decode message at offset %lld using the "
+                  "specified decoder (message had a missing key)",
+                  (long long)r->offset);
     if (r->key.len < 2) {
-        fflush(stdout);
-        fprintf(stderr,
-                "java.lang.RuntimeException: Failed to decode message at offset %lld: it has no "
-                "key that says its type\n",
-                (long long)r->offset);
-        exit(1);
+        printf("%skey: Error at offset %lld, skipping. Could not read version from key's buffer.",
+               indent, (long long)r->offset);
+        return;
     }
     printf("%skey: Unknown record type %d at offset %lld, skipping.", indent,
            (int16_t)(r->key.data[0] << 8 | r->key.data[1]), (long long)r->offset);
@@ -256,13 +270,30 @@ static void print_records(struct dump *d, const uint8_t *batch, const struct bat
             return;
         }
         if (!more) return;
-        if (d->last_offset >= 0 && r.offset != d->last_offset + 1)
-            fprintf(stderr, "Non-consecutive offsets in %s\n  %lld is followed by %lld\n", d->path,
-                    (long long)d->last_offset, (long long)r.offset);
+        if (r.offset != d->last_offset + 1) dump_find(FOUND_GAP, d->path, d->last_offset, r.offset);
         d->last_offset = r.offset;
         print_record(d, h, &r, r.offset_delta);
         arena_reset(&d->arena);
     }
+}
+
+int64_t dump_newest_timestamp(const uint8_t *batch, const struct batch_header *h)
+{
+    struct codec *codec = codec_new();
+    struct byte_buffer scratch = {0};
+    struct bytes records;
+    int64_t newest = NO_TIMESTAMP;
+    if (!batch_records(codec, batch, h, DECOMPRESSED_BYTES_MAX, &scratch, &records)) {
+        struct record_iterator it;
+        struct record r;
+        bool more;
+        record_iterator_init(&it, h, records);
+        while (!record_iterator_next(&it, &r, &more) && more)
+            if (r.timestamp > newest) newest = r.timestamp;
+    }
+    byte_buffer_free(&scratch);
+    codec_free(codec);
+    return newest;
 }
 
 static const char *yes_no(bool yes)
@@ -315,9 +346,18 @@ void dump_log_file(const char *path, const struct dump_options *options)
     print_title(path);
     struct dump d = {.path = path, .options = options, .codec = codec_new(), .last_offset = -1};
     arena_init(&d.arena, 65536);
+    if (options->bytes_max < 0)
+        dump_fail("java.lang.IllegalArgumentException: Invalid size: %d in read from "
+                  "FileRecords(size=%lld, file=%s, start=0, end=%d)",
+                  options->bytes_max, (long long)file.len, path, INT32_MAX);
     int64_t end = file.len < options->bytes_max ? file.len : options->bytes_max, at = 0;
-    while (end - at >= BATCH_HEADER_BYTES) {
+    while (end - at >= BATCH_BYTES_TO_MAGIC) {
         struct batch_header h;
+        int32_t size = (int32_t)load_be32(file.data + at + BATCH_SIZE_AT);
+        if (size < OLDEST_RECORD_BYTES)
+            dump_fail("org.apache.kafka.common.errors.CorruptRecordException: Found record size %d "
+                      "smaller than minimum record overhead (%d) in file %s.",
+                      size, OLDEST_RECORD_BYTES, path);
         enum err e = batch_parse((struct bytes){file.data + at, end - at}, &h);
         if (e == ERR_UNSUPPORTED)
             fprintf(stderr, "%s: magic %d at position %lld is older than what Samsa reads\n", path,
@@ -328,7 +368,7 @@ void dump_log_file(const char *path, const struct dump_options *options)
         at += h.size;
     }
     const char *name = strrchr(path, '/');
-    if (at < file.len && options->bytes_max == INT64_MAX)
+    if (at < file.len && options->bytes_max == INT32_MAX)
         printf("Found %lld invalid bytes at the end of %s\n", (long long)(file.len - at),
                name ? name + 1 : path);
     byte_buffer_free(&d.scratch);

@@ -54,93 +54,94 @@ int64_t dump_base_offset(const char *path)
     return end > name && *end == '.' ? offset : -1;
 }
 
-/* Findings are printed together at the end, offset index first, as Kafka's tool does. */
-static struct {
-    char *text;
-    size_t len;
-} findings;
-
-static void find(const char *text)
-{
-    size_t len = strlen(text);
-    char *grown = realloc(findings.text, findings.len + len + 1);
-    if (!grown) abort();
-    memcpy(grown + findings.len, text, len + 1);
-    findings.text = grown;
-    findings.len += len;
-}
-
-void dump_print_findings(void)
-{
-    fflush(stdout);
-    if (findings.len) fputs(findings.text, stderr);
-    free(findings.text);
-    findings.text = NULL;
-    findings.len = 0;
-}
-
-/* The log beside an index; absent is an empty one. */
+/* The log beside an index. */
 static struct bytes map_log(const char *path)
 {
     char log[4096];
     struct bytes b = BYTES_NULL;
     const char *dot = strrchr(path, '.');
     snprintf(log, sizeof log, "%.*s.log", (int)(dot - path), path);
-    if (!dump_map(log, &b)) b.len = 0;
+    if (access(log, R_OK)) dump_fail("java.nio.file.NoSuchFileException: %s", log);
+    if (!dump_map(log, &b)) exit(1);
     return b;
 }
 
-/* Last offset of the batch at a position; -1 when there is none. */
-static int64_t last_offset_at(struct bytes log, int64_t position)
+static struct bytes map_file(const char *path)
+{
+    struct bytes b;
+    if (!dump_map(path, &b)) exit(1);
+    return b;
+}
+
+/* The batch that an offset index points to must be there, and no longer than a message may be. */
+static int64_t last_offset_at(struct bytes log, int64_t position, const struct dump_options *o)
 {
     struct batch_header h;
-    if (position + BATCH_HEADER_BYTES > log.len ||
-        batch_parse((struct bytes){log.data + position, log.len - position}, &h))
-        return -1;
+    if (position < 0 || position > log.len)
+        dump_fail(
+            "java.lang.IllegalArgumentException: Slice from position %lld exceeds end position "
+            "of the log, which is %lld bytes long",
+            (long long)position, (long long)log.len);
+    int64_t left = log.len - position;
+    if (batch_parse((struct bytes){log.data + position, left}, &h) || h.size > o->message_max)
+        dump_fail("java.util.NoSuchElementException");
     return batch_last_offset(&h);
 }
 
-static bool sane(const char *path, struct bytes index, int64_t entry)
+static const char *absolute_name(const char *path, char room[4096])
 {
-    if (index.len % entry == 0) return true;
-    fprintf(stderr,
-            "Corrupt index found, index file (%s) has a size (%lld) that is not a multiple of "
-            "%lld\n",
-            path, (long long)index.len, (long long)entry);
-    return false;
+    return realpath(path, room) ? room : path;
+}
+
+/* As a broker looks at it before it trusts it at a start. An index of a log that is being written
+ * has room at its end, which reads as zeros: for a time index that is a mistake. */
+static void check_sane(const char *path, struct bytes index, int64_t entry, int64_t base)
+{
+    char room[4096];
+    const char *name = absolute_name(path, room);
+    bool time = entry == TIME_ENTRY;
+    int64_t last = index.len / entry - 1;
+    int64_t offset =
+        last < 0 ? base : base + (int32_t)load_be32(index.data + last * entry + (time ? 8 : 0));
+    int64_t first_ms = time && last >= 0 ? (int64_t)load_be64(index.data) : 0;
+    int64_t last_ms = time && last >= 0 ? (int64_t)load_be64(index.data + last * entry) : 0;
+    static const char class[] = "org.apache.kafka.storage.internals.log.CorruptIndexException: ";
+    if (last_ms < first_ms)
+        dump_fail("%sCorrupt time index found, time index file (%s) has non-zero size but the last "
+                  "timestamp is %lld which is less than the first timestamp %lld",
+                  class, name, (long long)last_ms, (long long)first_ms);
+    if (last >= 0 && offset < base && time)
+        dump_fail("%sCorrupt time index found, time index file (%s) has non-zero size but the last "
+                  "offset is %lld which is less than the first offset %lld",
+                  class, name, (long long)offset, (long long)base);
+    if (last >= 0 && offset < base)
+        dump_fail("%sCorrupt index found, index file %s has non-zero size but the last offset is "
+                  "%lld which is less than the base offset %lld",
+                  class, name, (long long)offset, (long long)base);
+    if (index.len % entry)
+        dump_fail(
+            "%s%s %s is corrupt, found %lld bytes which is neither positive nor a multiple of "
+            "%lld",
+            class, time ? "Time index file" : "Index file", name, (long long)index.len,
+            (long long)entry);
+    printf("%s passed sanity check.\n", path);
 }
 
 void dump_offset_index(const char *path, const struct dump_options *o)
 {
-    struct bytes index;
     int64_t base = dump_base_offset(path);
-    if (!dump_map(path, &index)) return;
-    struct bytes log = map_log(path);
-    char line[4224];
-    bool titled = false;
-    if (index.len < OFFSET_ENTRY)
+    struct bytes log = map_log(path), index = map_file(path);
+    if (index.len < OFFSET_ENTRY) {
         printf("%s is empty.\n", path);
-    else if (o->index_sanity_only) {
-        if (sane(path, index, OFFSET_ENTRY)) printf("%s passed sanity check.\n", path);
+    } else if (o->index_sanity_only) {
+        check_sane(path, index, OFFSET_ENTRY, base);
     } else {
         for (int64_t at = 0; at + OFFSET_ENTRY <= index.len; at += OFFSET_ENTRY) {
             int64_t offset = base + (int32_t)load_be32(index.data + at);
             int32_t position = (int32_t)load_be32(index.data + at + 4);
             if (offset == base && at > 0) break;
-            int64_t found = last_offset_at(log, position);
-            if (found < 0) {
-                snprintf(line, sizeof line, "No batch at position %d of the log beside %s\n",
-                         position, path);
-                find(line);
-                break;
-            }
-            if (found != offset) {
-                if (!titled) snprintf(line, sizeof line, "Mismatches in :%s\n", path), find(line);
-                titled = true;
-                snprintf(line, sizeof line, "  Index offset: %lld, log offset: %lld\n",
-                         (long long)offset, (long long)found);
-                find(line);
-            }
+            int64_t found = last_offset_at(log, position, o);
+            if (found != offset) dump_find(FOUND_INDEX_MISMATCH, path, offset, found);
             if (!o->verify_index_only)
                 printf("offset: %lld position: %d\n", (long long)offset, position);
         }
@@ -149,33 +150,42 @@ void dump_offset_index(const char *path, const struct dump_options *o)
     dump_unmap(log);
 }
 
+/* The batch that holds an offset, from *at on, where one is looked for in order. */
+static bool find_batch(struct bytes log, int64_t *at, int64_t offset, struct batch_header *h)
+{
+    while (!batch_parse((struct bytes){log.data + *at, log.len - *at}, h)) {
+        if (batch_last_offset(h) >= offset) return true;
+        *at += h->size;
+    }
+    return false;
+}
+
 void dump_time_index(const char *path, const struct dump_options *o)
 {
-    struct bytes index;
-    int64_t base = dump_base_offset(path), before = NO_TIMESTAMP;
-    if (!dump_map(path, &index)) return;
-    char line[4224];
-    if (o->index_sanity_only) {
-        if (sane(path, index, TIME_ENTRY)) printf("%s passed sanity check.\n", path);
-        dump_unmap(index);
-        return;
-    }
-    for (int64_t at = 0; at + TIME_ENTRY <= index.len; at += TIME_ENTRY) {
+    int64_t base = dump_base_offset(path), before_ms = NO_TIMESTAMP, log_at = 0, before = base;
+    struct bytes log = map_log(path), index = map_file(path);
+    if (o->index_sanity_only) check_sane(path, index, TIME_ENTRY, base);
+    for (int64_t at = 0; at + TIME_ENTRY <= index.len && !o->index_sanity_only; at += TIME_ENTRY) {
         int64_t timestamp = (int64_t)load_be64(index.data + at);
         int64_t offset = base + (int32_t)load_be32(index.data + at + 8);
+        struct batch_header h;
         if (offset == base && at > 0) break;
-        if (before >= timestamp) {
-            snprintf(line, sizeof line,
-                     "Found out of order timestamp in :%s\n  Index timestamp: %lld, "
-                     "Previously indexed timestamp: %lld\n",
-                     path, (long long)timestamp, (long long)before);
-            find(line);
+        if (offset < before) log_at = 0;
+        before = offset;
+        bool found = find_batch(log, &log_at, offset, &h);
+        if (!found || batch_last_offset(&h) != offset) {
+            dump_find(FOUND_NO_OFFSET, path, offset, found ? batch_last_offset(&h) : -1);
+        } else {
+            int64_t newest_ms = dump_newest_timestamp(log.data + log_at, &h);
+            if (newest_ms != timestamp) dump_find(FOUND_TIME_MISMATCH, path, timestamp, newest_ms);
+            if (before_ms >= timestamp) dump_find(FOUND_TIME_ORDER, path, timestamp, before_ms);
         }
-        before = timestamp;
+        before_ms = timestamp;
         if (!o->verify_index_only)
             printf("timestamp: %lld offset: %lld\n", (long long)timestamp, (long long)offset);
     }
     dump_unmap(index);
+    dump_unmap(log);
 }
 
 /* Sequences wrap from 2^31-1 to 0. */
@@ -186,10 +196,9 @@ static int32_t first_sequence(int32_t last, int32_t delta)
 
 void dump_producer_snapshot(const char *path)
 {
-    struct bytes file;
+    struct bytes file = map_file(path);
     struct arena arena;
     struct producer_snapshot s;
-    if (!dump_map(path, &file)) return;
     arena_init(&arena, 0);
     struct cursor in = cursor_of_bytes(file);
     int16_t version = cursor_i16(&in);
@@ -219,8 +228,7 @@ void dump_producer_snapshot(const char *path)
 
 void dump_transaction_index(const char *path)
 {
-    struct bytes file;
-    if (!dump_map(path, &file)) return;
+    struct bytes file = map_file(path);
     for (int64_t at = 0; at + TXN_ENTRY <= file.len; at += TXN_ENTRY) {
         const uint8_t *p = file.data + at;
         printf("version: %d producerId: %lld firstOffset: %lld lastOffset: %lld lastStableOffset: "

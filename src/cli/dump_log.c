@@ -21,14 +21,15 @@ static const struct option options[] = {
     {"share-group-state-decoder", 0, OPTION_FLAG, false, false, NULL,
      "Decode records of __share_group_state."},
     {"remote-log-metadata-decoder", 0, OPTION_FLAG, false, false, NULL,
-     "Decode records of __remote_log_metadata; not supported by Samsa yet."},
+     "Decode records of __remote_log_metadata."},
     {"skip-record-metadata", 0, OPTION_FLAG, false, false, NULL,
      "Print keys and values without what stands before them."},
     {"verify-index-only", 0, OPTION_FLAG, false, false, NULL,
      "Check indexes without printing them."},
     {"index-sanity-check", 0, OPTION_FLAG, false, false, NULL,
      "Only check that indexes can be used."},
-    {"max-message-size", 0, OPTION_VALUE, false, false, "Integer: size", "Accepted.", "5242880"},
+    {"max-message-size", 0, OPTION_VALUE, false, false, "Integer: size",
+     "Bytes of the longest batch that an index may point to.", "5242880"},
     {"max-bytes", 0, OPTION_VALUE, false, false, "Integer: size",
      "Read no more of a log than this."},
     {"value-decoder-class", 0, OPTION_OPTIONAL, false, false, "String: decoder_class",
@@ -44,25 +45,41 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-static void dump_one(const char *path, const struct dump_options *o)
+/* As Java's File writes a path: one slash where there are several, none at the end. */
+static char *clean_path(const char *text)
+{
+    char *path = strdup(text), *to = path;
+    if (!path) abort();
+    for (const char *from = path; *from; from++)
+        if (*from != '/' || to == path || to[-1] != '/') *to++ = *from;
+    if (to > path + 1 && to[-1] == '/') to--;
+    *to = 0;
+    return path;
+}
+
+/* Numbers are read late, and a mistake in them ends the tool in the midst of its work. */
+static void dump_one(const char *path, const struct args *a, struct dump_options *o)
 {
     printf("Dumping %s\n", path);
-    if (ends_with(path, ".log") || ends_with(path, ".checkpoint"))
+    if (ends_with(path, ".log") || ends_with(path, ".checkpoint")) {
+        if (o->no_decoder) dump_fail("java.lang.RuntimeException: Failed to load decoder class");
+        o->bytes_max = args_integer(a, "max-bytes", INT32_MAX);
         dump_log_file(path, o);
-    else if (ends_with(path, ".timeindex"))
+    } else if (ends_with(path, ".timeindex"))
         dump_time_index(path, o);
     else if (ends_with(path, ".txnindex"))
         dump_transaction_index(path);
-    else if (ends_with(path, ".index"))
+    else if (ends_with(path, ".index")) {
+        o->message_max = args_integer(a, "max-message-size", 0);
         dump_offset_index(path, o);
-    else if (ends_with(path, ".snapshot"))
+    } else if (ends_with(path, ".snapshot"))
         dump_producer_snapshot(path);
     else
         fprintf(stderr, "Ignoring unknown file %s\n", path);
 }
 
-/* Any class but these would have to be loaded. */
-static enum dump_kind kind_of(const struct args *a, const char *option)
+/* Any class but these would have to be loaded: it is wrong once a log is read. */
+static enum dump_kind kind_of(const struct args *a, const char *option, bool *wrong)
 {
     static const struct {
         const char *class;
@@ -75,8 +92,13 @@ static enum dump_kind kind_of(const struct args *a, const char *option)
     if (!class || !*class) return DUMP_TEXT;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(class, known[i].class) == 0) return known[i].kind;
-    fprintf(stderr, "java.lang.RuntimeException: Failed to load decoder class %s\n", class);
-    exit(1);
+    *wrong = true;
+    return DUMP_TEXT;
+}
+
+static void misread(const char *reason)
+{
+    dump_fail("%s", reason);
 }
 
 int tool_dump_log(int argc, char **argv)
@@ -87,18 +109,17 @@ int tool_dump_log(int argc, char **argv)
         "This tool helps to parse a log file and dump its contents to the console, useful "
         "for debugging a seemingly corrupt log segment.",
         options, argc, argv);
-    if (args_has(&a, "remote-log-metadata-decoder"))
-        args_usage(&a, "--remote-log-metadata-decoder is not supported by Samsa yet");
     struct dump_options o = {.skip_metadata = args_has(&a, "skip-record-metadata"),
                              .verify_index_only = args_has(&a, "verify-index-only"),
-                             .index_sanity_only = args_has(&a, "index-sanity-check"),
-                             .bytes_max = args_number(&a, "max-bytes", INT64_MAX)};
+                             .index_sanity_only = args_has(&a, "index-sanity-check")};
+    a.misread = misread;
     static const struct {
         const char *option;
         enum dump_decoder decoder;
     } decoders[] = {{"offsets-decoder", DECODE_OFFSETS},
                     {"transaction-log-decoder", DECODE_TRANSACTIONS},
                     {"cluster-metadata-decoder", DECODE_METADATA},
+                    {"remote-log-metadata-decoder", DECODE_REMOTE_LOG},
                     {"share-group-state-decoder", DECODE_SHARE_STATE}};
     o.print_data = args_has(&a, "print-data-log") || args_has(&a, "value-decoder-class") ||
                    args_has(&a, "key-decoder-class");
@@ -108,14 +129,21 @@ int tool_dump_log(int argc, char **argv)
         o.decoder = decoders[i].decoder;
     }
     if (o.decoder == DECODE_TEXT) {
-        o.value_kind = kind_of(&a, "value-decoder-class");
-        o.key_kind = kind_of(&a, "key-decoder-class");
+        o.value_kind = kind_of(&a, "value-decoder-class", &o.no_decoder);
+        o.key_kind = kind_of(&a, "key-decoder-class", &o.no_decoder);
     }
     o.deep = o.print_data || args_has(&a, "deep-iteration");
     char *files = strdup(args_value(&a, "files"));
-    for (char *save = NULL, *file = strtok_r(files, ",", &save); file;
-         file = strtok_r(NULL, ",", &save))
-        dump_one(file, &o);
+    if (!files) abort();
+    size_t len = strlen(files);
+    while (len && files[len - 1] == ',') files[--len] = 0; /* Java's split leaves them out */
+    for (char *file = files, *next; file; file = next) {
+        next = strchr(file, ',');
+        if (next) *next++ = 0;
+        char *path = clean_path(file);
+        dump_one(path, &a, &o);
+        free(path);
+    }
     dump_print_findings();
     free(files);
     return 0;

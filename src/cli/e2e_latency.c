@@ -177,7 +177,7 @@ static rd_kafka_conf_t *configure(const struct args *a, bool producer)
         rdkafka_producer_defaults(conf);
     else
         rdkafka_consumer_defaults(conf);
-    if (file && !rdkafka_set_file(conf, file)) args_fail(file);
+    if (file && !rdkafka_set_file(conf, file, NULL)) args_fail(file);
     rdkafka_set(conf, "bootstrap.servers", args_value(a, "bootstrap-server"));
     return conf;
 }

@@ -120,7 +120,7 @@ static void parse_rule(struct client *c, struct str text, bool exclude_internal,
     }
     const char *pattern = name.len ? arena_str(&c->arena, name).data : NULL;
     if (!name_filter_init(&r->topics, pattern, exclude_internal))
-        fail(arena_printf(&c->arena, "%s is an invalid regex.", pattern).data);
+        fail(arena_printf(&c->arena, "%s is an invalid regex.", r->topics.text).data);
 }
 
 static void read_rules(struct client *c, const struct args *a, struct rules *r)
@@ -141,13 +141,14 @@ static void read_rules(struct client *c, const struct args *a, struct rules *r)
     r->count = 1;
     *r->items = (struct rule){.from = 0, .to = INT32_MAX};
     if (!name_filter_init(&r->items[0].topics, args_value(a, "topic"), exclude))
-        fail(arena_printf(&c->arena, "%s is an invalid regex.", args_value(a, "topic")).data);
-    if (!ids || !*ids) return;
+        fail(arena_printf(&c->arena, "%s is an invalid regex.", r->items[0].topics.text).data);
+    if (!ids || !ids[strspn(ids, ",")]) return; /* Java's split leaves nothing of commas */
     int32_t *numbers = ARENA_ARRAY(&c->arena, int32_t, strlen(ids) + 1);
     for (const char *at = ids; *at;) {
         char *end;
-        numbers[r->partitions_count++] = (int32_t)strtol(at, &end, 10);
-        if (end == at || (*end && *end != ','))
+        long number = strtol(at, &end, 10);
+        numbers[r->partitions_count++] = (int32_t)number;
+        if (end == at || (*end && *end != ',') || number != (int32_t)number)
             fail(arena_printf(&c->arena,
                               "--partitions expects a comma separated list of numeric "
                               "partition ids, but received: %s",

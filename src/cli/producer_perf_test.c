@@ -314,7 +314,7 @@ static rd_kafka_conf_t *configure(const struct args *a, struct test *t)
             "Option --producer.config has been deprecated and will be removed in a future version. "
             "Use --command-config instead.\n");
     if (old) file = old;
-    if (file && !rdkafka_set_file(conf, file)) {
+    if (file && !rdkafka_set_file(conf, file, NULL)) {
         fprintf(stderr, "%s: %s\n", file, strerror(errno));
         exit(1);
     }

@@ -54,23 +54,43 @@ void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
 /* Java's names for what librdkafka calls otherwise; without a name, it has no such thing. */
 static const struct {
     const char *java, *name;
-    int unit; /* what a Java number is divided by */
+    int unit;            /* what a Java number is divided by */
+    int32_t least, most; /* of librdkafka's number; a Java number beyond is brought there */
 } renamed[] = {
-    {"fetch.max.wait.ms", "fetch.wait.max.ms", 1},
-    {"receive.buffer.bytes", "socket.receive.buffer.bytes", 1},
-    {"send.buffer.bytes", "socket.send.buffer.bytes", 1},
-    {"buffer.memory", "queue.buffering.max.kbytes", 1024},
-    {"metadata.max.age.ms", "topic.metadata.refresh.interval.ms", 1},
-    {"group.remote.assignor", "group.remote.assignor", 1},
-    {"max.poll.records", NULL, 1},
-    {"key.deserializer", NULL, 1},
-    {"value.deserializer", NULL, 1},
-    {"key.serializer", NULL, 1},
-    {"value.serializer", NULL, 1},
-    {"max.block.ms", NULL, 1},
-    {"default.api.timeout.ms", NULL, 1},
-    {"group.protocol", NULL, 1},
+    {"fetch.max.wait.ms", "fetch.wait.max.ms", 1, 0, 0},
+    {"receive.buffer.bytes", "socket.receive.buffer.bytes", 1, 0, 0},
+    {"send.buffer.bytes", "socket.send.buffer.bytes", 1, 0, 0},
+    {"batch.size", "batch.size", 1, 1, INT32_MAX},
+    {"fetch.max.bytes", "fetch.max.bytes", 1, 1000, INT32_MAX - 512},
+    {"request.timeout.ms", "request.timeout.ms", 1, 1, 900000},
+    {"buffer.memory", "queue.buffering.max.kbytes", 1024, 1, INT32_MAX},
+    {"max.request.size", "message.max.bytes", 1, 1000, 1000000000},
+    {"metadata.max.age.ms", "topic.metadata.refresh.interval.ms", 1, 0, 0},
+    {"group.remote.assignor", "group.remote.assignor", 1, 0, 0},
+    {"max.poll.records", NULL, 1, 0, 0},
+    {"key.deserializer", NULL, 1, 0, 0},
+    {"value.deserializer", NULL, 1, 0, 0},
+    {"key.serializer", NULL, 1, 0, 0},
+    {"value.serializer", NULL, 1, 0, 0},
+    {"max.block.ms", NULL, 1, 0, 0},
+    {"default.api.timeout.ms", NULL, 1, 0, 0},
+    {"group.protocol", NULL, 1, 0, 0},
+    {"exclude.internal.topics", NULL, 1, 0, 0},
+    {"partitioner.class", NULL, 1, 0, 0},
+    {"partitioner.ignore.keys", NULL, 1, 0, 0},
 };
+
+/* The tools' own loops obey them, where they have a meaning at all. */
+static const char *const obeyed_by_tools[] = {"max.poll.records", "max.block.ms",
+                                              "partitioner.class", "partitioner.ignore.keys",
+                                              "exclude.internal.topics"};
+
+static bool is_obeyed_by_tools(const char *name)
+{
+    for (size_t i = 0; i < sizeof obeyed_by_tools / sizeof *obeyed_by_tools; i++)
+        if (strcmp(obeyed_by_tools[i], name) == 0) return true;
+    return false;
+}
 
 /* Names of Java's assignors, in librdkafka's words. */
 static const char *translate_assignor(const char *value)
@@ -98,8 +118,11 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
     for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
         if (strcmp(renamed[i].java, name) != 0) continue;
         known = renamed[i].name;
-        if (renamed[i].unit == 1) continue;
-        snprintf(scaled, sizeof scaled, "%lld", strtoll(value, NULL, 10) / renamed[i].unit);
+        if (!renamed[i].most) continue;
+        long long number = strtoll(value, NULL, 10) / renamed[i].unit;
+        if (number < renamed[i].least) number = renamed[i].least;
+        if (number > renamed[i].most) number = renamed[i].most;
+        snprintf(scaled, sizeof scaled, "%lld", number);
         value = scaled;
     }
     if (strcmp(name, "auto.offset.reset") == 0 && strcmp(value, "none") == 0) value = "error";
@@ -110,7 +133,7 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
     rd_kafka_conf_res_t result =
         known ? rd_kafka_conf_set(conf, known, value, why, sizeof why) : RD_KAFKA_CONF_UNKNOWN;
     if (result == RD_KAFKA_CONF_OK) return;
-    if (strcmp(name, "max.poll.records") == 0) return; /* the tools' loops obey it */
+    if (is_obeyed_by_tools(name)) return;
     if (result == RD_KAFKA_CONF_UNKNOWN) {
         rdkafka_log_line("WARN", "samsa", "The configuration '%s' is not used by this tool", name);
         return;
@@ -119,7 +142,14 @@ void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value
     exit(1);
 }
 
-bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path)
+static bool is_among(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0) return true;
+    return false;
+}
+
+bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path, const char *const *overruled)
 {
     long size;
     int32_t line;
@@ -133,7 +163,8 @@ bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path)
         exit(1);
     }
     for (int32_t i = 0; i < p.count; i++)
-        rdkafka_set_java(conf, p.items[i].key.data, p.items[i].value.data);
+        if (!is_among(overruled, p.items[i].key.data))
+            rdkafka_set_java(conf, p.items[i].key.data, p.items[i].value.data);
     arena_free(&arena);
     free(text);
     return true;
@@ -165,6 +196,7 @@ void rdkafka_producer_defaults(rd_kafka_conf_t *conf)
     rdkafka_set(conf, "message.timeout.ms", "120000");
     rdkafka_set(conf, "queue.buffering.max.kbytes", "32768");
     rdkafka_set(conf, "queue.buffering.max.messages", "10000000");
+    rdkafka_set(conf, "message.max.bytes", "1048576");
 }
 
 void rdkafka_consumer_defaults(rd_kafka_conf_t *conf)
@@ -231,51 +263,102 @@ static void check_servers(rd_kafka_type_t type, const rd_kafka_conf_t *conf)
     exit(1);
 }
 
-/* Java's producer is idempotent where nothing speaks against it; fewer acks than all do. */
+static int64_t number_of(const rd_kafka_conf_t *conf, const char *name)
+{
+    char text[32] = "";
+    size_t size = sizeof text;
+    rd_kafka_conf_get(conf, name, text, &size);
+    return strtoll(text, NULL, 10);
+}
+
+enum { DELIVERY_MS = 120000, IDEMPOTENT_IN_FLIGHT_MAX = 5 };
+
+/* Java's producer is idempotent where nothing speaks against it: fewer acks than all, no retries,
+ * more in flight than brokers remember. */
 static void settle_idempotence(rd_kafka_conf_t *conf)
 {
-    char idempotence[16] = "", acks[16] = "";
+    char idempotence[16] = "";
     size_t size = sizeof idempotence;
     rd_kafka_conf_get(conf, "enable.idempotence", idempotence, &size);
-    size = sizeof acks;
-    rd_kafka_conf_get(conf, "acks", acks, &size);
-    if (strcmp(idempotence, "true") == 0 && strcmp(acks, "-1") != 0)
+    if (strcmp(idempotence, "true") != 0) return;
+    if (number_of(conf, "acks") != -1 || number_of(conf, "retries") == 0 ||
+        number_of(conf, "max.in.flight") > IDEMPOTENT_IN_FLIGHT_MAX)
         rdkafka_set(conf, "enable.idempotence", "false");
+}
+
+/* A record may wait for others, and then for an answer; less time than that is a mistake, unless
+ * nobody asked for it. */
+static void settle_delivery_time(rd_kafka_conf_t *conf)
+{
+    int64_t least_ms = number_of(conf, "linger.ms") + number_of(conf, "request.timeout.ms");
+    int64_t ms = number_of(conf, "message.timeout.ms");
+    char text[32], id[8] = "";
+    size_t size = sizeof id;
+    bool transactional =
+        rd_kafka_conf_get(conf, "transactional.id", id, &size) == RD_KAFKA_CONF_OK && *id;
+    if (ms >= least_ms || transactional) return;
+    if (ms != DELIVERY_MS)
+        args_fail("org.apache.kafka.common.KafkaException: Failed to construct kafka producer\n"
+                  "Caused by: org.apache.kafka.common.config.ConfigException: delivery.timeout.ms "
+                  "should be equal to or larger than linger.ms + request.timeout.ms");
+    snprintf(text, sizeof text, "%lld", (long long)least_ms);
+    rdkafka_set(conf, "message.timeout.ms", text);
+}
+
+/* What librdkafka wants of a consumer beyond Java's, and what Java's wants beyond it. */
+static void settle_consumer(rd_kafka_conf_t *conf)
+{
+    char text[32];
+    int64_t fetch_bytes = number_of(conf, "fetch.max.bytes");
+    if (number_of(conf, "message.max.bytes") > fetch_bytes) {
+        snprintf(text, sizeof text, "%lld", (long long)fetch_bytes);
+        rdkafka_set(conf, "message.max.bytes", text);
+    }
+    if (number_of(conf, "heartbeat.interval.ms") < number_of(conf, "session.timeout.ms")) return;
+    args_fail("Failed to construct kafka consumer\n"
+              "Caused by: java.lang.IllegalArgumentException: Heartbeat must be set lower than the "
+              "session timeout");
 }
 
 rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
 {
     char why[512];
     check_servers(type, conf);
-    if (type == RD_KAFKA_PRODUCER) settle_idempotence(conf);
+    if (type == RD_KAFKA_PRODUCER) {
+        settle_idempotence(conf);
+        settle_delivery_time(conf);
+    } else {
+        settle_consumer(conf);
+    }
     rd_kafka_t *handle = rd_kafka_new(type, conf, why, sizeof why);
     if (handle) return handle;
     fprintf(stderr, "%s\n", why);
     exit(1);
 }
 
-static void set_pairs(rd_kafka_conf_t *conf, const struct args *a, const char *option)
+static void set_pairs(rd_kafka_conf_t *conf, const struct args *a, const char *option,
+                      const char *const *overruled)
 {
     const char *text;
     for (int32_t i = 0; (text = args_value_at(a, option, i)); i++) {
         char name[256];
         const char *equals = strchr(text, '=');
         snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
-        rdkafka_set_java(conf, name, equals ? equals + 1 : "");
+        if (!is_among(overruled, name)) rdkafka_set_java(conf, name, equals ? equals + 1 : "");
     }
 }
 
 void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const char *old_property,
-                           const char *old_config)
+                           const char *old_config, const char *const *overruled)
 {
     const char *file = args_renamed(a, "command-config", old_config);
-    if (file && !rdkafka_set_file(conf, file)) {
+    if (file && !rdkafka_set_file(conf, file, overruled)) {
         fprintf(stderr, "%s: %s\n", file, strerror(errno));
         exit(1);
     }
     args_renamed(a, "command-property", old_property);
-    set_pairs(conf, a, old_property);
-    set_pairs(conf, a, "command-property");
+    set_pairs(conf, a, old_property, overruled);
+    set_pairs(conf, a, "command-property", overruled);
 }
 
 static void read_properties_file(const struct args *a, const char *path, struct arena *arena,
@@ -406,6 +489,13 @@ void rdkafka_begin_ago(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, in
         rd_kafka_topic_partition_list_set_offset(list, p->topic, p->partition, offset);
     }
     rd_kafka_topic_partition_list_destroy(ask_for);
+}
+
+void rdkafka_begin_at(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t logical)
+{
+    if (rd_kafka_committed(rk, list, ASK_MS)) return; /* then librdkafka looks for itself */
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset < 0 && !list->elems[i].err) list->elems[i].offset = logical;
 }
 
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)

@@ -16,8 +16,9 @@ void rdkafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
  * left out. A bad value ends the process with Kafka's complaint. */
 void rdkafka_set_java(rd_kafka_conf_t *conf, const char *name, const char *value);
 
-/* The properties of a file, likewise. False when it cannot be read (errno). */
-bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path);
+/* The properties of a file, likewise, but those that `overruled` names (NULL ends it; may be NULL).
+ * False when it cannot be read (errno). */
+bool rdkafka_set_file(rd_kafka_conf_t *conf, const char *path, const char *const *overruled);
 
 /* What the options of that name (NULL: none), or else the file at `path` (may be NULL), say of a
  * Java property that librdkafka does not have. False: nothing. */
@@ -34,6 +35,10 @@ const char *rdkafka_no_consumer_protocol(const struct args *a, const char *serve
 /* Where a group has no offset of a partition of `list`, the one of `ago_ms` before now (KIP-1106),
  * or the end. Waits for the brokers. */
 void rdkafka_begin_ago(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t ago_ms);
+
+/* Where a group has no offset of a partition of `list`, the logical one: at once, where librdkafka
+ * would wait as before a second try. Waits for the brokers. */
+void rdkafka_begin_at(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t logical);
 
 /* Why the brokers have no coordinator for a transactional id, in `text`; NULL: they have, or that
  * cannot be told yet. librdkafka would ask for it again and again. */
@@ -61,9 +66,9 @@ rd_kafka_t *rdkafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf);
 
 /* The file of --command-config and the pairs of --command-property, old names included, on top
  * of what is set. Java properties that librdkafka does not have are named on standard error and
- * left out. */
+ * left out, as are those that `overruled` names (NULL ends it; may be NULL). */
 void rdkafka_set_from_args(rd_kafka_conf_t *conf, const struct args *a, const char *old_property,
-                           const char *old_config);
+                           const char *old_config, const char *const *overruled);
 
 /* What a file (the value of `file_option`) and "key=value" options say, the last of a key winning.
  * `old_name` is the option's name before 4.2. A file that cannot be read is a mistake. */

@@ -1,6 +1,7 @@
 #include "cli/reset_offsets.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -249,7 +250,97 @@ static bool from_committed(struct client *c, const struct args *a, const char *g
     return clamp(c, p, plan);
 }
 
-/* CSV: topic,partition,offset or group,topic,partition,offset; fields may be quoted. */
+/* ---- a plan from a file */
+
+enum { CSV_FIELDS_MAX = 4 };
+
+/* One line: [group,]topic,partition,offset. Fields at the end may be missing: 0. */
+struct csv_line {
+    const char *group, *topic;
+    int32_t partition;
+    int64_t offset;
+    const char *why; /* NULL, or as Kafka's reader of CSV (Jackson) complains of the line */
+};
+
+/* The number of a field that begins at `column`. */
+static int64_t csv_number(struct client *c, const char *text, int column, bool with_group,
+                          bool offset, const char **why)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    while (*end == ' ') end++;
+    bool fits = offset || (number >= INT32_MIN && number <= INT32_MAX);
+    if (*end || errno || !fits)
+        *why = arena_printf(&c->arena,
+                            "com.fasterxml.jackson.databind.exc.InvalidFormatException: Cannot "
+                            "deserialize value of type `%s` from String \"%s\": not a valid `%s` "
+                            "value\n at [Source: (StringReader); line: 1, column: %d] (through "
+                            "reference chain: org.apache.kafka.tools.consumer.group.CsvUtils$%s"
+                            "[\"%s\"])",
+                            offset ? "long" : "int", text, offset ? "long" : "int", column,
+                            with_group ? "CsvRecordWithGroup" : "CsvRecordNoGroup",
+                            offset ? "offset" : "partition")
+                   .data;
+    return number;
+}
+
+static struct csv_line read_csv_line(struct client *c, const char *text, bool with_group)
+{
+    struct csv_line line = {.group = "", .topic = ""};
+    const char *fields[CSV_FIELDS_MAX] = {"", "", "", ""};
+    int columns[CSV_FIELDS_MAX] = {1, 1, 1, 1}, most = with_group ? 4 : 3, count = 0;
+    if (!*text)
+        line.why = "com.fasterxml.jackson.databind.exc.MismatchedInputException: No content to map "
+                   "due to end-of-input\n at [Source: (StringReader); line: UNKNOWN, column: "
+                   "UNKNOWN]";
+    for (const char *at = text; at && !line.why; count++) {
+        size_t len = strcspn(at, ",");
+        int column = (int)(at - text) + 1;
+        bool quoted = len >= 2 && at[0] == '"' && at[len - 1] == '"';
+        const char *field =
+            arena_printf(&c->arena, "%.*s", (int)(len - 2 * quoted), at + quoted).data;
+        if (count == most)
+            line.why =
+                arena_printf(&c->arena,
+                             "com.fasterxml.jackson.dataformat.csv.CsvReadException: Too many "
+                             "entries: expected at most %d (value #%d (%zu chars) \"%s\")\n at "
+                             "[Source: (StringReader); line: 1, column: %d]",
+                             most, most, strlen(field), field, column)
+                    .data;
+        else
+            fields[count] = field, columns[count] = column;
+        at = at[len] ? at + len + 1 : NULL;
+    }
+    int first = with_group;
+    if (with_group) line.group = fields[0];
+    line.topic = fields[first];
+    if (!line.why)
+        line.partition = (int32_t)csv_number(c, fields[first + 1], columns[first + 1], with_group,
+                                             false, &line.why);
+    if (!line.why)
+        line.offset =
+            csv_number(c, fields[first + 2], columns[first + 2], with_group, true, &line.why);
+    return line;
+}
+
+/* Of several lines for a partition the last one holds. */
+static void plan_line(struct client *c, const struct csv_line *line, struct group_partitions *p,
+                      struct reset_plan *plan)
+{
+    struct str topic = str_of(line->topic);
+    int32_t i = 0;
+    while (i < plan->count &&
+           !(plan->items[i].partition == line->partition && str_equal(plan->items[i].topic, topic)))
+        i++;
+    if (i == plan->count) {
+        group_partitions_add(c, p, topic, line->partition);
+        plan->count++;
+    }
+    plan->items[i] = (struct reset_target){topic, line->partition, line->offset};
+}
+
+/* Where one group is named its name may be left out; the first line says so for all. */
 static bool from_file(struct client *c, const struct args *a, const char *group,
                       struct group_partitions *p, struct reset_plan *plan)
 {
@@ -259,34 +350,26 @@ static bool from_file(struct client *c, const struct args *a, const char *group,
         client_fail(c, "java.io.IOException", "Unable to read file %s", path);
         return false;
     }
-    plan->items = ARENA_ARRAY(&c->arena, struct reset_target, strlen(text) + 1);
+    size_t size = strlen(text);
+    bool single = args_value_at(a, "group", 0) && !args_value_at(a, "group", 1), with_group = true;
+    plan->items = ARENA_ARRAY(&c->arena, struct reset_target, size + 1);
     p->count = 0; /* what --topic names is not what is reset */
-    for (char *save = NULL, *line = strtok_r(text, "\r\n", &save); line;
-         line = strtok_r(NULL, "\r\n", &save)) {
-        char *fields[4];
-        int count = 0;
-        for (char *inner = NULL, *f = strtok_r(line, ",", &inner); f && count < 4;
-             f = strtok_r(NULL, ",", &inner)) {
-            size_t len = strlen(f);
-            if (len >= 2 && f[0] == '"' && f[len - 1] == '"') {
-                f[len - 1] = 0;
-                f++;
-            }
-            fields[count++] = f;
+    bool empty = size == 0;
+    while (size && text[size - 1] == '\n') text[--size] = 0; /* lines at the end that are empty */
+    for (char *at = text; at && (size || empty);) {
+        char *end = strchr(at, '\n');
+        if (end) *end = 0;
+        size_t len = strlen(at);
+        if (len && at[len - 1] == '\r') at[len - 1] = 0;
+        if (at == text && single) with_group = read_csv_line(c, at, false).why != NULL;
+        struct csv_line line = read_csv_line(c, at, with_group);
+        if (line.why) {
+            client_fail(c, "", "%s", line.why);
+            return false;
         }
-        if (count < 2) continue;
-        char **t = fields + (count == 4);
-        if (count == 4 && strcmp(fields[0], group) != 0) continue;
-        char *partition_end, *offset_end = "";
-        long partition = strtol(t[1], &partition_end, 10);
-        long long offset = count == 2 ? 0 : strtoll(t[2], &offset_end, 10); /* as Jackson reads */
-        if (*partition_end || *offset_end) { /* then the whole file counts for nothing */
-            plan->count = p->count = 0;
-            break;
-        }
-        struct str topic = arena_str(&c->arena, str_of(t[0]));
-        group_partitions_add(c, p, topic, (int32_t)partition);
-        plan->items[plan->count++] = (struct reset_target){topic, (int32_t)partition, offset};
+        if (line.offset < 0) args_usage(a, "Invalid negative offset");
+        if (!with_group || strcmp(line.group, group) == 0) plan_line(c, &line, p, plan);
+        at = end ? end + 1 : NULL;
     }
     free(text);
     if (!plan->count) printf("\nError: No reset plan for group %s found\n", group);

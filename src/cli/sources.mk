@@ -12,6 +12,7 @@ cli_SOURCES := \
     date_format.c \
     delete_records.c \
     dump_batches.c \
+    dump_findings.c \
     dump_index.c \
     dump_log.c \
     e2e_latency.c \
@@ -23,6 +24,7 @@ cli_SOURCES := \
     get_offsets.c \
     groups.c \
     java_config.c \
+    java_pattern.c \
     json.c \
     leader_election.c \
     log_dirs.c \
@@ -36,20 +38,23 @@ cli_SOURCES := \
     quota_entities.c \
     rdkafka.c \
     record_format.c \
+    re2_syntax.c \
     reassign.c \
     reassign_cluster.c \
     reassign_partitions.c \
     reassign_plan.c \
+    remote_log_format.c \
     reset_offsets.c \
     scram.c \
     select.c \
     server_start.c \
     server_stop.c \
     storage.c \
+    subscription.c \
     topics.c \
     uuid_argument.c \
     verifiable_consumer.c \
     verifiable_producer.c
 cli_DEPENDS := server metadata config protocol os
-cli_LIBS := -lm -ljansson -lcrypto -lrdkafka
+cli_LIBS := -lm -ljansson -lcrypto -lpcre2-8 -lrdkafka
 cli_ALLOW := $(cli_SOURCES)

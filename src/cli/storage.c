@@ -251,14 +251,19 @@ static void choose_metadata_version(const struct args *a, struct arena *arena, s
         if (release)
             fail("Use --release-version instead of --feature metadata.version=X to avoid "
                  "ambiguity.");
-        if (c.level < METADATA_VERSION_MIN || c.level > METADATA_VERSION_MAX)
-            fail(arena_printf(arena,
-                              "No MetadataVersion with feature level %d. Valid feature levels "
-                              "are from %d to %d.",
-                              c.level, METADATA_VERSION_MIN, METADATA_VERSION_MAX)
-                     .data);
         f->metadata_version = c.level;
     }
+}
+
+static void check_metadata_version(int16_t level, struct arena *arena)
+{
+    if (level >= METADATA_VERSION_MIN && level <= METADATA_VERSION_MAX) return;
+    fail(arena_printf(
+             arena,
+             "No MetadataVersion with feature level %d. Valid feature levels are from %d to "
+             "%d.",
+             level, METADATA_VERSION_MIN, METADATA_VERSION_MAX)
+             .data);
 }
 
 static void check_kraft_version(const struct args *a, int16_t level, bool given, bool dynamic)
@@ -351,6 +356,7 @@ static int format(int argc, char **argv, struct os_env *os, struct arena *arena)
     f.records = ARENA_ARRAY(arena, struct metadata_record, RECORDS_MAX);
     choose_metadata_version(&a, arena, &f);
     choose_voters(&a, &node, os->env.rng, arena, &f);
+    check_metadata_version(f.metadata_version, arena);
     choose_features(&a, node.voters_count == 0, arena, &f);
     struct config_error error;
     const char *scram;

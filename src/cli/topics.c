@@ -88,7 +88,7 @@ static struct names matching_topics(struct client *c, const struct args *a)
 {
     struct name_filter filter;
     if (!name_filter_init(&filter, args_value(a, "topic"), args_has(a, "exclude-internal")))
-        fail(arena_printf(&c->arena, "%s is an invalid regex.", args_value(a, "topic")).data);
+        fail(arena_printf(&c->arena, "%s is an invalid regex.", filter.text).data);
     const char *id_text = args_has(a, "describe") ? args_value(a, "topic-id") : NULL;
     struct uuid id = UUID_ZERO;
     const char *why = id_text ? uuid_argument(&c->arena, id_text, &id) : NULL;

@@ -254,7 +254,7 @@ static rd_kafka_conf_t *configure(const struct args *a, struct consumer *c)
             "Option --consumer.config has been deprecated and will be removed in a future version. "
             "Use --command-config instead.\n");
     if (old) file = old;
-    if (file && !rdkafka_set_file(conf, file)) args_error(a, "%s", file);
+    if (file && !rdkafka_set_file(conf, file, NULL)) args_error(a, "%s", file);
     set_protocol(conf, a, c);
     if (args_has(a, "session-timeout"))
         rdkafka_set_java(conf, "session.timeout.ms", args_value(a, "session-timeout"));

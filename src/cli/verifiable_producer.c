@@ -131,7 +131,7 @@ static rd_kafka_conf_t *configure(const struct args *a, struct producer *p)
             "Option --producer.config has been deprecated and will be removed in a future version. "
             "Use --command-config instead.\n");
     if (old) file = old;
-    if (file && !rdkafka_set_file(conf, file)) args_error(a, "%s", file);
+    if (file && !rdkafka_set_file(conf, file, NULL)) args_error(a, "%s", file);
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_conf_set_opaque(conf, p);
     return conf;
