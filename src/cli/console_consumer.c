@@ -58,6 +58,8 @@ static const struct option options[] = {
     {0},
 };
 
+enum { LEADERS_MS = 500 };
+
 static int64_t now_ms(void)
 {
     struct timespec t;
@@ -220,6 +222,15 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
     return NULL;
 }
 
+/* Before a partition is assigned: librdkafka looks for one without a leader twice a second only. */
+static void learn_leaders(rd_kafka_t *handle, const char *topic)
+{
+    const struct rd_kafka_metadata *m;
+    rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
+    if (!rd_kafka_metadata(handle, 0, t, &m, LEADERS_MS)) rd_kafka_metadata_destroy(m);
+    rd_kafka_topic_destroy(t);
+}
+
 static void check(rd_kafka_resp_err_t e)
 {
     if (!e) return;
@@ -235,6 +246,7 @@ static bool begin(rd_kafka_t *handle, const struct args *a, bool with_group, boo
     rd_kafka_topic_partition_list_t *list = NULL;
     rd_kafka_resp_err_t e;
     if (args_has(a, "partition")) {
+        learn_leaders(handle, topic);
         list = rd_kafka_topic_partition_list_new(1);
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)args_number(a, "partition", 0))
             ->offset = start_offset(a);

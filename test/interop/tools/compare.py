@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 from comparison import NOISE, Case, Comparison, json_lines, json_values  # noqa: E402
 from lib import ROOT, Count, Node  # noqa: E402
 from mistakes import mistakes, quotas, unreachable  # noqa: E402
+from odd import odd  # noqa: E402
 
 KAFKA_VERSION = "4.3.1"
 
@@ -43,6 +44,7 @@ def cases():
     yield from measurements()
     yield from without_server()
     yield from mistakes()
+    yield from odd()
     yield from unreachable()
 
 
