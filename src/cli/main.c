@@ -35,6 +35,41 @@ const struct tool tools[] = {
     {NULL},
 };
 
+/* Tools of Apache Kafka's bin/ that are not here: their names say so. */
+static const char *const absent[] = {
+    "acls",
+    "client-metrics",
+    "console-share-consumer",
+    "delegation-tokens",
+    "groups",
+    "jmx",
+    "metadata-shell",
+    "replica-verification",
+    "share-consumer-perf-test",
+    "share-groups",
+    "streams-application-reset",
+    "streams-groups",
+    "transactions",
+    "verifiable-share-consumer",
+    NULL,
+};
+
+static bool is_absent(const char *name)
+{
+    for (const char *const *a = absent; *a; a++)
+        if (strcmp(*a, name) == 0) return true;
+    return false;
+}
+
+static int answer_absent(const char *name)
+{
+    fprintf(stderr,
+            "kafka-%s.sh is not part of Samsa: docs/compatibility.md says which tools are. Apache "
+            "Kafka's own can be pointed at a Samsa cluster, as far as that serves its requests.\n",
+            name);
+    return 1;
+}
+
 static const struct tool *find(const char *name, size_t len)
 {
     for (const struct tool *t = tools; t->name; t++)
@@ -65,6 +100,7 @@ int main(int argc, char **argv)
             return (tool = find_by_program(name)) ? tool->main(argc - 1, argv + 1) : 1;
         tool = find(name, strlen(name));
         if (tool) return tool->main(argc - 1, argv + 1);
+        if (is_absent(name)) return answer_absent(name);
         if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
             printf("samsa, as Apache Kafka %s\n", KAFKA_VERSION);
             return 0;

@@ -238,12 +238,30 @@ def same_keys(count):
                     str(set(mine.items()) ^ set(wanted.items())))
 
 
+# Tools of Apache Kafka's bin/ that Samsa does not have.
+ABSENT = """acls client-metrics console-share-consumer delegation-tokens groups jmx metadata-shell replica-verification
+share-consumer-perf-test share-groups streams-application-reset streams-groups transactions verifiable-share-consumer"""
+
+
+def absent_tools(count):
+    """A name that is there, and says what is missing."""
+    wrong = []
+    for name in ABSENT.split():
+        done = subprocess.run([os.path.join(ROOT, "bin", f"kafka-{name}.sh"), "--list"], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 1 or not done.stderr.startswith(f"kafka-{name}.sh is not part of Samsa"):
+            wrong.append(f"{name}: exit {done.returncode}, {done.stderr}")
+    count.check("a tool that is not here says so", not wrong, "\n".join(wrong))
+
+
 def main():
     home = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ROOT
     stopped = 0 if home == ROOT else 143
     os.environ.update(KAFKA_HEAP_OPTS="-Xms64m -Xmx256m", KAFKA_JIT="1")
     count = Count()
     same_keys(count)
+    if home == ROOT:
+        absent_tools(count)
     directory = layout(home)
     for part in (lambda: one_node(count, directory, stopped), lambda: two_nodes(count, directory, stopped),
                  lambda: scripts(count, directory)):
