@@ -201,58 +201,75 @@ static void expire_done(void *context, enum kafka_error error)
                    error);
 }
 
+struct expiry {
+    struct group_shard *shard;
+    struct record_list records;
+    int32_t looked_at, erased;
+};
+
 /* Adds tombstones of what has expired; true when nothing is left. */
-static bool expire_offsets(struct group_shard *s, const struct group *g, struct record_list *l)
+static bool expire_offsets(struct expiry *x, const struct group *g)
 {
-    int64_t now_ms = clock_wall(s->env->clock).ms;
+    int64_t now_ms = clock_wall(x->shard->env->clock).ms;
     bool all = true;
     for (uint32_t i = 0; i < g->offsets.topics.count; i++) {
         const struct topic_offsets *t = g->offsets.topics.entries[i].value;
         bool subscribed = group_is_subscribed(g, t->topic);
+        x->looked_at += (int32_t)t->partitions.count;
         for (uint32_t k = 0; k < t->partitions.count; k++) {
             const struct committed_offset *o = t->partitions.entries[k].value;
             if (subscribed || !o->present ||
-                now_ms < group_offset_expires_ms(g, o, s->settings->retention_ms)) {
+                now_ms < group_offset_expires_ms(g, o, x->shard->settings->retention_ms)) {
                 all = false;
                 continue;
             }
-            records_add_offset_tombstone(l, g->id, t->topic,
+            records_add_offset_tombstone(&x->records, g->id, t->topic,
                                          offsets_partition_of(&t->partitions.entries[k]));
         }
     }
     return all;
 }
 
-void shard_expire(struct group_shard *s)
+/* A group of the consumer protocol goes as a classic one does; of the other new ones only the
+ * offsets are known (GroupCoordinatorShard.cleanupGroupMetadata). */
+static void expire_group(struct expiry *x, struct shard_group *sg)
 {
-    if (s->rsm.state != RSM_ACTIVE) return;
+    const struct group *g = sg->group;
+    x->looked_at++;
+    if (g->commits_in_flight > 0 || g->writes_in_flight > 0 || g->disbanding ||
+        g->state == GROUP_DEAD)
+        return;
+    int32_t before = x->records.count;
+    bool all = expire_offsets(x, g);
+    if (!all || group_admit_delete(g) || !list_empty(&g->pending)) return;
+    x->records.count = before; /* they go with the group */
+    shard_erase_group(x->shard, sg, x->shard, expire_done);
+    x->erased++;
+}
+
+bool shard_expire(struct group_shard *s)
+{
+    if (s->rsm.state != RSM_ACTIVE) return false;
     struct arena arena;
     arena_init(&arena, 0);
-    struct record_list l;
-    record_list_init(&l, &arena);
-    int32_t erased = 0;
-    for (uint32_t i = 0; i < s->groups.count; i++) {
-        struct shard_group *sg = s->groups.entries[i].value;
-        struct group *g = sg->group;
-        if (g->commits_in_flight > 0 || g->writes_in_flight > 0 || g->kind != GROUP_CLASSIC ||
-            g->state == GROUP_DEAD)
-            continue;
-        int32_t before = l.count;
-        bool all = expire_offsets(s, g, &l);
-        if (!all || g->state != GROUP_EMPTY || !list_empty(&g->pending)) continue;
-        l.count = before; /* they go with the group */
-        shard_erase_group(s, sg, s, expire_done);
-        erased++;
+    struct expiry x = {.shard = s};
+    record_list_init(&x.records, &arena);
+    if (s->expiry_left == 0) s->expiry_left = s->groups.count;
+    /* From the end: a group that goes leaves its place to one that has been looked at. */
+    while (s->expiry_left > 0 && x.looked_at < SHARD_EXPIRY_WORK_MAX) {
+        if (--s->expiry_left < s->groups.count)
+            expire_group(&x, s->groups.entries[s->expiry_left].value);
     }
-    if (l.count > 0) {
-        enum kafka_error e = shard_write_bulk(s, &l, s, expire_done);
+    if (x.records.count > 0) {
+        enum kafka_error e = shard_write_bulk(s, &x.records, s, expire_done);
         if (e) expire_done(s, e);
     }
-    if (l.count > 0 || erased > 0)
+    if (x.records.count > 0 || x.erased > 0)
         trace_info(s->env->trace, "group", "%s: expiring %d offsets and %d groups", s->name,
-                   l.count, erased);
-    record_list_free(&l);
+                   x.records.count, x.erased);
+    record_list_free(&x.records);
     arena_free(&arena);
+    return s->expiry_left > 0 && s->rsm.state == RSM_ACTIVE;
 }
 
 /* ---- deleted topics ---- */

@@ -176,10 +176,10 @@ bool group_is_subscribed(const struct group *g, struct str topic)
 int64_t group_offset_expires_ms(const struct group *g, const struct committed_offset *o,
                                 int64_t retention_ms)
 {
-    if (g->kind != GROUP_CLASSIC || o->transactions > 0) return INT64_MAX;
+    if (g->kind == GROUP_SHARE || o->transactions > 0) return INT64_MAX;
     int64_t since;
-    if (str_is_null(g->protocol_type)) {
-        since = o->commit_ms; /* a simple group */
+    if (g->kind != GROUP_CLASSIC || str_is_null(g->protocol_type)) {
+        since = o->commit_ms; /* of a new protocol (its members are gone), or a simple group */
     } else if (g->state == GROUP_EMPTY) {
         since = g->state_since.ms >= 0 ? g->state_since.ms : o->commit_ms;
     } else if (g->state == GROUP_STABLE && g->subscribed_known) {

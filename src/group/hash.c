@@ -1,25 +1,31 @@
 #include "group/hash.h"
 
-/* The code point at s[*i], moving *i behind it; 0xFFFD for what is not UTF-8. */
+/* How many bytes follow this lead byte, and what the first of them may be: Unicode 15, table 3-7,
+ * but that a surrogate is read whole before it is refused, as in Java. 0: not a lead byte. */
+static int32_t bytes_after(uint8_t lead, uint8_t *low, uint8_t *high)
+{
+    *low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    *high = lead == 0xF4 ? 0x8F : 0xBF;
+    if (lead >= 0xC2 && lead < 0xE0) return 1;
+    if (lead >= 0xE0 && lead < 0xF0) return 2;
+    return lead >= 0xF0 && lead <= 0xF4 ? 3 : 0;
+}
+
+/* The code point at s[*i], moving *i behind it; 0xFFFD once for what is not UTF-8: a byte that
+ * begins nothing, or the part of a sequence that is there. */
 static uint32_t next_code_point(struct str s, int32_t *i)
 {
     const uint8_t *p = (const uint8_t *)s.data;
-    uint8_t first = p[(*i)++];
+    uint8_t first = p[(*i)++], low, high;
     if (first < 0x80) return first;
-    int more = first >= 0xF0 && first <= 0xF4  ? 3
-               : first >= 0xE0 && first < 0xF0 ? 2
-               : first >= 0xC2 && first < 0xE0 ? 1
-                                               : 0;
+    int32_t more = bytes_after(first, &low, &high);
     if (more == 0) return 0xFFFD;
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     uint32_t c = first & (0x3Fu >> more);
-    for (int k = 0; k < more; k++) {
-        if (*i + k >= s.len || (p[*i + k] & 0xC0) != 0x80) return 0xFFFD;
-        c = c << 6 | (p[*i + k] & 0x3Fu);
+    for (; more > 0; more--, low = 0x80, high = 0xBF) {
+        if (*i == s.len || p[*i] < low || p[*i] > high) return 0xFFFD;
+        c = c << 6 | (p[(*i)++] & 0x3Fu);
     }
-    if (c < least[more] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) return 0xFFFD;
-    *i += more;
-    return c;
+    return c >= 0xD800 && c < 0xE000 ? 0xFFFD : c;
 }
 
 int32_t java_string_hash(struct str s)

@@ -5,7 +5,8 @@
 
 #include "base/bytes.h"
 
-/* String.hashCode. What is not UTF-8 counts as U+FFFD, as Kafka would have decoded it. */
+/* String.hashCode. What is not UTF-8 counts as U+FFFD, as often as Java's decoder, which Apache
+ * Kafka reads names with, puts one: once for the longest beginning of a sequence. */
 int32_t java_string_hash(struct str utf8);
 
 /* String.length. */

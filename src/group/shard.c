@@ -175,13 +175,14 @@ static void expiry_fired(struct timer *t)
 {
     struct group_shard *s = CONTAINER_OF(t, struct group_shard, expiry);
     timer_arm_in_ms(s->env->clock, t, s->settings->retention_check_ms);
-    shard_expire(s);
+    if (shard_expire(s)) timer_arm_in_ms(s->env->clock, t, SHARD_EXPIRY_AGAIN_MS);
 }
 
 static void machine_loaded(struct rsm_machine *m, bool ok)
 {
     struct group_shard *s = CONTAINER_OF(m, struct group_shard, machine);
     if (!ok) return;
+    s->expiry_left = 0;
     for (uint32_t i = 0; i < s->groups.count; i++) {
         struct shard_group *sg = s->groups.entries[i].value;
         struct group_world w = shard_enter(s);

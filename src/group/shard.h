@@ -15,7 +15,11 @@
 #include "group/group.h"
 #include "group/records.h"
 
-enum { SHARD_WRITE_BYTES_MAX = 512 * 1024 }; /* of tombstones in one batch; more go in several */
+enum {
+    SHARD_WRITE_BYTES_MAX = 512 * 1024, /* of tombstones in one batch; more go in several */
+    SHARD_EXPIRY_WORK_MAX = 1000,       /* groups and offsets looked at in a turn, or one group */
+    SHARD_EXPIRY_AGAIN_MS = 10,
+};
 
 /* A group in its shard. */
 struct shard_group {
@@ -46,6 +50,7 @@ struct group_shard {
     struct map groups;       /* of struct shard_group, by id */
     struct map transactions; /* of struct transaction, by producer id */
     struct timer expiry;
+    uint32_t expiry_left; /* groups that this round has not looked at: those before it */
     struct list_node failed; /* of struct record_op: refused at once, to be told later */
     struct task tell_failed;
     struct arena scratch;
@@ -90,8 +95,9 @@ void shard_disband(struct group_shard *s, struct shard_group *sg);
 void shard_erase_group(struct group_shard *s, struct shard_group *sg, void *context,
                        void (*done)(void *context, enum kafka_error));
 
-/* Offsets past their retention, and empty groups without offsets. */
-void shard_expire(struct group_shard *s);
+/* Offsets past their retention, and empty groups without offsets: one turn of a round that begins
+ * with the first call. True: it is to be called again soon, for the rest. */
+bool shard_expire(struct group_shard *s);
 
 /* The committed offsets of deleted topics. */
 void shard_forget_topics(struct group_shard *s, const struct group_deleted_topic *topics,

@@ -4,6 +4,7 @@
 #include "env/sim/sim.h"
 #include "group/hash.h"
 #include "group/requests.h"
+#include "group/shard.h"
 #include "memory_log.h"
 #include "probe.h"
 #include "protocol/batch.h"
@@ -1147,6 +1148,98 @@ TEST(a_live_group_keeps_the_offsets_of_what_it_consumes_and_loses_the_rest)
     assert_string_equal(a.text, "");
     list(&n, &a, NULL, NULL);
     assert_int_equal(a.value, 0);
+    node_free(&n);
+}
+
+TEST(what_the_consumer_protocol_left_expires_by_its_commits_and_goes_with_the_last)
+{
+    struct node n;
+    struct ask a;
+    char text[TEXT_MAX];
+    node_init(&n);
+    put_consumer_group(&n, STR("group"));
+    elect(&n, 1);
+    commit(&n, &a, "group", "old", 7);
+    sim_run_ms(n.sim, 500000);
+    commit(&n, &a, "group", "new", 8);
+    sim_run_ms(n.sim, 570000); /* retention 1,000 s, looked at every 60 s */
+    fetch(&n, &a, "group", NULL, false);
+    assert_string_equal(a.text, "new-0=8+note ");
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "group:consumer:Empty:consumer ");
+    sim_run_ms(n.sim, 500000);
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "");
+    tombstones(&n, text, sizeof text);
+    assert_string_equal(text, "1 1 8 7 5first 8 7 5second 16 6 4 3 ");
+    fail_over(&n, 2);
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "");
+    node_free(&n);
+}
+
+/* A streams group's members, too, are gone; of its other records nothing is known, so it stays. */
+TEST(of_a_streams_group_only_the_offsets_expire)
+{
+    struct node n;
+    struct ask a;
+    struct group_record_key key;
+    struct group_record_value value;
+    node_init(&n);
+    group_record_key_init(&key, GROUP_RECORD_STREAMS_GROUP_METADATA);
+    group_record_value_init(&value, GROUP_RECORD_STREAMS_GROUP_METADATA, 0);
+    key.u.streams_group_metadata.group_id = STR("g");
+    put_key(&n, &key, &value);
+    put_record(&n, offset_record(&n, "t", 5), &BATCH_OPTIONS_DEFAULT);
+    elect(&n, 1);
+    fetch(&n, &a, "g", "t", false);
+    assert_int_equal(a.value, 5);
+    sim_run_ms(n.sim, 1100000);
+    fetch(&n, &a, "g", "t", false);
+    assert_int_equal(a.value, -1);
+    list(&n, &a, NULL, NULL);
+    assert_string_equal(a.text, "g:streams:Empty:streams ");
+    node_free(&n);
+}
+
+static void groups_counted(struct group_call *call, const void *response)
+{
+    asked(call)->value = ((const struct list_groups_response *)response)->groups_count;
+}
+
+static int64_t count_groups(struct node *n)
+{
+    struct ask a;
+    struct list_groups_request rq;
+    list_groups_request_init(&rq);
+    group_coordinator_list(n->groups, &rq, ask_by(n, &a, 5, groups_counted));
+    return a.value;
+}
+
+TEST(a_turn_of_expiry_looks_at_so_many_groups_and_the_next_ones_at_the_rest)
+{
+    enum { GROUPS = 3 * SHARD_EXPIRY_WORK_MAX };
+    struct node n;
+    struct ask a;
+    char id[16];
+    node_new(&n);
+    for (int i = 0; i < GROUPS; i++) {
+        snprintf(id, sizeof id, "g%d", i);
+        commit(&n, &a, id, "t", 1);
+    }
+    sim_run_ms(n.sim, 1019900 - GROUPS); /* due at 1,000 s, looked for at 1,020 s */
+    int64_t left = count_groups(&n), most = 0, turns = 0;
+    assert_int_equal(left, GROUPS);
+    for (int ms = 0; ms < 2000 && left > 0; ms++) {
+        sim_run_ms(n.sim, 1);
+        int64_t gone = left - count_groups(&n);
+        turns += gone > 0;
+        left -= gone;
+        if (gone > most) most = gone;
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(most, SHARD_EXPIRY_WORK_MAX / 2); /* a group and its offset */
+    assert_int_equal(turns, 2 * GROUPS / SHARD_EXPIRY_WORK_MAX);
     node_free(&n);
 }
 
