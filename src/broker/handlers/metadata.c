@@ -86,6 +86,29 @@ static bool asks_by_id(const struct metadata_request *q)
     return false;
 }
 
+static bool asks_for_all(const struct request *rq)
+{
+    const struct metadata_request *q = rq->body;
+    return rq->api_version < VERSION_ALL_IS_NULL ? q->topics_count <= 0 : q->topics_count < 0;
+}
+
+/* One of the topics asked for is to be left out, or found by its id, or by its name. */
+enum asked_by { ASKED_NOT, ASKED_BY_ID, ASKED_BY_NAME };
+
+static enum asked_by asked_by(const struct metadata_request_topic *asked, bool by_id)
+{
+    if (by_id && uuid_is_zero(asked->topic_id)) return ASKED_NOT;
+    return by_id || str_is_null(asked->name) ? ASKED_BY_ID : ASKED_BY_NAME;
+}
+
+/* NULL: it is not there. */
+static const struct image_topic *find(const struct broker *b, enum asked_by by,
+                                      const struct metadata_request_topic *asked)
+{
+    return by == ASKED_BY_ID ? image_topic_by_id(b->image, asked->topic_id)
+                             : image_topic_by_name(b->image, asked->name);
+}
+
 static void describe_asked(struct broker *b, struct request *rq, struct metadata_response *r)
 {
     const struct metadata_request *q = rq->body;
@@ -94,14 +117,13 @@ static void describe_asked(struct broker *b, struct request *rq, struct metadata
     r->topics_count = 0;
     for (int32_t i = 0; i < q->topics_count; i++) {
         const struct metadata_request_topic *asked = &q->topics[i];
-        if (by_id && uuid_is_zero(asked->topic_id)) continue;
-        bool nameless = by_id || str_is_null(asked->name);
-        const struct image_topic *topic = nameless ? image_topic_by_id(b->image, asked->topic_id)
-                                                   : image_topic_by_name(b->image, asked->name);
+        enum asked_by by = asked_by(asked, by_id);
+        if (by == ASKED_NOT) continue;
+        const struct image_topic *topic = find(b, by, asked);
         struct metadata_response_topic *out = &r->topics[r->topics_count++];
         if (topic)
             describe_topic(b, rq, topic, out);
-        else if (nameless)
+        else if (by == ASKED_BY_ID)
             describe_missing_id(asked->topic_id, out);
         else
             describe_missing(b, rq, asked->name, out);
@@ -139,11 +161,29 @@ static void refuse(struct request *rq, struct metadata_response *r)
     request_reply(rq, r);
 }
 
-static void name_leaders(const struct metadata_response *r, struct settling_leaders *to)
+static void name_leaders_of(const struct broker *b, const struct image_topic *topic,
+                            struct settling_leaders *to)
 {
-    for (int32_t i = 0; i < r->topics_count; i++)
-        for (int32_t j = 0; j < r->topics[i].partitions_count; j++)
-            settling_name(to, r->topics[i].partitions[j].leader_id);
+    for (int32_t id = 0; topic && id < topic->partitions_size; id++)
+        if (image_topic_partition(topic, id)) settling_name(to, view_leader(b, topic, id));
+}
+
+/* Of the answer that is to be made, if it were now. */
+static void name_leaders(const struct broker *b, const struct request *rq,
+                         struct settling_leaders *to)
+{
+    const struct metadata_request *q = rq->body;
+    if (asks_for_all(rq)) {
+        uint32_t at = 0;
+        for (const struct image_topic *t; (t = image_topic_next(b->image, &at));)
+            name_leaders_of(b, t, to);
+        return;
+    }
+    bool by_id = asks_by_id(q);
+    for (int32_t i = 0; i < q->topics_count; i++) {
+        enum asked_by by = asked_by(&q->topics[i], by_id);
+        if (by != ASKED_NOT) name_leaders_of(b, find(b, by, &q->topics[i]), to);
+    }
 }
 
 static bool names_others_only(const struct broker *b, const struct metadata_response *r)
@@ -162,6 +202,9 @@ static void answer(struct request *rq, struct broker *b)
         refuse(rq, &r);
         return;
     }
+    struct settling_leaders leaders = {0};
+    name_leaders(b, rq, &leaders);
+    if (settling_wait(b->settling, rq, &leaders, answer)) return;
     int32_t count;
     const struct image_broker **brokers = view_brokers(b, request_listener(rq), &rq->arena, &count);
     r.brokers = metadata_response_broker_new(&rq->arena, count);
@@ -177,14 +220,10 @@ static void answer(struct request *rq, struct broker *b)
     r.controller_id = view_controller(b, request_listener(rq), &rq->arena);
     if (q->include_cluster_authorized_operations)
         r.cluster_authorized_operations = OPERATIONS_ON_CLUSTER;
-    bool all = rq->api_version < VERSION_ALL_IS_NULL ? q->topics_count <= 0 : q->topics_count < 0;
-    if (all)
+    if (asks_for_all(rq))
         describe_all(b, rq, &r);
     else
         describe_asked(b, rq, &r);
-    struct settling_leaders leaders = {0};
-    name_leaders(&r, &leaders);
-    if (settling_wait(b->settling, rq, &leaders, answer)) return;
     request_mark(rq, count == 1 && b->image->brokers_count > 1);
     /* Who is connected to us alone would ask us again and again, though we have named others. */
     if (replica_manager_is_adrift(b->replicas) && names_others_only(b, &r))

@@ -16,7 +16,8 @@ enum { TOPIC = 7, WAIT_MS = 500, LITTLE_MS = 100 };
 struct asked {
     struct call call;
     bool answered;
-    int32_t leader;
+    int32_t topics_count; /* that the answer is to have */
+    int32_t leader;       /* of the first one's partition 0 */
     int64_t at_ms;
     struct cluster *cluster;
 };
@@ -26,23 +27,30 @@ static void answered(struct call *call, enum err e, const void *response)
     struct asked *a = CONTAINER_OF(call, struct asked, call);
     assert_ok(e);
     const struct metadata_response *r = response;
-    assert_int_equal(r->topics_count, 1);
+    assert_int_equal(r->topics_count, a->topics_count);
     a->answered = true;
     a->leader = r->topics[0].partitions[0].leader_id;
     a->at_ms = sim_now_ms(a->cluster->sim);
 }
 
-static void ask(struct cluster *c, int32_t id, const char *topic, struct asked *a)
+/* NULL: for all. */
+static void ask_for(struct cluster *c, int32_t id, struct metadata_request_topic *topic,
+                    struct asked *a)
 {
-    *a = (struct asked){.cluster = c};
-    struct metadata_request_topic t = {.name = str_of(topic)};
+    *a = (struct asked){.cluster = c, .topics_count = topic ? 1 : 2};
     struct metadata_request q;
     metadata_request_init(&q);
-    q.topics = &t;
-    q.topics_count = 1;
+    q.topics = topic;
+    q.topics_count = topic ? 1 : -1;
     q.allow_auto_topic_creation = false;
     call_init(&a->call);
     channel_call(cluster_channel(c, id), &a->call, API_METADATA, -1, &q, answered);
+}
+
+static void ask(struct cluster *c, int32_t id, const char *topic, struct asked *a)
+{
+    struct metadata_request_topic t = {.name = str_of(topic)};
+    ask_for(c, id, &t, a);
 }
 
 /* So 2 says, which has asked 1 by now. */
@@ -83,6 +91,28 @@ TEST(the_answer_waits_for_the_election)
     ask(c, 2, "u", &other);
     cluster_pass(c, LITTLE_MS);
     assert_true(other.answered);
+    cluster_close(c);
+}
+
+TEST(so_does_the_answer_about_all_topics_and_about_one_by_its_id)
+{
+    struct cluster *c = open_cluster(NULL);
+    struct asked all, by_id, other;
+    struct metadata_request_topic t = {.topic_id = UUID_SMALL(TOPIC)};
+    struct metadata_request_topic u = {.topic_id = UUID_SMALL(TOPIC + 1)};
+    cluster_crash(c, 1);
+    cluster_pass(c, 5);
+    ask_for(c, 2, NULL, &all);
+    ask_for(c, 2, &t, &by_id);
+    ask_for(c, 3, &u, &other);
+    cluster_pass(c, LITTLE_MS);
+    assert_false(all.answered || by_id.answered);
+    assert_true(other.answered); /* it names nobody who is in doubt */
+    cluster_fence(c, 1);
+    cluster_pass(c, LITTLE_MS);
+    assert_true(all.answered && by_id.answered);
+    assert_int_equal(all.leader, 2);
+    assert_int_equal(by_id.leader, 2);
     cluster_close(c);
 }
 
