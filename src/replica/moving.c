@@ -14,6 +14,7 @@ struct moving_view moving_view_of(const struct log *current, const struct log *f
                             .current_high_watermark = log_high_watermark(current),
                             .future_start = log_start_offset(future),
                             .future_end = log_end_offset(future),
+                            .future_synced = log_recovery_point(future),
                             .current_epoch = log_latest_epoch(current),
                             .future_epoch = log_latest_epoch(future),
                             .common = {NO_LEADER_EPOCH, NO_OFFSET},
@@ -77,7 +78,12 @@ struct moving_step moving_next(struct moving *m, const struct moving_view *v)
         m->state = MOVING_SYNCING;
         step.action = MOVING_SYNC;
         break;
-    case MOVING_ACCEPTED: step.action = MOVING_REPLACE; break;
+    case MOVING_ACCEPTED:
+        m->state = v->future_synced < v->future_end ? MOVING_SETTLING : MOVING_READY;
+        step.action = m->state == MOVING_READY ? MOVING_REPLACE : MOVING_SYNC;
+        break;
+    case MOVING_READY: step.action = MOVING_REPLACE; break;
+    case MOVING_SETTLING:
     case MOVING_SYNCING:
     case MOVING_ASKING:
     case MOVING_FAILED: break;
@@ -88,6 +94,7 @@ struct moving_step moving_next(struct moving *m, const struct moving_view *v)
 /* Durable: the controller may hear of it, unless it has already. */
 void moving_synced(struct moving *m, bool ok)
 {
+    if (m->state == MOVING_SETTLING) m->state = ok ? MOVING_READY : MOVING_ACCEPTED;
     if (m->state != MOVING_SYNCING) return;
     m->state = !ok ? MOVING_COPYING : m->accepted ? MOVING_ACCEPTED : MOVING_ASKING;
 }

@@ -3,8 +3,10 @@
  * step goes out (ReplicaAlterLogDirsThread).
  *
  *   COPYING ── level ──> SYNCING ── durable ──> ASKING ── the controller has taken it ──> ACCEPTED
- *      ^                    │ no room                                                        │
- *      └────────────────────┘                                             level: replaced, the end
+ *      ^                    │ no room                                                     ^    │
+ *      └────────────────────┘                                                    no room  │    │ level
+ *                                                                                         │    v
+ *            the end: replaced <── level ── READY <── what came meanwhile is durable ── SETTLING
  *   any ── a batch of the current log cannot be copied ──> FAILED: until it is given up
  *
  * The current log goes on meanwhile. In every state but FAILED the copy is first set right (cut
@@ -23,6 +25,9 @@ enum moving_state {
     MOVING_SYNCING, /* what has been copied goes to stable storage */
     MOVING_ASKING,  /* the controller is to assign the replica to the new directory */
     MOVING_ACCEPTED,
+    MOVING_SETTLING, /* so does what was copied since: the last step waits for a disk, so it is to
+                        find little */
+    MOVING_READY,
     MOVING_FAILED,
 };
 
@@ -35,6 +40,7 @@ struct moving {
 struct moving_view {
     int64_t current_start, current_end, current_high_watermark;
     int64_t future_start, future_end;
+    int64_t future_synced;                /* below it the copy is durable */
     int32_t current_epoch, future_epoch;  /* latest; NO_LEADER_EPOCH: none */
     struct epoch_end common, future_part; /* of the latest epoch both may know: where it ends in the
                                              current log, and in the future one */
@@ -74,7 +80,13 @@ void moving_failed(struct moving *m);
 /* The controller may have been asked, so it must hear when the move is given up. */
 static inline bool moving_was_told(const struct moving *m)
 {
-    return m->accepted || m->state == MOVING_ASKING || m->state == MOVING_ACCEPTED;
+    return m->accepted || m->state == MOVING_ASKING;
+}
+
+/* The last step is due as soon as the copy is level. */
+static inline bool moving_is_due(const struct moving *m)
+{
+    return m->state == MOVING_ACCEPTED || m->state == MOVING_READY;
 }
 
 /* Whether there are batches to copy. */

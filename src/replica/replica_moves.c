@@ -201,7 +201,7 @@ static enum err replace(struct replica_move *move)
     struct replica *r = move->replica;
     struct log *current = r->log, *future = move->future;
     log_future_take_epochs(future, current);
-    enum err e = log_flush(future); /* little: it was synced when it was level the first time */
+    enum err e = log_flush(future); /* what came while it was synced the second time */
     if (!e) e = log_replace(current, future);
     if (e) return e;
     trace_info(r->manager->env.trace, COMPONENT, "%.*s-%d: moved to %s", STR_ARG(r->topic->name),
@@ -236,9 +236,11 @@ static bool take_step(struct replica_moves *moves, struct replica_move *move)
     switch (s.action) {
     case MOVING_COPY: copy(moves, move, s.offset); break;
     case MOVING_SYNC:
-        trace_info(r->manager->env.trace, COMPONENT, "%.*s-%d: %lld bytes are in %s",
-                   STR_ARG(r->topic->name), r->partition, (long long)log_size_bytes(move->future),
-                   log_dir_path(log_directory(move->future)));
+        if (move->core.state == MOVING_SYNCING)
+            trace_info(r->manager->env.trace, COMPONENT, "%.*s-%d: %lld bytes are in %s",
+                       STR_ARG(r->topic->name), r->partition,
+                       (long long)log_size_bytes(move->future),
+                       log_dir_path(log_directory(move->future)));
         log_flush_start(move->future, &move->flush, synced);
         break;
     case MOVING_WAIT: break;
@@ -260,7 +262,7 @@ static bool is_ready(const struct replica_move *move)
 {
     struct moving_view v = moving_view_of(move->replica->log, move->future);
     return move->cut_to != INT64_MAX || move->core.state == MOVING_COPYING ||
-           move->core.state == MOVING_ACCEPTED || moving_is_behind(&move->core, &v);
+           moving_is_due(&move->core) || moving_is_behind(&move->core, &v);
 }
 
 /* Of those that are copied at a time, one after the other; NULL when all pause, until *due. */

@@ -65,6 +65,31 @@ TEST(a_replica_moves_in_bounded_turns_and_is_appended_to_meanwhile)
     moves_close(&w);
 }
 
+/* The last step waits for the disk, and with it the loop: what came while the copy was synced and
+ * the controller asked is to be durable before. */
+TEST(what_comes_while_the_controller_is_asked_is_synced_beside_the_loop)
+{
+    struct moves_world w;
+    open_level(&w);
+    moves_append_ok(&w, 200, 1000);
+    struct log *future = w.r->move->future;
+    sim_disk_sync_delay(w.node, 20000, 20000);
+    moves_answer(&w);
+    int64_t synced = 0;
+    sim_run_ms(w.sim, 10);
+    assert_int_equal(w.r->move->core.state, MOVING_SETTLING);
+    moves_append_ok(&w, 2, 1000); /* these it waits for */
+    while (w.r->move) {
+        synced = log_recovery_point(future);
+        assert_true(sim_step(w.sim));
+    }
+    assert_int_equal(moves_place(&w), 'b');
+    assert_int_equal(log_end_offset(future), 242);
+    assert_int_equal(synced, 240);
+    assert_int_equal(log_recovery_point(future), 242);
+    moves_close(&w);
+}
+
 TEST(checkpoints_of_both_directories_follow_soon)
 {
     struct moves_world w;

@@ -10,6 +10,7 @@ static struct moving_view level(void)
                                 .current_high_watermark = 50,
                                 .future_start = 10,
                                 .future_end = 50,
+                                .future_synced = 50,
                                 .current_epoch = 3,
                                 .future_epoch = 3,
                                 .common = {3, 50},
@@ -98,7 +99,18 @@ TEST(the_copy_is_synced_then_told_then_taken)
     assert_int_equal(moving_next(&m, &v).action, MOVING_COPY);
     v.future_end = 60;
     v.common.end_offset = v.future_part.end_offset = 60;
-    assert_int_equal(moving_next(&m, &v).action, MOVING_REPLACE);
+    assert_int_equal(moving_next(&m, &v).action, MOVING_SYNC); /* what came meanwhile */
+    assert_int_equal(moving_next(&m, &v).action, MOVING_WAIT);
+    moving_synced(&m, false);
+    assert_int_equal(moving_next(&m, &v).action, MOVING_SYNC);
+    assert_true(moving_was_told(&m));
+    v.current_end = 61;
+    assert_int_equal(moving_next(&m, &v).action, MOVING_COPY);
+    moving_synced(&m, true);
+    assert_int_equal(moving_next(&m, &v).action, MOVING_COPY);
+    v.future_end = v.common.end_offset = v.future_part.end_offset = 61;
+    assert_int_equal(moving_next(&m, &v).action, MOVING_REPLACE); /* not synced apart: little */
+    assert_int_equal(moving_next(&m, &v).action, MOVING_REPLACE); /* it failed, and may pass */
 }
 
 TEST(what_metadata_knows_already_is_not_asked)
