@@ -20,7 +20,6 @@
     X(IO, "input/output error")                      \
     X(NO_SPACE, "no space left on device")           \
     X(NO_DESCRIPTORS, "no file descriptors left")    \
-    X(NO_MEMORY, "memory budget is used up")         \
     X(LOCKED, "locked by another process")           \
     X(PERMISSION, "permission denied")               \
     X(ADDRESS_IN_USE, "address is in use")           \
@@ -32,8 +31,7 @@
     X(OFFLINE, "log directory is offline")           \
     X(OUT_OF_RANGE, "offset out of range")           \
     X(FENCED, "epoch is stale")                      \
-    X(NOT_LEADER, "not the leader")                  \
-    X(FULL, "queue is full")
+    X(NOT_LEADER, "not the leader")
 
 enum err {
 #define X(name, text) ERR_##name,

@@ -12,7 +12,6 @@
 /* Every operation on a resource that a client may do when nobody authorizes
  * (AclEntry.supportedOperations): bits by AclOperation code. */
 enum {
-    OPERATIONS_NOT_ASKED = INT32_MIN,
     OPERATIONS_ON_TOPIC = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11,
     OPERATIONS_ON_CLUSTER = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12,
     OPERATIONS_ON_GROUP = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11,

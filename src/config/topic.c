@@ -179,18 +179,6 @@ enum err config_validate_topic(const struct config *c, const struct config_pair 
     return e;
 }
 
-enum err config_validate_topic_value(struct str name, struct str value, struct config_error *error)
-{
-    int id = config_key_find(topic_config_keys, TOPIC_CONFIG_COUNT, name);
-    if (id < 0) return config_error_set(error, "Unknown topic config name: %.*s", STR_ARG(name));
-    struct arena arena;
-    arena_init(&arena, 0);
-    struct config_value parsed;
-    enum err e = config_value_parse(&topic_config_keys[id], value, &arena, &parsed, error);
-    arena_free(&arena);
-    return e;
-}
-
 static const struct config_pair *find_override(const struct config_pair *overrides, int32_t count,
                                                const char *name)
 {

@@ -44,10 +44,6 @@ void topic_config_resolve(const struct config *c, const struct config_pair *over
 enum err config_validate_topic(const struct config *c, const struct config_pair *overrides,
                                int32_t count, struct config_error *error) MUST_CHECK;
 
-/* One name and value alone. Err: INVALID. */
-enum err config_validate_topic_value(struct str name, struct str value,
-                                     struct config_error *error) MUST_CHECK;
-
 /* DescribeConfigs of a topic, and of a group: every key, sorted by name. */
 void config_describe_topic(const struct config *c, const struct config_pair *overrides,
                            int32_t overrides_count, struct arena *arena,

@@ -23,7 +23,6 @@ enum {
     BATCH_HEADER_BYTES = 61,
     BATCH_PREFIX_BYTES = 17,   /* up to and with magic: enough for batch_peek */
     BATCH_OVERHEAD_BYTES = 12, /* baseOffset and batchLength, not counted by batchLength */
-    BATCH_SIZE_MIN = 14 + 12,  /* smallest size of any magic; below it a file is corrupt */
     BATCH_MAGIC = 2,
 };
 

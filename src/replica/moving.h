@@ -2,11 +2,12 @@
  * next with the copy of its log, the future log. A pure core: what both logs show comes in, one
  * step goes out (ReplicaAlterLogDirsThread).
  *
- *   COPYING ── level ──> SYNCING ── durable ──> ASKING ── the controller has taken it ──> ACCEPTED
- *      ^                    │ no room                                                     ^    │
- *      └────────────────────┘                                                    no room  │    │ level
- *                                                                                         │    v
- *            the end: replaced <── level ── READY <── what came meanwhile is durable ── SETTLING
+ *   COPYING ── level ──> SYNCING ── durable ──> ASKING ── the controller has taken it ──┐
+ *      ^                    │ no room                                                    v
+ *      └────────────────────┘                                                        ACCEPTED
+ *                                                                           level │      ^ no room
+ *                                                                                 v      │
+ *   replaced <── level ── READY <── what came meanwhile is durable too ───────── SETTLING
  *   any ── a batch of the current log cannot be copied ──> FAILED: until it is given up
  *
  * The current log goes on meanwhile. In every state but FAILED the copy is first set right (cut
@@ -53,7 +54,6 @@ enum moving_action {
     MOVING_RAISE,   /* raise its start to `offset`, the watermark to `high_watermark` first */
     MOVING_COPY,    /* append batches of the current log from `offset` on */
     MOVING_SYNC,    /* begin to sync it, then moving_synced */
-    MOVING_ASK,     /* tell the controller, then moving_accepted */
     MOVING_REPLACE, /* the copy becomes the log: the end */
 };
 
@@ -65,7 +65,7 @@ struct moving_step {
 
 void moving_begin(struct moving *m, bool accepted);
 
-/* The next thing to do; SYNC and ASK move the state on. */
+/* The next thing to do; SYNC moves the state on. */
 struct moving_step moving_next(struct moving *m, const struct moving_view *v);
 
 /* The sync has ended; without `ok` it is begun again when the copy is level. */

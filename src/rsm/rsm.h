@@ -76,7 +76,6 @@ struct rsm_machine_ops {
 
 /* One write in flight; part of what its caller keeps about the request. */
 struct rsm_write {
-    struct rsm_pending *pending; /* the shard's */
     /* Once. NONE: the records have been replayed. REQUEST_TIMED_OUT: they are in the log and will
      * be replayed if they commit. NOT_COORDINATOR: this node leads no more; the outcome is
      * unknown. */

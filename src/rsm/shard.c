@@ -229,7 +229,6 @@ static void write_end(struct rsm_pending *p, enum kafka_error e)
     struct rsm_write *w = p->write;
     if (!w) return;
     p->write = NULL;
-    w->pending = NULL;
     w->done(w, e);
 }
 
@@ -292,7 +291,6 @@ static void pending_add(struct rsm_shard *s, struct rsm_pending *p, struct rsm_w
     p->size = size;
     p->end_offset = end_offset;
     p->deadline = mono_add_ms(clock_mono(s->env->clock), s->write_timeout_ms);
-    write->pending = p;
     list_push_back(&s->pending, &p->node);
     if (s->waiting == &s->pending) s->waiting = &p->node;
     s->pending_bytes += (int64_t)size;

@@ -127,13 +127,13 @@ TEST(a_typo_finds_the_key_that_was_meant)
 
 TEST(throttled_replicas_are_pairs_or_a_star)
 {
-    assert_ok(config_validate_topic_value(STR("leader.replication.throttled.replicas"), STR("*"),
-                                          &error));
-    assert_ok(config_validate_topic_value(STR("leader.replication.throttled.replicas"),
-                                          STR("0:1,12:3"), &error));
-    assert_int_equal(config_validate_topic_value(STR("leader.replication.throttled.replicas"),
-                                                 STR("0-1"), &error),
-                     ERR_INVALID);
+    const struct config_key *key = &topic_config_keys[TOPIC_LEADER_REPLICATION_THROTTLED_REPLICAS];
+    struct config_value value;
+    arena_init(&arena, 0);
+    assert_ok(config_value_parse(key, STR("*"), &arena, &value, &error));
+    assert_ok(config_value_parse(key, STR("0:1,12:3"), &arena, &value, &error));
+    assert_int_equal(config_value_parse(key, STR("0-1"), &arena, &value, &error), ERR_INVALID);
+    arena_free(&arena);
     assert_string_equal(
         error.text, "Invalid value [0-1] for configuration "
                     "leader.replication.throttled.replicas: "
