@@ -105,6 +105,19 @@ static enum err check_relation(int id, const struct config_value *value, struct 
     return ERR_OK;
 }
 
+/* Classes are not loaded here: the one that comes with Apache Kafka may be named, and no other. */
+static enum err check_reporters(int id, const struct config_value *value,
+                                struct config_error *error)
+{
+    for (int32_t i = 0; id == CONFIG_METRIC_REPORTERS && i < value->list_count; i++)
+        if (!str_equal_z(value->list[i], config_keys[id].default_text))
+            return config_error_set(error,
+                                    "Invalid value %.*s for configuration metric.reporters: Class "
+                                    "%.*s could not be found.",
+                                    STR_ARG(value->list[i]), STR_ARG(value->list[i]));
+    return ERR_OK;
+}
+
 static enum err check_value(const struct config_pair *pair, struct arena *arena,
                             struct config_error *error)
 {
@@ -114,7 +127,8 @@ static enum err check_value(const struct config_pair *pair, struct arena *arena,
     if (id < 0) return check_rate(pair, error);
     struct config_value value;
     enum err e = config_value_parse(&config_keys[id], pair->value, arena, &value, error);
-    return e ? e : check_relation(id, &value, error);
+    if (!e) e = check_relation(id, &value, error);
+    return e ? e : check_reporters(id, &value, error);
 }
 
 /* ---- what the values would become */

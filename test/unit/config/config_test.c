@@ -212,6 +212,13 @@ TEST(a_change_at_run_time_is_held_against_the_other_values)
                         "Invalid value org.apache.kafka.common.config.ConfigException: Invalid "
                         "max.connection.creation.rate 0 for configuration Invalid dynamic "
                         "configuration");
+    assert_string_equal(said_of(c, "metric.reporters", "", false), "");
+    assert_string_equal(
+        said_of(c, "metric.reporters", "org.apache.kafka.common.metrics.JmxReporter", true), "");
+    assert_string_equal(
+        said_of(c, "metric.reporters", "org.apache.kafka.common.metrics.JmxReporter,a.B", true),
+        "Invalid value a.B for configuration metric.reporters: Class a.B could not "
+        "be found.");
     assert_string_equal(said_of(c, "listeners", "PLAINTEXT://:9092", true), "");
     assert_string_equal(said_of(c, "listeners", "PLAINTEXT://:9093", true),
                         "Listeners cannot be changed while the broker runs: set listeners in its "
