@@ -50,7 +50,7 @@ struct group_shard {
     struct map groups;       /* of struct shard_group, by id */
     struct map transactions; /* of struct transaction, by producer id */
     struct timer expiry;
-    uint32_t expiry_left; /* groups that this round has not looked at: those before it */
+    uint32_t expiry_left;    /* groups that this round has not looked at: those before it */
     struct list_node failed; /* of struct record_op: refused at once, to be told later */
     struct task tell_failed;
     struct arena scratch;
