@@ -6,7 +6,7 @@
 #   make sims SEEDS=N [FIRST=N]  so many runs
 #   make sim-shrink SEED=N       a smaller plan that fails as the seed does
 #                                (these with MUTANT=NAME: as one of the planted defects makes them run)
-#   make sim-mutants             every planted defect must be noticed: in CI too
+#   make sim-mutants             every planted defect must be noticed, and a plan made smaller: in CI too
 #   make sim-suite               what CI runs: one seed twice, the kept seeds and plans, sim-fresh's
 #   make sim-fresh               fresh seeds, for SIM_SECONDS and SIM_LEAST of them
 #   make soak                    fresh seeds until stopped

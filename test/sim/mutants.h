@@ -9,8 +9,8 @@
 enum mutant mutants_find(const char *name);
 
 /* All of them, or the one of that name (NULL: all). What catches one must pass without it. With all
- * of them a plan that one makes fail is made smaller, too. Prints a line each; returns how many
- * were not caught. */
+ * of them, or by the name SHRINKING, a plan that one makes fail is made smaller, too. Prints a line
+ * each; returns how many were not caught. */
 int mutants_run(const char *only, int jobs, int *caught);
 
 #endif

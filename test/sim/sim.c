@@ -25,7 +25,7 @@
 #include "mutants.h"
 #include "shrink.h"
 
-enum { SHRINK_RUNS = 600 };
+enum { SHRINK_RUNS = 600, PROGRESS_RUNS = 500 };
 
 struct tally {
     int64_t passed, failed, virtual_ms, events;
@@ -50,6 +50,8 @@ static void count(void *owner, const struct plan *plan, const struct run_result 
     t->spared += r->actions_spared;
     t->rebalances += r->rebalances;
     if (!t->quiet || r->broken[0]) children_print(plan, r);
+    if (t->quiet && (t->passed + t->failed) % PROGRESS_RUNS == 0)
+        printf("%" PRId64 " runs, %" PRId64 " failed\n", t->passed + t->failed, t->failed);
     if (r->broken[0])
         printf("again: make sim SEED=%" PRIu64 " V=1      smaller: make sim-shrink SEED=%" PRIu64
                "\n",
