@@ -263,14 +263,21 @@ static void join_ids(struct config *c)
     }
 }
 
+static enum err check_has(const struct config *c, int id, struct config_error *error)
+{
+    if (config_keys[id].standing != STANDING_NEEDED || !c->values[id].is_null) return ERR_OK;
+    return config_error_set(error,
+                            "%s: Missing required configuration \"%s\" which has no default value.",
+                            c->file, config_keys[id].name);
+}
+
+/* Of several that are missing Kafka names its role first, then its id. */
 static enum err check_needed(const struct config *c, struct config_error *error)
 {
-    for (int id = 0; id < CONFIG_COUNT; id++)
-        if (config_keys[id].standing == STANDING_NEEDED && c->values[id].is_null)
-            return config_error_set(
-                error, "%s: Missing required configuration \"%s\" which has no default value.",
-                c->file, config_keys[id].name);
-    return ERR_OK;
+    enum err e = check_has(c, CONFIG_PROCESS_ROLES, error);
+    if (!e) e = check_has(c, CONFIG_NODE_ID, error);
+    for (int id = 0; id < CONFIG_COUNT && !e; id++) e = check_has(c, id, error);
+    return e;
 }
 
 enum err config_read(const char *file, struct str text, const struct config_pair *overrides,

@@ -46,8 +46,15 @@ TEST(errors_name_file_line_and_cause)
     refused(NEEDED "\nnum.partitions=many\n",
             "s.properties:5: Invalid value many for configuration num.partitions: Not a number of "
             "type INT");
-    refused("node.id=1\n", "s.properties: Missing required configuration "
-                           "\"controller.listener.names\" which has no default value.");
+    refused("node.id=1\n", "s.properties: Missing required configuration \"process.roles\" which "
+                           "has no default value.");
+    refused("process.roles=broker\n",
+            "s.properties: Missing required configuration \"node.id\" which "
+            "has no default value.");
+    refused(
+        "process.roles=broker\nnode.id=1\n",
+        "s.properties: Missing required configuration \"controller.listener.names\" which has no "
+        "default value.");
     refused("a=\\uzzzz", "s.properties:1: Malformed \\uxxxx encoding.");
 }
 
