@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/client.h"
 #include "cli/java_config.h"
 #include "cli/rdkafka.h"
 #include "cli/record_format.h"
@@ -59,13 +60,6 @@ static const struct option options[] = {
 };
 
 enum { LEADERS_MS = 500 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* What --formatter and its properties say. */
 static struct record_format read_format(const struct args *a)
@@ -184,13 +178,13 @@ static rd_kafka_topic_partition_list_t *all_partitions(rd_kafka_t *handle, const
                                                        int64_t offset)
 {
     const char *topic = args_value(a, "topic");
-    int64_t timeout_ms = args_number(a, "timeout-ms", -1), start_ms = now_ms();
+    int64_t timeout_ms = args_number(a, "timeout-ms", -1), start_ms = client_now_ms();
     rd_kafka_topic_t *t = rd_kafka_topic_new(handle, topic, NULL);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     bool warned = false;
     while (!rdkafka_signal() && list->cnt == 0) {
         const struct rd_kafka_metadata *m;
-        int64_t left_ms = timeout_ms < 0 ? 5000 : start_ms + timeout_ms - now_ms();
+        int64_t left_ms = timeout_ms < 0 ? 5000 : start_ms + timeout_ms - client_now_ms();
         if (left_ms <= 0) {
             log_end("org.apache.kafka.common.errors.TimeoutException");
             break;
@@ -285,12 +279,12 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct re
                        struct subscription *s, bool *failed)
 {
     int64_t bound = args_number(a, "max-messages", -1), count = 0;
-    int64_t timeout_ms = args_number(a, "timeout-ms", -1), last_ms = now_ms();
+    int64_t timeout_ms = args_number(a, "timeout-ms", -1), last_ms = client_now_ms();
     while (!rdkafka_signal() && (bound < 0 || count < bound)) {
         int wait_ms = 100;
-        if (s) check(subscription_look(s, now_ms()));
+        if (s) check(subscription_look(s, client_now_ms()));
         if (timeout_ms >= 0) {
-            int64_t left = last_ms + timeout_ms - now_ms();
+            int64_t left = last_ms + timeout_ms - client_now_ms();
             if (left <= 0) {
                 log_end("org.apache.kafka.common.errors.TimeoutException");
                 break;
@@ -318,7 +312,7 @@ static int64_t consume(rd_kafka_t *handle, const struct args *a, const struct re
         const char *why = record_format_print(f, m);
         if (why) *failed = refuse(a, why);
         count++;
-        last_ms = now_ms();
+        last_ms = client_now_ms();
         rd_kafka_message_destroy(m);
         if (ferror(stdout) || *failed) break;
     }

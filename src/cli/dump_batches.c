@@ -230,6 +230,14 @@ static void print_contents(struct dump *d, const struct record *r, const char *i
 
 /* ---- batches */
 
+/* Of a damaged record the place may be any number. */
+static int32_t sequence_of(const struct batch_header *h, int32_t index)
+{
+    if (h->base_sequence < 0) return NO_SEQUENCE;
+    if (index < 0) return (int32_t)((uint32_t)h->base_sequence + (uint32_t)index);
+    return sequence_add(h->base_sequence, index);
+}
+
 static void print_record(struct dump *d, const struct batch_header *h, const struct record *r,
                          int32_t index)
 {
@@ -239,7 +247,7 @@ static void print_record(struct dump *d, const struct batch_header *h, const str
                (long long)r->offset,
                batch_is(h, BATCH_LOG_APPEND_TIME) ? "LogAppendTime" : "CreateTime",
                (long long)r->timestamp, (long long)r->key.len, (long long)r->value.len,
-               h->base_sequence < 0 ? NO_SEQUENCE : sequence_add(h->base_sequence, index));
+               sequence_of(h, index));
         struct record_header *headers = record_headers(r, &d->arena);
         for (int32_t i = 0; i < r->headers_count; i++)
             printf("%s%.*s", i ? "," : "", STR_ARG(headers[i].key));

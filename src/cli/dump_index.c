@@ -191,7 +191,8 @@ void dump_time_index(const char *path, const struct dump_options *o)
 /* Sequences wrap from 2^31-1 to 0. */
 static int32_t first_sequence(int32_t last, int32_t delta)
 {
-    return last >= delta ? last - delta : INT32_MAX - (delta - last) + 1;
+    int64_t first = (int64_t)last - delta;
+    return (int32_t)(first < 0 ? first + INT32_MAX + 1 : first); /* of any file, wrong ones too */
 }
 
 void dump_producer_snapshot(const char *path)
