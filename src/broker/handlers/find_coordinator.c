@@ -8,6 +8,7 @@
 #include "broker/metadata_view.h"
 #include "broker/settling.h"
 #include "group/coordinator.h"
+#include "replica/lease.h"
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2 };
 
@@ -63,6 +64,16 @@ static void coordinator(struct broker *b, struct request *rq, struct str key,
     if (e == KAFKA_UNSUPPORTED_VERSION) to->error_message = unsupported_text(q->key_type);
 }
 
+/* We lead it as far as we know, and tell nobody (replica/lease.h): who is connected to us alone
+ * would ask us again and again. */
+static bool ask_elsewhere(struct broker *b, const struct find_coordinator_response *r)
+{
+    bool nobody = r->error_code == KAFKA_COORDINATOR_NOT_AVAILABLE;
+    for (int32_t i = 0; i < r->coordinators_count; i++)
+        nobody |= r->coordinators[i].error_code == KAFKA_COORDINATOR_NOT_AVAILABLE;
+    return nobody && replica_manager_is_adrift(b->replicas);
+}
+
 static void answer(struct request *rq, struct broker *b)
 {
     const struct find_coordinator_request *q = rq->body;
@@ -91,7 +102,10 @@ static void answer(struct request *rq, struct broker *b)
     for (int32_t i = 0; i < r.coordinators_count; i++)
         settling_name(&leaders, r.coordinators[i].node_id);
     if (settling_wait(b->settling, rq, &leaders, answer)) return;
-    request_reply(rq, &r);
+    if (ask_elsewhere(b, &r))
+        request_reply_last(rq, &r);
+    else
+        request_reply(rq, &r);
 }
 
 void handle_find_coordinator(struct request *rq, void *context)

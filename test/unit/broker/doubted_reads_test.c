@@ -6,6 +6,7 @@
 #include "group/coordinator.h"
 #include "memory_log.h"
 #include "protocol/api.h"
+#include "protocol/find_coordinator.h"
 #include "protocol/offset_fetch.h"
 #include "replica/lease.h"
 #include "rpc/channel.h"
@@ -117,6 +118,43 @@ TEST(followers_confirm_a_read_in_a_round_trip)
         assert_int_equal(told.answers, 1);
         assert_int_equal(told.error, KAFKA_NONE);
     }
+    close_three(c);
+}
+
+static void found(struct call *call, enum err e, const void *response)
+{
+    const struct find_coordinator_response *r = response;
+    (void)call;
+    assert_ok(e);
+    told.answers++;
+    told.error = r->coordinators[0].error_code;
+}
+
+TEST(a_connection_ends_behind_the_answer_that_nobody_coordinates_from_who_is_adrift)
+{
+    struct cluster *c = open_three();
+    struct member *m = cluster_member(c, 1);
+    struct find_coordinator_request q;
+    struct str key = STR("g");
+    int32_t before = 0;
+    find_coordinator_request_init(&q);
+    q.coordinator_keys = &key;
+    q.coordinator_keys_count = 1;
+    for (int i = 0; i < 2; i++) {
+        told = (struct fetched){0};
+        call_init(&told.call);
+        channel_call(cluster_channel(c, 1), &told.call, API_FIND_COORDINATOR, 4, &q, found);
+        cluster_pass(c, 50);
+        assert_int_equal(told.answers, 1);
+        if (i > 0) break;
+        assert_int_equal(told.error, KAFKA_NONE);
+        before = rpc_server_connections_count(m->server);
+        sim_net_cut(cluster_member(c, 2)->machine, m->machine, true);
+        cluster_pass(c, SESSION_MS + 100);
+        assert_true(cluster_replica(c, 1, OFFSETS, 0)->adrift);
+    }
+    assert_int_equal(told.error, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(rpc_server_connections_count(m->server), before - 1);
     close_three(c);
 }
 
