@@ -144,7 +144,8 @@ static inline enum err MUST_CHECK disk_size(struct disk_file *f, int64_t *size)
 }
 
 /* Blocks until the file's bytes and length are durable. Err: IO, also where the system says that
- * there is no room: what was to be written is lost to it all the same. */
+ * there is no room: what was to be written is lost to it all the same; NO_DESCRIPTORS: nothing was
+ * tried, and it may be tried again. */
 static inline enum err MUST_CHECK disk_sync(struct disk_file *f)
 {
     return f->disk->ops->sync(f);

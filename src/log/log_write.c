@@ -49,7 +49,8 @@ static void flush_rolled(struct log *log);
 static void rolled_flushed(struct log_flush *flush)
 {
     struct log *log = CONTAINER_OF(flush, struct log, rolled);
-    /* a failure has taken the directory offline already */
+    /* A failure has taken the directory offline already, or passes: what is rolled next takes this
+     * along. */
     if (log->rolled_more && flush->result == ERR_OK) flush_rolled(log);
 }
 

@@ -179,14 +179,15 @@ struct sync_job {
     struct disk_file *file;
     struct list_node underway; /* in os_disk.underway */
     bool started;              /* else it waits for another of its file */
-    int fd; /* -1: there was none to be had, or a sync has failed: fdatasync says so, in its time */
+    int fd;                    /* -1: refused */
+    enum err refused;          /* nothing was tried: no descriptor, or an earlier sync has failed */
     int error;
 };
 
 static void sync_work(struct os_job *job)
 {
     struct sync_job *s = (struct sync_job *)job;
-    s->error = fdatasync(s->fd) == 0 ? 0 : errno;
+    if (!s->refused && fdatasync(s->fd) != 0) s->error = errno;
 }
 
 /* The first of that file that is under way, or waits. */
@@ -203,7 +204,8 @@ static void sync_begin(struct os_disk *d, struct sync_job *s)
 {
     struct os_file *f = (struct os_file *)s->file;
     s->started = true;
-    if (f->sync_failed || os_file_fd(s->file, &s->fd))
+    s->refused = f->sync_failed ? ERR_IO : os_file_fd(s->file, &s->fd);
+    if (s->refused)
         s->fd = -1;
     else
         os_file_pin(f);
@@ -238,7 +240,7 @@ static void sync_done(struct os_job *job)
     struct disk_file *file = s->file;
     struct os_disk *d = disk_of(file);
     if (s->error) ((struct os_file *)file)->sync_failed = true;
-    if (op) op->result = os_sync_err(s->error);
+    if (op) op->result = s->refused ? s->refused : os_sync_err(s->error);
     sync_unpin(s);
     list_push_back(&d->spare, &job->node);
     struct sync_job *next = sync_of(d, file);
@@ -270,6 +272,7 @@ static void os_sync_start(struct disk_file *file, struct disk_sync *op)
     s->op = op;
     s->file = file;
     s->fd = -1;
+    s->refused = ERR_OK;
     s->error = 0;
     s->started = false;
     bool first = !sync_of(d, file);

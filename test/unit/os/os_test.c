@@ -494,6 +494,38 @@ TEST(a_sync_that_failed_fails_for_good_whatever_the_system_said)
     fixture_free(f);
 }
 
+/* Then nothing was tried, so nothing is lost. */
+TEST(a_sync_without_a_descriptor_passes_and_may_be_tried_again)
+{
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    struct fixture *f = fixture_new();
+    os_env_files_max(&f->os, 1);
+    struct disk_file *file = written(f, "f"), *other = written(f, "other");
+    struct sync_seen seen = {.done = 0}, busy = {.done = 0};
+    fdatasync_on_helper = true;
+    disk_sync_start(other, &busy.op, sync_seen_done); /* which keeps its descriptor meanwhile */
+    struct rlimit low = {.rlim_cur = 64, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    int fds[128];
+    int taken = take_descriptors(fds, 128, 0);
+    disk_sync_start(file, &seen.op, sync_seen_done);
+    for (int i = 0; i < taken; i++) close(fds[i]);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(seen.done, 0); /* from the loop only */
+    UNTIL(f, seen.done && busy.done);
+    assert_int_equal(seen.op.result, ERR_NO_DESCRIPTORS);
+    assert_ok(busy.op.result);
+    disk_sync_start(file, &seen.op, sync_seen_done);
+    UNTIL(f, seen.done == 2);
+    assert_ok(seen.op.result);
+    assert_ok(disk_sync(file));
+    fdatasync_on_helper = false;
+    disk_file_unref(file);
+    disk_file_unref(other);
+    fixture_free(f);
+}
+
 /* Also when nobody waits any more for the one that was told. */
 TEST(a_sync_hears_of_the_failure_of_one_that_is_under_way)
 {
