@@ -232,10 +232,10 @@ final class OddCases {
         broker("unset threads", "num.io.threads", null);
         d.once("odd: set two fixed keys", INCREMENTAL_ALTER_CONFIGS, (s, v) -> TopicCases.incremental(4, "1", true, 0, "node.id",
             "5", 0, "process.roles", "broker"));
-        d.once("odd: set a rate and a listener's key", INCREMENTAL_ALTER_CONFIGS, (s, v) -> TopicCases.incremental(4, "1", false, 0,
+        d.once("set up odd: a rate and a listener's key", INCREMENTAL_ALTER_CONFIGS, (s, v) -> TopicCases.incremental(4, "1", false, 0,
             "leader.replication.throttled.rate", "5000000000", 0, "listener.name.plaintext.max.connections", "10", 0,
             "listener.name.plaintext.ssl.keystore.password", "secret", 0, "some.plugin.key", "x"));
-        d.once("odd: set a rate of all", INCREMENTAL_ALTER_CONFIGS, (s, v) -> TopicCases.incremental(4, "", false, 0,
+        d.once("set up odd: a rate of all", INCREMENTAL_ALTER_CONFIGS, (s, v) -> TopicCases.incremental(4, "", false, 0,
             "leader.replication.throttled.rate", "7000000000"));
         for (String id : List.of("1", ""))
             d.await(DESCRIBE_CONFIGS, (s, v) -> TopicCases.describe(4, id, "leader.replication.throttled.rate"), m -> {
