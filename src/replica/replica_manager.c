@@ -147,6 +147,13 @@ static void proposals_ready(struct task *task)
     if (m->events.proposals && !list_empty(&m->proposing)) m->events.proposals(m->owner);
 }
 
+/* Twice in the lag that is allowed; any lag may be set, and a timer of none would never rest. */
+static void lag_look_later(struct replica_manager *m)
+{
+    int64_t ms = m->config.lag_ms_max / 2;
+    timer_arm_in_ms(m->env.clock, &m->lag_timer, ms > 0 ? ms : 1);
+}
+
 static void lag_tick(struct timer *timer)
 {
     struct replica_manager *m = CONTAINER_OF(timer, struct replica_manager, lag_timer);
@@ -154,8 +161,7 @@ static void lag_tick(struct timer *timer)
         struct replica *r = CONTAINER_OF(node, struct replica, replicated);
         replica_effects(r, partition_tick(&r->core, manager_world(m)));
     }
-    if (!list_empty(&m->replicated))
-        timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
+    if (!list_empty(&m->replicated)) lag_look_later(m);
 }
 
 /* ---- topics ---- */
@@ -407,8 +413,7 @@ static void apply_one(struct replica_manager *m, const struct partition_target *
             list_remove(&r->replicated);
     }
     if (!leads_others) r->adrift = false;
-    if (leads_others && !timer_armed(&m->lag_timer))
-        timer_arm_in_ms(m->env.clock, &m->lag_timer, m->config.lag_ms_max / 2);
+    if (leads_others && !timer_armed(&m->lag_timer)) lag_look_later(m);
     if (r->core.isr_state == ISR_COMMITTED) list_remove(&r->proposing);
     replica_effects(r, effects);
 }

@@ -15,7 +15,7 @@ struct node {
     struct replica_manager *replicas;
     struct log_dir *dirs[DIRS];
     int32_t isr_min; /* of every topic */
-    int64_t retention_ms;
+    int64_t retention_ms, lag_ms_max;
     int leaderships, removals, placements, failures, left;
 };
 
@@ -87,7 +87,7 @@ static void start(struct node *n)
         assert_ok(log_dir_set_meta(n->dirs[i], &meta));
     }
     struct replica_manager_config c = {
-        .node_id = SELF, .lag_ms_max = 30000, .quota_samples = 11, .quota_sample_s = 1};
+        .node_id = SELF, .lag_ms_max = n->lag_ms_max, .quota_samples = 11, .quota_sample_s = 1};
     n->replicas = replica_manager_create(n->env, &c, n->dirs, DIRS, &events, n);
     assert_ok(replica_manager_load(n->replicas));
 }
@@ -96,7 +96,11 @@ static struct node *open_node(void)
 {
     static struct node node;
     struct node *n = &node;
-    *n = (struct node){.sim = sim_new(3), .isr_min = 1, .retention_ms = -1, .config = config_new()};
+    *n = (struct node){.sim = sim_new(3),
+                       .isr_min = 1,
+                       .retention_ms = -1,
+                       .lag_ms_max = 30000,
+                       .config = config_new()};
     start(n);
     return n;
 }
@@ -137,6 +141,23 @@ static struct replica *apply(struct node *n, struct partition_target t)
     struct replica *r = replica_manager_find(n->replicas, t.topic_id, t.partition);
     assert_non_null(r);
     return r;
+}
+
+TEST(a_lag_of_nothing_leaves_the_loop_its_rest)
+{
+    static const int32_t both[] = {SELF, SELF + 1};
+    struct node *n = open_node();
+    stop(n);
+    n->lag_ms_max = 1;
+    start(n);
+    struct partition_target t = target("t", 7, 0);
+    t.replicas = both;
+    t.replicas_count = 2;
+    apply(n, t);
+    int64_t before = sim_events(n->sim);
+    sim_run_ms(n->sim, 100);
+    assert_in_range(sim_events(n->sim) - before, 1, 1000);
+    close_node(n);
 }
 
 static void append(struct replica *r)
