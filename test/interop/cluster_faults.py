@@ -19,9 +19,9 @@ from namespaces import inside_namespaces  # noqa: E402
 from cluster import BROKER_PORT, CONTROLLER_PORT, WAIT_SECONDS, Cluster, apache_kafka, tool, wait_for  # noqa: E402
 from python_clients import use_clients  # noqa: E402
 use_clients()
-from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition  # noqa: E402
 from case import PARTITIONS, TOPIC, Case  # noqa: E402
-from wire import ask_brokers, quorum, receive_offset, send_record  # noqa: E402
+from wire import ask_brokers, committed, quorum, receive_offset, send_record  # noqa: E402
 from workload import promise  # noqa: E402
 
 DISK_MB = 48
@@ -406,10 +406,47 @@ def apart(case):
         case.fault("two of three brokers are killed, one comes back", known_alone)
 
 
+def unheard(case):
+    """A coordinator that reaches its clients, but no controller, while another has its groups already."""
+    def commit(brokers, offset):
+        member = Consumer({"bootstrap.servers": ",".join(f"{b.address}:{BROKER_PORT}" for b in brokers),
+                           "group.id": "unheard", "enable.auto.commit": False, "log_level": 2})
+        try:
+            return not member.commit(offsets=[TopicPartition(TOPIC, 0, offset)], asynchronous=False)[0].error
+        except KafkaException:
+            return False
+        finally:
+            member.close()
+
+    def coordinator(brokers):
+        for b in brokers:
+            with socket.create_connection((b.address, BROKER_PORT), WAIT_SECONDS) as s:
+                if committed(s, "unheard", TOPIC)[0] == 0:
+                    return b
+        return None
+
+    def body():
+        brokers = case.cluster.brokers()
+        wait_for("a commit is taken", lambda: commit(brokers, 1))
+        old = wait_for("the group has a coordinator", lambda: coordinator(brokers))
+        others = [b for b in brokers if b is not old]
+        for controller in case.cluster.controllers():
+            case.cluster.network.cut(old.n, controller.n)
+        wait_for("the group has another coordinator", lambda: coordinator(others))
+        wait_for("which takes a commit", lambda: commit(others, 2))
+        with socket.create_connection((old.address, BROKER_PORT), WAIT_SECONDS) as s:
+            said = [committed(s, "unheard", TOPIC) for _ in range(5)]
+        promise(case.count, "the old coordinator reads no older offset",
+                all(error or offset == 2 for error, offset in said), str(said))
+
+    if case.cluster.nodes[1].is_samsa():  # an Apache Kafka reads on
+        case.fault("the coordinator is cut off from the controllers alone", body)
+
+
 RUNS = {
     "combined": (COMBINED, [kills, pauses, cuts, disk, clocks, directories, rolling]),
     "one-controller": (ONE_CONTROLLER, [apart, rolling]),
-    "three-controllers": (THREE_CONTROLLERS, [apart, rolling]),
+    "three-controllers": (THREE_CONTROLLERS, [apart, unheard, rolling]),
 }
 
 

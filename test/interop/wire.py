@@ -2,7 +2,7 @@
 import socket
 import struct
 
-PRODUCE, METADATA, DESCRIBE_QUORUM = 0, 3, 55
+PRODUCE, METADATA, OFFSET_FETCH, DESCRIBE_QUORUM = 0, 3, 9, 55
 
 
 class Reader:
@@ -93,6 +93,17 @@ def ask_brokers(s):
     """Metadata of no topic, over this connection."""
     send(s, METADATA, 4, struct.pack(">ib", 0, 0), False)
     receive(s, False)
+
+
+def committed(s, group, topic):
+    """(error, offset) of partition 0, over this connection."""
+    text = lambda t: struct.pack(">h", len(t)) + t.encode()  # noqa: E731
+    send(s, OFFSET_FETCH, 2, text(group) + struct.pack(">i", 1) + text(topic) + struct.pack(">ii", 1, 0), False)
+    r = receive(s, False)
+    partition = lambda r: (r.number(4), r.number(8), r.string(), r.number(2))  # noqa: E731
+    topics = r.array(lambda r: (r.string(), r.array(partition)))
+    of_group = r.number(2)
+    return (of_group, -1) if of_group else (topics[0][1][0][3], topics[0][1][0][1])
 
 
 def metadata(address):
