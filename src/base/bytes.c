@@ -10,6 +10,14 @@ int str_compare(struct str a, struct str b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
+struct str str_head(struct str s, int32_t bytes)
+{
+    if (s.len <= bytes) return s;
+    s.len = bytes;
+    while (s.len > 0 && ((uint8_t)s.data[s.len] & 0xC0) == 0x80) s.len--;
+    return s;
+}
+
 char *str_dup_z(struct str s)
 {
     if (str_is_null(s)) return NULL;

@@ -53,6 +53,9 @@ static inline bool str_equal_z(struct str a, const char *z)
 /* Bytewise order, shorter first on a common prefix; null sorts before everything. */
 int str_compare(struct str a, struct str b);
 
+/* At most so many bytes of its head, cut between two characters of UTF-8; null stays null. */
+struct str str_head(struct str s, int32_t bytes);
+
 /* A malloc'ed zero-terminated copy; null gives NULL. Free with mem_free. */
 char *str_dup_z(struct str s);
 

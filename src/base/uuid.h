@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { UUID_TEXT_LEN = 22 };
+enum { UUID_TEXT_LEN = 22, UUID_HEX_CHARS = 36 }; /* base64, and 8-4-4-4-12 */
 
 struct uuid {
     uint8_t bytes[16];

@@ -196,12 +196,14 @@ static void pending_remove(struct group *g, struct group_pending_member *p)
     mem_free(p);
 }
 
-/* `client-0f9c…` or `instance-0f9c…`: the prefix and a random uuid in its usual spelling. */
+/* `client-0f9c…` or `instance-0f9c…`: the prefix, as much as a string has room for, and a random
+ * uuid in its usual spelling. */
 static struct str new_member_id(const struct group_world *w, struct str prefix)
 {
     struct uuid u = rng_uuid(w->rng);
     const uint8_t *b = u.bytes;
     if (str_is_null(prefix)) prefix = STR("");
+    prefix = str_head(prefix, INT16_MAX - UUID_HEX_CHARS - 1);
     return arena_printf(
         w->scratch, "%.*s-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
         (int)prefix.len, prefix.data ? prefix.data : "", b[0], b[1], b[2], b[3], b[4], b[5], b[6],

@@ -25,6 +25,11 @@ static void put_len32(struct out *o, int64_t len, bool flexible, bool nullable)
         put_i32(o, (int32_t)len);
 }
 
+struct str text_fit(struct str s)
+{
+    return str_head(s, STRING_BYTES_MAX);
+}
+
 void put_str(struct out *o, struct str s, bool flexible, bool nullable)
 {
     PRE(s.len >= (nullable ? -1 : 0) && s.len <= STRING_BYTES_MAX);

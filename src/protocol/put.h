@@ -49,6 +49,10 @@ static inline void put_i64(struct out *o, int64_t v)
 void put_f64(struct out *o, double v);
 void put_uuid(struct out *o, struct uuid u);
 
+/* The head of a text for people that a string may carry, cut between two characters; null stays
+ * null. */
+struct str text_fit(struct str s);
+
 /* Copied into the out. */
 void put_str(struct out *o, struct str s, bool flexible, bool nullable);
 void put_bytes(struct out *o, struct bytes b, bool flexible, bool nullable);

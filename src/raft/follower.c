@@ -39,7 +39,8 @@ bool follower_wants_update(const struct raft *r)
 static enum kafka_error admit_leader(const struct raft *r, int32_t leader_id, int32_t epoch)
 {
     if (epoch < r->state.epoch) return KAFKA_FENCED_LEADER_EPOCH;
-    return leader_id < 0 ? KAFKA_INVALID_REQUEST : KAFKA_NONE;
+    bool possible = leader_id >= 0 && role_believes_epoch(r, epoch);
+    return possible ? KAFKA_NONE : KAFKA_INVALID_REQUEST;
 }
 
 enum kafka_error raft_handle_begin_epoch(struct raft *r, int64_t now_ms,

@@ -13,6 +13,9 @@ enum {
     RAFT_OBSERVER_SESSION_MS = 300000,     /* an observer that is silent longer is forgotten */
     RAFT_OBSERVERS_MAX = 4096,             /* the one longest silent gives way */
     RAFT_CAUGHT_UP_FETCH_MS_MAX = 3600000, /* to be added, it fetched within this */
+    /* Epochs are never used up: one beyond the first bound is believed only from nearby. */
+    RAFT_EPOCH_FREE_MAX = 1 << 30,
+    RAFT_EPOCH_LEAP_MAX = 1 << 20,
 };
 
 /* An election's voter, and what it answered. */
@@ -158,6 +161,9 @@ bool role_is_only_voter(const struct raft *r);
  * there (Ongaro 4.2.2): of two voters a leader that removed itself and crashed has the longer log,
  * so the other cannot be elected, and neither could it if it were to wait. Kafka waits. */
 bool role_may_stand(const struct raft *r);
+
+/* Whether an epoch that somebody names may become this node's: elections need those behind it. */
+bool role_believes_epoch(const struct raft *r, int32_t epoch);
 int64_t role_election_timeout(struct raft *r);
 
 /* As quorum-state says (kraft.md 1.7). From any role. */

@@ -159,7 +159,9 @@ static void tick_stopping(struct raft *r, int64_t now_ms)
 static void tick_election(struct raft *r, int64_t now_ms)
 {
     if (r->stopping || now_ms < r->election_at) return;
-    if (r->role == RAFT_RESIGNED)
+    if (r->role == RAFT_RESIGNED && r->state.epoch == INT32_MAX)
+        r->election_at = INT64_MAX;
+    else if (r->role == RAFT_RESIGNED)
         role_become_unattached(r, now_ms, r->state.epoch + 1, -1);
     else if (!role_may_stand(r) && r->role == RAFT_UNATTACHED)
         r->election_at = INT64_MAX; /* it was one when the timer began */

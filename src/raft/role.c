@@ -59,6 +59,11 @@ static void enter(struct raft *r, enum raft_role role, int32_t epoch, int32_t le
     r->election_at = INT64_MAX;
 }
 
+bool role_believes_epoch(const struct raft *r, int32_t epoch)
+{
+    return epoch <= RAFT_EPOCH_FREE_MAX || epoch - r->state.epoch <= RAFT_EPOCH_LEAP_MAX;
+}
+
 static struct raft_replica vote_in(const struct raft *r, int32_t epoch)
 {
     return epoch == r->state.epoch ? r->state.voted : nobody;
@@ -94,6 +99,10 @@ void role_become_prospective(struct raft *r, int64_t now_ms)
 void role_become_candidate(struct raft *r, int64_t now_ms)
 {
     PRE(role_may_stand(r) && r->role == RAFT_PROSPECTIVE);
+    if (r->state.epoch == INT32_MAX) { /* there is none to stand in */
+        role_become_unattached(r, now_ms, r->state.epoch, r->state.leader_id);
+        return;
+    }
     leave(r);
     enter(r, RAFT_CANDIDATE, r->state.epoch + 1, -1, r->options.self);
     set_leader_address(r, nowhere);
@@ -207,7 +216,7 @@ void role_resume(struct raft *r, int64_t now_ms)
 bool role_learn(struct raft *r, int64_t now_ms, const struct raft_leader_hint *hint)
 {
     int32_t leader = hint->leader_id < 0 ? -1 : hint->leader_id, known = r->state.leader_id;
-    if (hint->epoch < r->state.epoch) return true;
+    if (hint->epoch < r->state.epoch || !role_believes_epoch(r, hint->epoch)) return true;
     if (leader == r->options.self.id)
         return hint->epoch == r->state.epoch && r->role == RAFT_LEADER;
     if (hint->epoch == r->state.epoch && leader >= 0 && known >= 0 && leader != known) return false;

@@ -124,7 +124,7 @@ enum kafka_error raft_handle_vote(struct raft *r, int64_t now_ms,
     bool impossible = rq->pre_vote ? rq->last_epoch > rq->epoch : rq->last_epoch >= rq->epoch;
     if (rq->last_offset < 0 || rq->last_epoch < 0 || impossible) return KAFKA_INVALID_REQUEST;
     if (rq->epoch < r->state.epoch) return KAFKA_FENCED_LEADER_EPOCH;
-    if (rq->candidate.id < 0) return KAFKA_INVALID_REQUEST;
+    if (rq->candidate.id < 0 || !role_believes_epoch(r, rq->epoch)) return KAFKA_INVALID_REQUEST;
     if (rq->epoch > r->state.epoch) role_become_unattached(r, now_ms, rq->epoch, -1);
     if (!vote_key_is_own(r, rq->target)) return KAFKA_INVALID_VOTER_KEY;
     /* The same node id with another directory cannot be served: its votes would be this node's. */

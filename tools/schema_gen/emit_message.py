@@ -387,7 +387,8 @@ class StructCode:
         elif field.base == "records":
             code.add("n += size_records(&%s, %s);" % (name, flexible))
         elif field.base in VARIABLE:
-            code.add("n += size_%s(%s, %s);" % (suffix(field), name, flexible))
+            value = "text_fit(%s)" % name if field.text else name
+            code.add("n += size_%s(%s, %s);" % (suffix(field), value, flexible))
         else:
             code.add("n += %d;" % PRIMITIVES[field.base][1])
 
@@ -438,7 +439,8 @@ class StructCode:
         elif field.base == "records":
             code.add("put_records(o, &%s, %s, %s);" % (name, flexible, nullable))
         elif field.base in VARIABLE:
-            code.add("put_%s(o, %s, %s, %s);" % (suffix(field), name, flexible, nullable))
+            value = "text_fit(%s)" % name if field.text else name
+            code.add("put_%s(o, %s, %s, %s);" % (suffix(field), value, flexible, nullable))
         else:
             code.add("put_%s(o, %s);" % (suffix(field), name))
 

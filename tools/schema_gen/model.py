@@ -92,6 +92,7 @@ class Field:
         self.map_key = False
         self.entity = None
         self.zero_copy = False
+        self.text = False  # for people: cut to what a string may be
         self.never_flexible = False
         self.struct = None  # Struct when base is not built in
 

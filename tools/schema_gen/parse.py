@@ -165,6 +165,8 @@ class Parser:
                 field.entity = rest
             elif attribute == "zero-copy":
                 field.zero_copy = True
+            elif attribute == "text":
+                field.text = True
             elif attribute == "flexible none":
                 field.never_flexible = True
             else:
@@ -272,6 +274,8 @@ def check(message, field, tags):
         tags[field.tag] = field.name
     if field.entity and field.base != ENTITIES[field.entity]:
         fail("a %s is a %s" % (field.entity, ENTITIES[field.entity]))
+    if field.text and (field.base != "string" or field.array):
+        fail("only a string is text")
     if field.zero_copy and field.base != "bytes":
         fail("only bytes are zero-copy")
     if field.never_flexible and (field.base != "string" or field.array):

@@ -13,6 +13,16 @@ TEST(crc32c_matches_the_published_check_value)
     assert_int_equal(crc32c_extend(crc32c("1234", 4), "56789", 5), 0xe3069283);
 }
 
+TEST(the_head_of_a_text_is_cut_between_characters)
+{
+    assert_int_equal(str_head(STR("abc"), 3).len, 3);
+    assert_int_equal(str_head(STR("abcd"), 3).len, 3);
+    assert_int_equal(str_head(STR("ab\xC3\xA9"), 4).len, 4);
+    assert_int_equal(str_head(STR("ab\xC3\xA9"), 3).len, 2);
+    assert_int_equal(str_head(STR("\xA9\xA9\xA9\xA9"), 3).len, 0);
+    assert_true(str_is_null(str_head(STR_NULL, 3)));
+}
+
 TEST(uuid_text_round_trips)
 {
     struct prng p = prng_seed(1);

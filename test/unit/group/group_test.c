@@ -17,6 +17,20 @@ TEST(a_new_dynamic_member_is_given_an_id_and_asked_to_come_back)
     bench_free(&b);
 }
 
+TEST(the_longest_name_of_an_instance_leaves_room_for_what_makes_a_member_id)
+{
+    static char name[INT16_MAX + 1];
+    memset(name, 'i', INT16_MAX);
+    struct bench b;
+    struct probe p;
+    bench_init(&b);
+    bench_join(&b, &p, (struct joining){.created = true, .instance = name});
+    bench_pass(&b, 3000);
+    assert_int_equal(p.error, KAFKA_NONE);
+    assert_int_equal(p.member_id_len, INT16_MAX);
+    bench_free(&b);
+}
+
 TEST(before_version_4_a_new_member_is_taken_at_once)
 {
     struct bench b;

@@ -21,6 +21,7 @@ struct probe {
     bool skip_assignment;
     int32_t members; /* named in the answer to a join */
     char member_id[TEXT_MAX], leader[TEXT_MAX], protocol[TEXT_MAX], assignment[TEXT_MAX];
+    int32_t member_id_len; /* what is kept of it may be less */
 };
 
 static inline void keep(char *to, struct str s)
@@ -51,6 +52,7 @@ static inline void bench_join_reply(struct group_host *h, struct group_call *cal
     p->skip_assignment = r->skip_assignment;
     p->members = r->members_count;
     keep(p->member_id, r->member_id);
+    p->member_id_len = r->member_id.len;
     keep(p->leader, r->leader);
     keep(p->protocol, r->protocol_name);
 }

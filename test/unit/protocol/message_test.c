@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/mem.h"
+#include "protocol/alter_configs.h"
 #include "protocol/message.h"
 #include "random_message.h"
 
@@ -113,6 +114,25 @@ TEST(versions_outside_the_valid_range_are_unsupported)
         }
     }
     arena_free(&arena);
+}
+
+TEST(a_text_for_people_is_cut_where_a_string_ends)
+{
+    static char names[INT16_MAX + 2];
+    memset(names, 'n', sizeof names);
+    for (int32_t len = INT16_MAX; len <= INT16_MAX + 1; len++) {
+        struct alter_configs_response r;
+        alter_configs_response_init(&r);
+        r.responses = &(struct alter_configs_response_alter_configs_resource_response){
+            .error_message = {names, len}, .resource_name = STR("")};
+        r.responses_count = 1;
+        for (int16_t v = 0; v <= 2; v++) {
+            struct encoded e = encode(&alter_configs_response_message, &r, v);
+            assert_int_equal(e.len, alter_configs_response_size(&r, v));
+            assert_in_range(e.len, INT16_MAX, INT16_MAX + 32);
+            mem_free(e.data);
+        }
+    }
 }
 
 TEST(messages_stand_in_name_order_and_each_once)

@@ -53,6 +53,10 @@ class Refuses(unittest.TestCase):
     def test_a_tagged_field_nullable_in_some_versions(self):
         self.field("A: string 2+, nullable 3+, tag 0 2+", "some tagged versions")
 
+    def test_text_that_is_no_string(self):
+        self.field("A: int32, text", "only a string is text")
+        self.field("A: []string, text", "only a string is text")
+
     def test_tagged_records(self):
         self.field("A: records 2+, tag 0", "cannot be tagged")
 

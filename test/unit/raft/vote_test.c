@@ -1,5 +1,6 @@
 /* Elections, one rule a test (kraft.md 2.3 and 2.4): node 0 is real, 1 and 2 are spoken for. */
 #include "raft_world.h"
+#include "raft/internal.h"
 #include "test.h"
 
 static struct node *first(struct world *w)
@@ -321,6 +322,65 @@ TEST(a_higher_epoch_is_taken_over_even_from_a_pre_vote)
     assert_int_equal(raft_role(n->raft), RAFT_UNATTACHED);
     assert_int_equal(n->disk.state.epoch, 7);
     assert_int_equal(n->disk.state.leader_id, -1);
+    world_free(w);
+}
+
+TEST(an_epoch_far_ahead_of_all_that_elections_can_have_used_is_not_believed)
+{
+    struct world *w = world_alone(3, false);
+    struct node *n = first(w);
+    bool granted;
+    int32_t free = RAFT_EPOCH_FREE_MAX, leap = RAFT_EPOCH_LEAP_MAX;
+    struct raft_vote_request rq = world_vote(n, 1, free + 1, false);
+    assert_int_equal(raft_handle_vote(n->raft, w->now_ms, &rq, &granted), KAFKA_INVALID_REQUEST);
+    rq.epoch = INT32_MAX;
+    assert_int_equal(raft_handle_vote(n->raft, w->now_ms, &rq, &granted), KAFKA_INVALID_REQUEST);
+    struct raft_leader_hint hint = {.leader_id = 2, .epoch = INT32_MAX, .host = STR("n2")};
+    assert_int_equal(raft_handle_begin_epoch(n->raft, w->now_ms, &hint, node_key(n)),
+                     KAFKA_INVALID_REQUEST);
+    assert_int_equal(raft_handle_end_epoch(n->raft, w->now_ms, 2, INT32_MAX, NULL, 0),
+                     KAFKA_INVALID_REQUEST);
+    assert_int_equal(raft_epoch(n->raft), 0);
+    assert_true(node_votes(n, 1, free, false)); /* at the bound */
+    assert_true(node_votes(n, 2, free + leap, false));
+    rq.epoch = free + 2 * leap + 1;
+    assert_int_equal(raft_handle_vote(n->raft, w->now_ms, &rq, &granted), KAFKA_INVALID_REQUEST);
+    assert_int_equal(raft_epoch(n->raft), free + leap);
+    world_free(w);
+}
+
+TEST(a_leader_that_an_answer_names_in_an_epoch_far_ahead_is_not_believed)
+{
+    struct world *w = world_alone(3, false);
+    struct node *n = first(w);
+    node_time_out(n);
+    struct raft_answer answer = node_good_answer(n);
+    answer.current =
+        (struct raft_leader_hint){.leader_id = 2, .epoch = INT32_MAX, .host = STR("n2")};
+    node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
+    assert_int_equal(raft_role(n->raft), RAFT_PROSPECTIVE);
+    assert_int_equal(raft_epoch(n->raft), 0);
+    world_free(w);
+}
+
+TEST(in_the_last_epoch_nobody_stands)
+{
+    struct world *w = world_new(7);
+    w->puppets = true;
+    for (int32_t i = 0; i < 3; i++) world_add(w, i, true, 1);
+    world_static(w, 3);
+    struct node *n = first(w);
+    n->disk.state.epoch = INT32_MAX;
+    node_start(n);
+    for (int32_t i = 0; i < 3; i++) {
+        node_time_out(n);
+        if (raft_role(n->raft) != RAFT_PROSPECTIVE) continue;
+        struct raft_answer answer = node_good_answer(n);
+        answer.granted = true;
+        node_answered(n, node_message(n, RAFT_VOTE, 1), answer);
+        assert_int_equal(raft_role(n->raft), RAFT_UNATTACHED);
+    }
+    assert_int_equal(raft_epoch(n->raft), INT32_MAX);
     world_free(w);
 }
 
