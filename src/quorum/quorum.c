@@ -283,8 +283,31 @@ enum err quorum_open(const struct env *env, struct log_dir *dir,
     return ERR_OK;
 }
 
+/* A voter whose meta.properties names another directory waits for a leader for ever: why, is said
+ * once. */
+static void look_at_own_directory(struct quorum *q)
+{
+    const struct voters_record *voters = raft_voters(q->raft);
+    struct uuid own = log_dir_id(q->dir);
+    for (int32_t i = 0; i < voters->voters_count; i++) {
+        const struct voters_record_voter *v = &voters->voters[i];
+        bool is_own =
+            uuid_equal(v->voter_directory_id, own) || uuid_equal(v->voter_directory_id, UUID_ZERO);
+        if (v->voter_id != q->options.node_id || is_own) continue;
+        trace_warn(
+            q->env.trace, "org.apache.kafka.raft.KafkaRaftClient",
+            "[RaftManager id=%d] The voter %d has directory.id=%s, but %s/meta.properties says "
+            "%s, so this node neither votes nor leads. If the file was damaged, write the "
+            "voter's id there and start again; if the directory is new, run "
+            "kafka-metadata-quorum.sh remove-controller -i %d -d %s, then add-controller",
+            v->voter_id, v->voter_id, uuid_text(v->voter_directory_id).z, log_dir_path(q->dir),
+            uuid_text(own).z, v->voter_id, uuid_text(v->voter_directory_id).z);
+    }
+}
+
 void quorum_start(struct quorum *q)
 {
+    look_at_own_directory(q);
     if (q->options.snapshot_ms > 0)
         timer_arm_in_ms(q->env.clock, &q->snapshot_timer, q->options.snapshot_ms);
     timer_arm_in_ms(q->env.clock, &q->retention_timer, QUORUM_RETENTION_MS);

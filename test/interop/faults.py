@@ -340,6 +340,33 @@ def refused(node, timeout=20):
     return done.returncode, done.stderr.strip()
 
 
+def another_directory(count):
+    """One flipped bit in a voter's directory.id: it can neither vote nor lead, and says why and what to do."""
+    with Node() as node:
+        node.format().start().stop()
+        path = os.path.join(node.logs, "meta.properties")
+        with open(path, encoding="ascii") as f:
+            text = f.read()
+        was = re.search(r"directory\.id=(\S+)", text)[1]
+        now = ("B" if was[0] == "A" else "A") + was[1:]
+        for directory, seen in ((now, lambda log: f"has directory.id={was}" in log and f"{path} says {now}" in log),
+                                (was, lambda log: "Server started" in log)):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text.replace(was, directory))
+            log_from = os.path.getsize(node.log_path)
+            node.start(wait=False)
+            deadline = time.monotonic() + 60
+            log = ""
+            while not seen(log) and time.monotonic() < deadline:
+                time.sleep(0.02)
+                with open(node.log_path, encoding="utf-8") as f:
+                    f.seek(log_from)
+                    log = f.read()
+            count.check("a voter with another directory.id says so" if directory == now else "with its own it starts",
+                        seen(log), log[-500:])
+            node.kill()
+
+
 def wrong_starts(count):
     def expect(name, node, *words):
         code, said = refused(node)
@@ -394,7 +421,7 @@ def main():
     count = Count()
     wanted = sys.argv[1:]
     parts = {"starts": wrong_starts, "connections": connections, "descriptors": descriptors, "kill": kill_under_load,
-             "full": full_disk}
+             "full": full_disk, "another directory": another_directory}
 
     def hostile_alone(c):
         with Node() as node:
