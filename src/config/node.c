@@ -14,6 +14,12 @@ static enum err fail(const struct config *c, struct arena *arena, enum config_id
     return config_error_set(error, "%.*s%.*s", STR_ARG(place), STR_ARG(cause));
 }
 
+/* Of two keys that do not fit each other, the one that stands in the file. */
+static enum config_id either(const struct config *c, enum config_id id, enum config_id other)
+{
+    return config_is_set(c, id) ? id : other;
+}
+
 bool node_config_is_controller_listener(const struct node_config *n, const char *name)
 {
     for (int32_t i = 0; i < n->controller_names_count; i++)
@@ -105,6 +111,9 @@ static enum err read_listeners(const struct config *c, struct arena *arena, stru
     if (listeners_parse(&c->values[CONFIG_LISTENERS], &n->security, true, arena, &n->listeners,
                         &cause))
         FAIL(CONFIG_LISTENERS, "%s", cause.text);
+    if (n->listeners.count > NODE_LISTENERS_MAX)
+        FAIL(CONFIG_LISTENERS, "%d listeners, and a node has at most %d", n->listeners.count,
+             NODE_LISTENERS_MAX);
     struct listeners told = {0};
     bool given = !config_is_null(c, CONFIG_ADVERTISED_LISTENERS);
     if (given && listeners_parse(&c->values[CONFIG_ADVERTISED_LISTENERS], &n->security, false,
@@ -143,6 +152,11 @@ static enum err check_directories(const struct config *c, struct arena *arena,
         FAIL(CONFIG_CORDONED_LOG_DIRS, "%s", cause.text);
     n->metadata_dir = config_string(c, CONFIG_METADATA_LOG_DIR);
     if (!n->metadata_dir) n->metadata_dir = n->log_dirs[0];
+    int32_t all = n->log_dirs_count + 1;
+    for (int32_t i = 0; i < n->log_dirs_count && all > n->log_dirs_count; i++)
+        if (strcmp(n->log_dirs[i], n->metadata_dir) == 0) all--;
+    if (all > NODE_DIRECTORIES_MAX)
+        FAIL(id, "%d log directories, and a node has at most %d", all, NODE_DIRECTORIES_MAX);
     return ERR_OK;
 }
 
@@ -278,16 +292,16 @@ static enum err check_numbers(const struct config *c, struct arena *arena,
         config_long(c, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE) /
                 config_long(c, CONFIG_LOG_CLEANER_THREADS) <=
             1024 * 1024)
-        FAIL(CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE,
+        FAIL(either(c, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE, CONFIG_LOG_CLEANER_THREADS),
              "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner "
              "thread.");
     int64_t fetch_wait_ms = config_long(c, CONFIG_REPLICA_FETCH_WAIT_MAX_MS);
     if (fetch_wait_ms > config_long(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS))
-        FAIL(CONFIG_REPLICA_SOCKET_TIMEOUT_MS,
+        FAIL(either(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS, CONFIG_REPLICA_FETCH_WAIT_MAX_MS),
              "requirement failed: replica.socket.timeout.ms should always be at least "
              "replica.fetch.wait.max.ms to prevent unnecessary socket timeouts");
     if (fetch_wait_ms > config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS))
-        FAIL(CONFIG_REPLICA_LAG_TIME_MAX_MS,
+        FAIL(either(c, CONFIG_REPLICA_LAG_TIME_MAX_MS, CONFIG_REPLICA_FETCH_WAIT_MAX_MS),
              "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to "
              "replica.lag.time.max.ms to prevent frequent changes in ISR");
     const char *selector = config_string(c, CONFIG_REPLICA_SELECTOR_CLASS);

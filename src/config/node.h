@@ -12,6 +12,11 @@
 #include "config/config.h"
 #include "config/listeners.h"
 
+enum {
+    NODE_LISTENERS_MAX = 32,
+    NODE_DIRECTORIES_MAX = 64, /* metadata.log.dir among them */
+};
+
 struct node_config {
     bool is_broker, is_controller;
     int32_t node_id;

@@ -5,8 +5,7 @@
 static enum err open_one(struct env *env, const char *path, struct log_dir_options *options,
                          struct directories *d, struct config_error *error)
 {
-    if (d->count == DIRECTORIES_MAX)
-        return config_error_set(error, "log.dirs: more than %d directories", DIRECTORIES_MAX);
+    INVARIANT(d->count < NODE_DIRECTORIES_MAX); /* node_config_read has counted */
     options->path = path;
     enum err e = log_dir_open(env, options, &d->items[d->count]);
     if (e == ERR_LOCKED)

@@ -7,12 +7,10 @@
 #include "config/node.h"
 #include "log/log_dir.h"
 
-enum { DIRECTORIES_MAX = 64 };
-
 struct directories {
-    struct log_dir *items[DIRECTORIES_MAX]; /* those of log.dirs first, in order */
-    int32_t data_count;                     /* of log.dirs */
-    int32_t count;                          /* and the metadata directory when it is apart */
+    struct log_dir *items[NODE_DIRECTORIES_MAX]; /* those of log.dirs first, in order */
+    int32_t data_count;                          /* of log.dirs */
+    int32_t count;                               /* and the metadata directory when it is apart */
     struct log_dir *metadata;
     char cluster_id[CLUSTER_ID_LEN_MAX + 1];
 };

@@ -12,7 +12,7 @@
 #include "server/node.h"
 #include "server/watch.h"
 
-enum { LISTENERS_MAX = 32, BOOTSTRAP_RECORDS_MAX = 1024 };
+enum { BOOTSTRAP_RECORDS_MAX = 1024 };
 
 struct node {
     struct env env;
@@ -40,8 +40,8 @@ struct node {
     struct broker_endpoint *endpoints;
     int32_t endpoints_count;
 
-    struct rpc_server *servers[LISTENERS_MAX];
-    bool server_is_controller[LISTENERS_MAX];
+    struct rpc_server *servers[NODE_LISTENERS_MAX];
+    bool server_is_controller[NODE_LISTENERS_MAX];
     int32_t servers_count;
     bool running, stopping, stopped, failed, clean;
     struct task started;     /* tells that a node without a broker runs */

@@ -400,8 +400,7 @@ static void node_limit_connections(void *owner, const char *address,
 
 static enum err node_listen(struct node *n, const struct listener *l, struct config_error *error)
 {
-    if (n->servers_count == LISTENERS_MAX)
-        return config_error_set(error, "listeners: more than %d", LISTENERS_MAX);
+    INVARIANT(n->servers_count < NODE_LISTENERS_MAX); /* node_config_read has counted */
     const struct config *c = n->config;
     bool is_controller = node_config_is_controller_listener(n->roles, l->name);
     struct rpc_server_config config = rpc_server_defaults();

@@ -78,6 +78,8 @@ static enum err server_read_config(struct server *s, int argc, char **argv,
     }
     struct bytes text;
     enum err e = disk_read_file(s->os.env.disk, argv[1], CONFIG_BYTES_MAX, &s->arena, &text);
+    if (e == ERR_TOO_LARGE)
+        return config_error_set(error, "%s: larger than %d bytes", argv[1], CONFIG_BYTES_MAX);
     if (e) return config_error_set(error, "%s: %s", argv[1], err_text(e));
     struct str contents = {(const char *)text.data, (int32_t)text.len};
     e = config_read(argv[1], contents, overrides, count, &s->config, error);

@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <stdio.h>
+
 #include "config/node.h"
 
 static struct arena arena;
@@ -97,6 +99,9 @@ TEST(rules_between_keys_are_told_in_the_words_of_kafka)
     refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nreplica.lag.time.max.ms=1\n",
             "s:6: requirement failed: replica.fetch.wait.max.ms should always be less than or "
             "equal to replica.lag.time.max.ms");
+    refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
+                     "replica.fetch.wait.max.ms=30001\n",
+            "s:6: requirement failed: replica.socket.timeout.ms should always be at least ");
     refused(COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nlog.dirs=/a,/b\n"
                      "cordoned.log.dirs=/b,/c,/d\n",
             "s:7: requirement failed: All entries in cordoned.log.dirs must be present in log.dirs "
@@ -105,6 +110,49 @@ TEST(rules_between_keys_are_told_in_the_words_of_kafka)
                      "cordoned.log.dirs=*,/b\n",
             "s:7: requirement failed: When cordoned.log.dirs is set to *, it must not contain "
             "other values");
+}
+
+/* `count` elements, each made of its number, behind `text`. */
+static char *listed(char *text, const char *before, const char *after, int32_t count)
+{
+    char *to = text + strlen(text);
+    for (int32_t i = 0; i < count; i++)
+        to += snprintf(to, 64, "%s%s%d%s%d", i > 0 ? "," : "", before, i, after, 20000 + i);
+    strcpy(to, "\n");
+    return text;
+}
+
+/* `why` NULL: it is read. */
+static void outcome(const char *text, const char *why)
+{
+    if (why) {
+        refused(text, why);
+        return;
+    }
+    if (read_node(text)) fail_msg("%s", error.text);
+    done();
+}
+
+TEST(listeners_and_directories_have_a_bound)
+{
+    static char text[1 << 14];
+    for (int32_t more = 0; more <= 1; more++) {
+        int32_t listeners = NODE_LISTENERS_MAX - 1 + more, dirs = NODE_DIRECTORIES_MAX + more;
+        strcpy(text, COMBINED "inter.broker.listener.name=X0\n"
+                              "listener.security.protocol.map=CONTROLLER:PLAINTEXT");
+        for (int32_t i = 0; i < listeners; i++)
+            snprintf(text + strlen(text), 64, ",X%d:PLAINTEXT", i);
+        strcat(text, "\nlisteners=CONTROLLER://:9093,");
+        outcome(listed(text, "X", "://:", listeners),
+                more ? "s:7: 33 listeners, and a node has at most 32" : NULL);
+        strcpy(text, COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\nlog.dirs=");
+        outcome(listed(text, "/d", "-", dirs),
+                more ? "s:6: 65 log directories, and a node has at most 64" : NULL);
+        strcpy(text, COMBINED "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
+                              "metadata.log.dir=/m\nlog.dirs=");
+        outcome(listed(text, "/d", "-", dirs - 1),
+                more ? "s:7: 65 log directories, and a node has at most 64" : NULL);
+    }
 }
 
 TEST(a_broker_may_not_listen_as_a_controller_but_must_map_it)
