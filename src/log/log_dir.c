@@ -128,9 +128,9 @@ static enum err take_clean_marker(struct log_dir *dir, struct arena *arena)
     dir->clean_broker_epoch = -1;
     enum err e = disk_read_file(disk, path.z, CLEAN_MARKER_BYTES_MAX, arena, &text);
     if (e == ERR_NOT_FOUND) return ERR_OK;
-    if (e) return e;
-    dir->was_clean = true;
-    dir->clean_broker_epoch = broker_epoch_of(text);
+    if (e && e != ERR_TOO_LARGE) return e; /* none that we or Kafka wrote: then it was not clean */
+    dir->was_clean = !e;
+    if (!e) dir->clean_broker_epoch = broker_epoch_of(text);
     e = disk_unlink(disk, path.z);
     return e ? e : disk_sync_dir(disk, dir->path);
 }
@@ -431,6 +431,13 @@ static enum err open_or_create(struct log_dir *dir, struct log *log, struct uuid
     if (e == ERR_EXISTS) {
         e = log_load(log, &(struct log_load_options){.clean = log->is_metadata && dir->was_clean});
         if (e) return e;
+        if (log->is_metadata && !uuid_equal(log->topic_id, topic_id)) {
+            if (!uuid_is_zero(log->topic_id)) /* it is always the same, so the file is damaged */
+                trace_warn(dir->env->trace, "log",
+                           "%s/partition.metadata: another topic id; written anew", path.z);
+            log->topic_id = UUID_ZERO;
+            log->id_written = false;
+        }
         if (!uuid_is_zero(log->topic_id) && !uuid_equal(log->topic_id, topic_id))
             return ERR_INVALID;
     } else if (e) {

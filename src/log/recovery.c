@@ -493,9 +493,40 @@ static enum err load_epochs(struct log *log, struct arena *arena)
     int32_t count;
     log_path_of(log, "leader-epoch-checkpoint", &path);
     enum err e = epoch_checkpoint_read(log->dir->env->disk, path.z, arena, &entries, &count);
+    if (e == ERR_CORRUPT || e == ERR_UNSUPPORTED || e == ERR_TOO_LARGE) {
+        trace_warn(log->dir->env->trace, "log", "%s: %s; taken from the batches anew", path.z,
+                   err_text(e));
+        log->epochs.dirty = true;
+        return ERR_OK;
+    }
     if (e) return log_io_failed(log, e, path.z);
     epoch_cache_load(&log->epochs, entries, count);
     return ERR_OK;
+}
+
+/* No file has told them: as far as the segments before `first` do; those behind are recovered. What
+ * cannot be read there is for who asks for it: no epoch of it is known. */
+static void read_epochs(struct log *log, int32_t first)
+{
+    for (int32_t i = 0; i < first; i++) {
+        struct segment *s = &log->segments[i];
+        struct disk_file *file;
+        struct batch_header h;
+        const uint8_t *data;
+        struct batch_scan scan;
+        enum err e = s->size > 0 ? segment_open(log, s, &file) : ERR_EOF;
+        if (!e) batch_scan_init(&scan, file, 0, s->size, NULL);
+        while (!e && !(e = batch_scan_next(&scan, &h, &data)))
+            if (h.leader_epoch > epoch_cache_latest(&log->epochs))
+                epoch_cache_assign(&log->epochs, h.leader_epoch, h.base_offset);
+        if (e != ERR_EOF)
+            trace_warn(log->dir->env->trace, "log",
+                       "%.*s-%d: the segment from offset %" PRId64 " does not tell all its leader "
+                       "epochs: %s",
+                       (int)log->topic_len, log->topic, log->partition, s->base_offset,
+                       err_text(e));
+    }
+    log_close_files(log);
 }
 
 static enum err load_files(struct log *log, const struct log_listing *l)
@@ -531,6 +562,7 @@ static enum err load_segments(struct log *log, struct log_listing *l,
     if (e || log->segments_count == 0) return e;
     int32_t first = first_to_recover(log, l, o->clean, o->recovery_point);
     if (!e) e = prune_snapshots(log, l);
+    if (!e && log->epochs.count == 0) read_epochs(log, first);
     if (!e && first == log->segments_count) {
         e = find_end(log);
         if (e == ERR_CORRUPT || e == ERR_TRUNCATED) { /* the marker lied: look at everything */

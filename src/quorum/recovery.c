@@ -293,7 +293,9 @@ enum err quorum_recover(struct quorum *q, const char **why)
     enum err e = open_log(q);
     if (e) return e;
     struct quorum_state file = {0};
-    *why = "quorum-state cannot be read";
+    *why =
+        "__cluster_metadata-0/quorum-state cannot be read; restore it, or delete it if this is the "
+        "only voter, or take this voter out of the quorum, format it and add it again";
     e = quorum_state_read(q->env.disk, q->state_path, &file);
     if (e) return e;
     make_own_entry(q);

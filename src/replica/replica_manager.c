@@ -310,8 +310,13 @@ static struct log *open_log(struct replica_manager *m, struct replica_topic *t,
     if (log && uuid_is_zero(log_topic_id(log)) && log_set_topic_id(log, t->id)) return NULL;
     if (log && !uuid_equal(log_topic_id(log), t->id) && !MUTANT(TOPICS_BY_NAME)) {
         /* An earlier topic of this name (S12): it is not ours to read, nor to destroy. */
-        trace_warn(m->env.trace, COMPONENT, "%.*s-%d belongs to another topic id, put aside",
-                   STR_ARG(t->name), target->partition);
+        trace_warn(
+            m->env.trace, COMPONENT,
+            "%s/%.*s-%d belongs to the topic id %s, and the topic's is %s: put aside with the "
+            "ending -stray; if its partition.metadata was damaged, stop this node, write the "
+            "topic's id there and rename the directory back",
+            log_dir_path(log_directory(log)), STR_ARG(t->name), target->partition,
+            uuid_text(log_topic_id(log)).z, uuid_text(t->id).z);
         if (log_dir_stray_log(log_directory(log), log)) return NULL;
         log = NULL;
     }

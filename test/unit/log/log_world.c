@@ -116,7 +116,9 @@ enum append_error world_append(struct log_world *w, const struct built *b)
 {
     uint8_t *data;
     size_t len;
-    struct append_options o = {.origin = APPEND_FROM_CLIENT, .leader_epoch = 1, .arena = &w->arena};
+    struct append_options o = {.origin = APPEND_FROM_CLIENT,
+                               .leader_epoch = w->leader_epoch ? w->leader_epoch : 1,
+                               .arena = &w->arena};
     world_build(w, b, &data, &len);
     log_append_as_leader(w->log, data, len, &o, &w->result);
     return w->result.error;

@@ -17,6 +17,7 @@ struct log_world {
     struct arena arena;
     struct append_result result; /* of the last append */
     bool offline;                /* the directory said so */
+    int32_t leader_epoch;        /* of the batches appended; 0: 1 */
     int64_t flush_scheduler_ms;  /* from the next world_open on; 0: the default */
 };
 

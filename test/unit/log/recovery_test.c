@@ -33,6 +33,84 @@ TEST(a_killed_process_loses_no_record_that_was_appended)
     world_free(&w);
 }
 
+static void put(struct log_world *w, const char *path, const char *text)
+{
+    w->env = sim_node_env(w->sim, "n");
+    assert_ok(disk_replace_file(w->env->disk, path, bytes_of(text, strlen(text))));
+}
+
+TEST(leader_epochs_whose_file_is_damaged_are_taken_from_the_batches)
+{
+    static const char *const damaged[] = {"",         "1\n2\n1 0\n", "0\nx\n", "0\n1\n2 x\n",
+                                          "\377\377", NULL};
+    for (int clean = 0; clean <= 1; clean++)
+        for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+            struct log_world w;
+            world_init(&w, 1);
+            small_segments(&w, 3000);
+            for (int32_t epoch = 1; epoch <= 4; epoch++) {
+                w.leader_epoch = epoch;
+                assert_ok(log_assign_epoch(w.log, epoch, log_end_offset(w.log)));
+                for (int k = 0; k < 10; k++) world_append_ok(&w, 5);
+            }
+            if (!clean) sim_run_ms(w.sim, 200000); /* checkpoints are written */
+            clean ? world_close(&w) : world_crash(&w);
+            if (damaged[i])
+                put(&w, "/d/t-0/leader-epoch-checkpoint", damaged[i]);
+            else
+                assert_ok(
+                    disk_unlink(sim_node_env(w.sim, "n")->disk, "/d/t-0/leader-epoch-checkpoint"));
+            for (int again = 0; again <= 1; again++) { /* and the file is whole from then on */
+                assert_ok(world_open(&w));
+                assert_int_equal(log_latest_epoch(w.log), 4);
+                for (int32_t epoch = 1; epoch <= 4; epoch++)
+                    assert_int_equal(log_epoch_end(w.log, epoch).end_offset, epoch * 50);
+                assert_int_equal(world_read_all(&w), 200);
+                world_close(&w);
+            }
+            assert_ok(world_open(&w));
+            world_free(&w);
+        }
+}
+
+TEST(the_metadata_log_keeps_its_records_when_its_topic_id_is_damaged)
+{
+    static const char path[] = "/d/__cluster_metadata-0/partition.metadata";
+    struct log_world w;
+    world_init(&w, 1);
+    struct log *log;
+    assert_ok(log_dir_open_metadata_log(w.dir, w.config, &log));
+    world_close(&w);
+    put(&w, path, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAg\n");
+    assert_ok(world_open(&w));
+    assert_ok(log_dir_open_metadata_log(w.dir, w.config, &log));
+    assert_true(uuid_equal(log_topic_id(log), UUID_METADATA_TOPIC));
+    world_close(&w);
+    assert_ok(world_open(&w));
+    assert_ok(log_dir_open_metadata_log(w.dir, w.config, &log));
+    struct bytes text;
+    assert_ok(disk_read_file(w.env->disk, path, 4096, &w.arena, &text));
+    static const char right[] = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ";
+    assert_int_equal(text.len, strlen(right));
+    assert_memory_equal(text.data, right, strlen(right));
+    world_free(&w);
+}
+
+TEST(a_marker_of_a_clean_stop_that_nobody_wrote_vouches_for_nothing)
+{
+    struct log_world w;
+    world_init(&w, 1);
+    world_append_ok(&w, 5);
+    world_close(&w);
+    static char text[8192];
+    memset(text, '9', 8191);
+    put(&w, "/d/.kafka_cleanshutdown", text);
+    assert_ok(world_open(&w));
+    assert_false(log_dir_was_clean(w.dir));
+    assert_int_equal(world_read_all(&w), 5);
+    world_free(&w);
+}
+
 TEST(power_loss_keeps_what_was_flushed_and_a_sound_log)
 {
     for (uint64_t seed = 1; seed <= 60; seed++) {
