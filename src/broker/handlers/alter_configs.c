@@ -126,6 +126,9 @@ static struct verdict judge(const struct broker *b, struct arena *arena,
         return refusal(arena_printf(arena, "Null value not supported for : %.*s", STR_ARG(nulls)));
     if (change->type == RESOURCE_BROKER) return judge_broker(b, arena, change);
     if (change->type == RESOURCE_BROKER_LOGGER) return judge_logger(b, arena, change);
+    if (change->type != RESOURCE_TOPIC && change->type != RESOURCE_GROUP &&
+        change->type != RESOURCE_CLIENT_METRICS)
+        return refusal(arena_printf(arena, "Unknown resource type %d", change->type));
     return passed_on;
 }
 

@@ -357,7 +357,9 @@ void handle_fetch(struct request *rq, void *context)
     struct broker *b = context;
     const struct fetch_request *q = rq->body;
     bool state = rq->api_version >= 15;
-    if (q->isolation_level != 0 && q->isolation_level != 1) { /* in Apache Kafka's words */
+    bool follows = (state ? q->replica_state.replica_id : q->replica_id) >= 0;
+    if (!follows && q->isolation_level != 0 &&
+        q->isolation_level != 1) { /* in Apache Kafka's words */
         answer_error(rq, KAFKA_UNKNOWN_SERVER_ERROR);
         return;
     }

@@ -235,6 +235,10 @@ final class TopicCases {
         d.ask("replace on an unknown broker", ALTER_CONFIGS, (s, v) -> replace(broker, "77", "log.retention.ms", "1"));
         d.ask("replace a null", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "retention.ms", null));
         d.ask("an unknown operation", INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(topic, "grow", false, 9, "retention.ms", "1"));
+        for (int kind : new int[] {0, 1, 99})
+            d.ask("set for an unknown kind " + kind, INCREMENTAL_ALTER_CONFIGS, (s, v) -> incremental(kind, "x", false, 0, "a", "1"));
+        d.ask("replace for an unknown kind", ALTER_CONFIGS, (s, v) -> replace(99, "x", "a", "1"));
+        d.ask("replace a null of an unknown kind", ALTER_CONFIGS, (s, v) -> replace(99, "x", "a", null));
         d.ask("replace", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "retention.ms", "88", "max.message.bytes", "2000"));
         d.ask("replace with an unknown key", ALTER_CONFIGS, (s, v) -> replace(topic, "grow", "no.such", "88"));
         d.ask("replace on an unknown topic", ALTER_CONFIGS, (s, v) -> replace(topic, "unknown", "retention.ms", "88"));
