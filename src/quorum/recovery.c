@@ -7,6 +7,8 @@
  *    the snapshot's end (a power loss between publishing a fetched snapshot and emptying the log).
  * 3. Voters and kraft.version: the configuration's, then the newest snapshot's, then each that the
  *    log has, in offset order, committed or not. */
+#include <inttypes.h>
+
 #include "base/mem.h"
 #include "protocol/kraft_version_record.h"
 #include "quorum/internal.h"
@@ -110,6 +112,10 @@ static enum err tell_log(struct quorum *q)
         }
     }
     arena_free(&arena);
+    if (e)
+        trace_error(q->env.trace, "org.apache.kafka.raft.KafkaRaftClient",
+                    "[RaftManager id=%d] %s cannot be read from offset %" PRId64 " on: %s",
+                    q->options.node_id, q->directory, at, err_text(e));
     return e;
 }
 
@@ -283,8 +289,16 @@ static enum err tell_snapshots(struct quorum *q)
     struct snapshot_id id = q->newest;
     const char *path = snapshot_file_path(&arena, q->directory, id);
     enum err e = quorum_tell_snapshot(q, path, id.end_offset);
+    if (e == ERR_NOT_FOUND && id.end_offset == 0) e = ERR_OK;
+    bool spare = q->oldest.end_offset < id.end_offset || log_start_offset(q->log) == 0;
+    if (e)
+        trace_error(
+            q->env.trace, "org.apache.kafka.raft.KafkaRaftClient", "[RaftManager id=%d] %s: %s%s",
+            q->options.node_id, path, err_text(e),
+            spare ? "; move it away and start again: what is before it and the log hold the same"
+                  : "");
     arena_free(&arena);
-    return e == ERR_NOT_FOUND && id.end_offset == 0 ? ERR_OK : e;
+    return e;
 }
 
 enum err quorum_recover(struct quorum *q, const char **why)
@@ -315,10 +329,14 @@ enum err quorum_recover(struct quorum *q, const char **why)
         .voted = {.id = file.voted_id, .directory_id = file.voted_directory_id},
     };
     q->raft = raft_new(&options, &view, &state, static_voters(q));
-    *why = "a snapshot of the metadata log cannot be read";
+    *why =
+        "the newest snapshot in __cluster_metadata-0 cannot be read; restore it, or take this node "
+        "out of the quorum, format it and add it again";
     e = tell_snapshots(q);
     if (!e) {
-        *why = "the metadata log cannot be read";
+        *why =
+            "__cluster_metadata-0 cannot be read; restore it, or take this node out of the quorum, "
+            "format it and add it again";
         e = tell_log(q);
     }
     if (!e) q->high_watermark = log_set_high_watermark(q->log, q->newest.end_offset);

@@ -367,6 +367,36 @@ def another_directory(count):
             node.kill()
 
 
+def damaged_snapshot(count):
+    """One flipped bit in the newest snapshot: said with its file, and moved away, as said, nothing is lost."""
+    with Node(properties={"metadata.log.max.record.bytes.between.snapshots": "2000"}) as node:
+        node.format().start()
+        create(node, "kept")
+        metadata = os.path.join(node.logs, "__cluster_metadata-0")
+
+        def newest():
+            names = sorted(n for n in os.listdir(metadata) if n.endswith(".checkpoint"))
+            return names[-1] if len(names) > 1 else None
+        for i in range(1000):
+            if newest():
+                break
+            create(node, f"t{i}")
+        node.stop()
+        path = os.path.join(metadata, newest())
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            byte = f.read(1)[0]
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte ^ 1]))
+        node.start(wait=False).process.wait(60)
+        log = node.log_tail(10)
+        count.check("a damaged snapshot is named, and what to do", f"{path}: " in log and "move it away" in log, log)
+        os.rename(path, node.data + "/moved-away")
+        node.start()
+        listed = node.tool("topics", "--bootstrap-server", node.bootstrap, "--list").stdout.split()
+        count.check("without it the log tells the same", "kept" in listed and "t0" in listed, str(listed))
+
+
 def wrong_starts(count):
     def expect(name, node, *words):
         code, said = refused(node)
@@ -421,7 +451,7 @@ def main():
     count = Count()
     wanted = sys.argv[1:]
     parts = {"starts": wrong_starts, "connections": connections, "descriptors": descriptors, "kill": kill_under_load,
-             "full": full_disk, "another directory": another_directory}
+             "full": full_disk, "another directory": another_directory, "damaged snapshot": damaged_snapshot}
 
     def hostile_alone(c):
         with Node() as node:
