@@ -417,6 +417,14 @@ def wrong_starts(count):
                                              f"CONTROLLER://127.0.0.1:{third.controller_port}")
             third.write_config()
             expect("a port in use", third, str(node.port))
+        with Node() as fourth:
+            fourth.format()
+            with open(fourth.config, "ab") as f:
+                f.write(b"#" * ((16 << 20) - f.tell()))
+            fourth.start().stop()
+            with open(fourth.config, "ab") as f:
+                f.write(b"#")
+            expect("a configuration of 16 MiB and a byte", fourth, fourth.config, "larger than 16777216 bytes")
         node.stop()
         meta = os.path.join(node.logs, "meta.properties")
         with open(meta, encoding="ascii") as f:
