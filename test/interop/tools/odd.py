@@ -78,7 +78,7 @@ console-producer --topic {T}-o --sync --command-property max.request.size=95 <<<
 console-producer --topic {T}-o <<< a\rb\r\nc\r\r\nd
 console-producer --topic {T}-o --command-property bootstrap.servers=nosuch:1 <<< via\n
 console-producer --topic {T}-o --command-property enable.idempotence=true --request-required-acks 1 <<< x\n
-console-producer --topic {T}-o --message-send-max-retries 0 <<< once\n
+console-producer --topic {T}-o --message-send-max-retries 0 --request-timeout-ms 60000 <<< once\n
 console-producer --topic {T}-o --batch-size 0 <<< alone\n
 console-producer --topic {T}-o --timeout 200000 <<< late\n
 console-producer --topic {T}-o --command-property delivery.timeout.ms=5 <<< x\n
