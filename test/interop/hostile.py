@@ -124,6 +124,31 @@ def quoted(count, node, address):
                     node.log_tail(3))
 
 
+POLICY_VIOLATION = 44
+
+
+def bounds(count, address):
+    """A request of as much as is taken, which is only judged, and one of one more."""
+    def error(frame, at):
+        got = answer(begin(address, frame))
+        return struct.unpack(">h", got[at:at + 2])[0] if got else None
+
+    def partitions(n):
+        return request(19, 4, struct.pack(">i", 1) + text(b"many", False) + struct.pack(">ihii", n, 1, 0, 0)
+                       + struct.pack(">ib", 10000, 1), False)
+
+    def replaced(n):
+        pairs = b"".join(text(b"k%d" % i, False) + text(b"v", False) for i in range(n))
+        return request(33, 0, struct.pack(">ib", 1, 2) + text(b"h", False) + struct.pack(">i", n) + pairs + b"\1", False)
+
+    for name, make, at, bound in (("partitions of a new topic", partitions, 18, 9999),  # its own record is one of 10,000
+                                  ("values of one request", replaced, 12, 10000)):
+        count.check(f"{bound} {name} are judged", error(make(bound), at) not in (POLICY_VIOLATION, None),
+                    str(error(make(bound), at)))
+        count.check(f"{bound + 1} {name} are refused", error(make(bound + 1), at) == POLICY_VIOLATION,
+                    str(error(make(bound + 1), at)))
+
+
 def main():
     count = Count()
     with Node(properties={"auto.create.topics.enable": "false"}) as node:
@@ -137,6 +162,7 @@ def main():
                   "--max-messages", "1", "--group", "first")
         address, controllers = ("127.0.0.1", node.port), ("127.0.0.1", node.controller_port)
         quoted(count, node, address)
+        bounds(count, address)
         before = resident_mb(node.process.pid)
         maker = Maker()
         storm(count, node, controllers, "controllers' listener", maker)
