@@ -867,16 +867,23 @@ TEST(offsets_expire_by_what_kind_of_group_they_belong_to)
 
 /* ---- from the log */
 
+/* What another coordinator makes of the record of the group. */
+static struct group *load_again(struct bench *b)
+{
+    struct group_metadata_value v;
+    group_record(b->group, &b->scratch, &v);
+    struct group *g = group_new(STR("group"), (struct wall_time){0});
+    group_load(g, &v);
+    return g;
+}
+
 TEST(a_loaded_group_equals_the_one_that_wrote_the_record)
 {
     struct bench b;
     char first[TEXT_MAX], second[TEXT_MAX];
     bench_init(&b);
     static_stable(&b, first, second);
-    struct group_metadata_value v;
-    group_record(b.group, &b.scratch, &v);
-    struct group *g = group_new(STR("group"), (struct wall_time){0});
-    group_load(g, &v);
+    struct group *g = load_again(&b);
     group_check(g);
     assert_int_equal(g->state, GROUP_STABLE);
     assert_int_equal(g->generation, b.group->generation);
@@ -897,10 +904,7 @@ TEST(members_of_a_loaded_group_have_one_session_to_be_heard_of)
     char first[TEXT_MAX], second[TEXT_MAX];
     bench_init(&b);
     bench_stable(&b, first, second);
-    struct group_metadata_value v;
-    group_record(b.group, &b.scratch, &v);
-    struct group *g = group_new(STR("group"), (struct wall_time){0});
-    group_load(g, &v);
+    struct group *g = load_again(&b);
     group_free(b.group);
     b.group = g;
     struct group_world w = bench_world(&b);
