@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -484,6 +485,49 @@ def compare_dumps(node, kafka, part, count):
             count.check(title, got == expected, "\n" + "\n".join(shown))
 
 
+# What could be wrong with a log's files: which of them is changed, and how.
+DAMAGES = [
+    ("nothing", "log", lambda data: data),
+    ("room behind the offset index", "index", lambda data: data + bytes(48)),
+    ("room behind the time index", "timeindex", lambda data: data + bytes(48)),
+    ("three bytes behind the offset index", "index", lambda data: data + b"abc"),
+    ("three bytes behind the time index", "timeindex", lambda data: data + b"abc"),
+    ("another offset in the offset index", "index", lambda data: bytes((*data[:3], data[3] ^ 1, *data[4:]))),
+    ("another time in the time index", "timeindex", lambda data: bytes((*data[:7], data[7] ^ 1, *data[8:]))),
+    ("another offset in the time index", "timeindex", lambda data: bytes((*data[:11], data[11] ^ 1, *data[12:]))),
+    ("an offset index before its log", "index", lambda data: data[:-8] + b"\xff" * 4 + data[-4:]),
+]
+
+
+def dump_answer(run, words, directory):
+    """Output, what was found on standard error, and the exit status."""
+    done = run("dump-log", ["--files", *words])
+    found = [line for line in done.stderr.splitlines() if not re.match(r"\s+at |\t|\[\d{4}-|Caused by", line)]
+    said = [line for line in done.stdout.splitlines() if not NOISE.match(line)]
+    return "\n".join(said + ["--"] + found + [f"exit {done.returncode}"]).replace(directory, "DIR")
+
+
+def compare_damaged(node, kafka, part, count):
+    """Indexes held against their log, as they are and with something wrong in them."""
+    if part not in "dump-log: damaged":
+        return
+    for title, suffix, change in DAMAGES:
+        directory = tempfile.mkdtemp(prefix="damaged-")
+        for path in glob.glob(os.path.join(node.logs, "indexed-0", "0*")):
+            with open(path, "rb") as f, open(os.path.join(directory, os.path.basename(path)), "wb") as to:
+                data = f.read()
+                to.write(change(data) if path.endswith("." + suffix) else data)
+        for options in ([], ["--verify-index-only"], ["--index-sanity-check"]):
+            for name in ("index", "timeindex", "log"):
+                words = [os.path.join(directory, f"{0:020}.{name}"), *options]
+                if name == "log" and options:
+                    continue
+                expected, got = (dump_answer(run, words, directory) for run in (kafka, samsa))
+                count.check(f"dump-log: damaged: {title}: {name} {' '.join(options)}", got == expected,
+                            f"\n--- Apache Kafka\n{expected[-1500:]}\n--- Samsa\n{got[-1500:]}")
+        shutil.rmtree(directory)
+
+
 def compare_quotas(kafka, comparison, part):
     """Users, clients and ips against an Apache Kafka, which serves their requests."""
     chosen = [case for case in quotas() if part in case.title]
@@ -507,6 +551,8 @@ def prepare(node, kafka):
          input="".join(f"k{i}:value {i}\n" for i in range(60)))
     tool("consumer-groups", "--reset-offsets", "--group", "committed", "--topic", "first", "--to-offset",
          "7", "--execute")
+    tool("producer-perf-test", "--topic", "indexed", "--num-records", "100", "--record-size", "1000",
+         "--throughput", "1000", "--command-property", "batch.size=4000", "linger.ms=1")
     member = subprocess.Popen(
         [os.path.join(kafka, "bin", "kafka-console-consumer.sh"), "--bootstrap-server", node.bootstrap,
          "--topic", "first", "--group", "member", "--command-property", "group.protocol=classic"],
@@ -566,6 +612,7 @@ def main():
             member.wait()
         node.stop()
         compare_dumps(node, comparison.resident.run, part, count)
+        compare_damaged(node, comparison.resident.run, part, count)
         compare_formats(node, comparison.resident.run, part, count)
         compare_quotas(kafka, comparison, part)
         comparison.close()
