@@ -100,7 +100,8 @@ static bool nodes_are_well(struct run *r)
     return true;
 }
 
-/* Whoever is not away is in sync. */
+/* Whoever is not away is in sync. A reassignment to one that is away, asked for before it went and
+ * committed after that, waits for it (seed 5389312560529). */
 static bool partition_is_well(struct run *r, const struct image_partition *p)
 {
     int32_t awaited = 0, there = 0;
@@ -110,7 +111,8 @@ static bool partition_is_well(struct run *r, const struct image_partition *p)
         awaited++;
         there += partition_in_isr(p, id);
     }
-    return there == awaited && p->adding_count + p->removing_count == 0;
+    bool waits = r->away && partition_has_replica(p, r->away->id);
+    return there == awaited && (waits || p->adding_count + p->removing_count == 0);
 }
 
 static bool partitions_are_well(struct run *r)
