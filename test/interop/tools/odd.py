@@ -44,7 +44,6 @@ consumer-groups --validate-regex '(?P<n>a)'
 
 GROUPS = r"""
 consumer-groups --list --timeout -1
-consumer-groups --list --timeout 0
 consumer-groups --describe --group committed --timeout -1
 consumer-groups --list --state ' stable , bogus '
 consumer-groups --delete-offsets --group committed --topic nosuch
